@@ -1,0 +1,20 @@
+export { type CacheResponseOptions, cacheResponse } from './middleware/cache-response.js';
+export { type InvalidateOnOptions, invalidateOn } from './middleware/invalidate-on.js';
+export { type RateLimitInfo, type RateLimitOptions, rateLimit } from './middleware/rate-limit.js';
+export { type SessionMiddleware, type SessionOptions, session } from './middleware/session.js';
+export type { SessionCookieOptions } from './middleware/session-cookie.js';
+export type { Session } from './middleware/session-object.js';
+export { stack } from './middleware/stack.js';
+export { ERROR_CATALOGUE, type ErrorCode, ToolkitError } from './src/errors.js';
+export type { Logger } from './src/logger.js';
+export type { Policy, Quota } from './src/rate-limiter.js';
+export {
+  type CloseRedisOptions,
+  type ConnectRedisOptions,
+  closeRedis,
+  connectRedis,
+  ping,
+  type RedisClient,
+} from './src/redis.js';
+export type { SessionData } from './src/session-data.js';
+export type { SessionSummary } from './src/session-store.js';

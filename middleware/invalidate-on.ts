@@ -1,0 +1,113 @@
+import type { Request, RequestHandler } from 'express';
+import { ToolkitError } from '../src/errors.js';
+import { consoleLogger, type Logger } from '../src/logger.js';
+import { beginMutation, type Mutation } from '../src/mutation.js';
+import { aFunction, connectionChecks, oneOf, readOptions } from '../src/options.js';
+import type { RedisClient } from '../src/redis.js';
+import { linkTo } from '../src/redis-link.js';
+import { tagVersions } from '../src/tag-versions.js';
+import { holdResponse } from './hold-response.js';
+import { urlTag } from './url-tag.js';
+
+/** Options of `invalidateOn`. */
+export interface InvalidateOnOptions {
+  /** The shared ioredis client (`Redis` or `Cluster`). */
+  readonly redis: RedisClient;
+  /**
+   * Tags of the responses that the mutation makes old.
+   * @default none but the request's own URL
+   */
+  readonly tags?: (req: Request) => readonly string[];
+  /**
+   * URLs (path and query) of further responses that the mutation makes old.
+   * @default none
+   */
+  readonly urls?: (req: Request) => readonly string[];
+  /**
+   * When Redis cannot take the mark: refuse the mutation (503) before the handler runs, or let it proceed, at the
+   * risk of stale answers until their `ttlSeconds` are over.
+   * @default 'refuse'
+   */
+  readonly onUnavailable?: 'refuse' | 'proceed';
+  /**
+   * Milliseconds to wait for Redis.
+   * @default 250
+   */
+  readonly timeoutMs?: number;
+  /**
+   * In front of every key in Redis; the same as `cacheResponse` has.
+   * @default ''
+   */
+  readonly prefix?: string;
+  /**
+   * Told of outages and of purges that failed.
+   * @default console
+   */
+  readonly logger?: Logger;
+}
+
+const defaults = {
+  onUnavailable: 'refuse',
+  timeoutMs: 250,
+  prefix: '',
+} satisfies Partial<InvalidateOnOptions>;
+
+const checks = {
+  ...connectionChecks,
+  tags: aFunction,
+  urls: aFunction,
+  onUnavailable: oneOf('refuse', 'proceed'),
+};
+
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/**
+ * Makes cached responses old when a handler changes what they show. The tags are marked before the handler runs:
+ * while the mark stands nobody serves or stores under them, so that a process that dies between its commit and the
+ * purge leaves no stale answer. The client sees the response only after the purge.
+ *
+ * @example
+ * app.patch('/users/:id', invalidateOn({ redis, tags: (req) => [`user:${req.params.id}`] }), patchUser);
+ * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; requests may end in `INVALIDATION_REFUSED`
+ */
+export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
+  const options = readOptions('invalidateOn', given, checks, defaults, ['redis']);
+  const logger = options.logger ?? consoleLogger;
+  linkTo(options.redis, options.logger);
+  const versions = tagVersions(options.redis, options);
+
+  return async function invalidateOnMiddleware(req, res, next) {
+    if (SAFE_METHODS.has(req.method)) return next();
+    const tags = tagsOf(req, options);
+    let mutation: Mutation | undefined;
+    try {
+      mutation = await beginMutation(versions, tags);
+    } catch (cause) {
+      if (options.onUnavailable === 'refuse') return next(refused(cause));
+    }
+    holdResponse(res, next, () =>
+      (mutation ? mutation.finish() : versions.invalidate(tags)).catch((err: unknown) => {
+        const consequence = mutation
+          ? 'the tags are not cached until their marks expire'
+          : 'stale answers are possible';
+        logger.error({ err, tags }, `a purge failed; ${consequence}`);
+      }),
+    );
+    next();
+  };
+}
+
+function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): string[] {
+  // The target itself is old after an unsafe request (RFC 9111 §4.4).
+  const urlTags = [req.originalUrl, ...(urls?.(req) ?? [])].map(urlTag);
+  return [...new Set([...(tags?.(req) ?? []), ...urlTags])];
+}
+
+function refused(cause: unknown): unknown {
+  if (!(cause instanceof ToolkitError) || cause.code !== 'REDIS_UNAVAILABLE') return cause;
+  return new ToolkitError(
+    'INVALIDATION_REFUSED',
+    'The change was not made: the cache could not be told of it. Retry.',
+    { cause },
+  );
+}

@@ -1,0 +1,111 @@
+import { ToolkitError } from '../src/errors.js';
+import type { SessionData } from '../src/session-data.js';
+import type { StoredFields } from '../src/session-store.js';
+import type { SessionCookie } from './session-cookie.js';
+
+export type SessionCallback = (error?: unknown) => void;
+
+/** What a session asks of the request that it belongs to. */
+export interface SessionHost {
+  regenerate(): Promise<void>;
+  destroy(): Promise<void>;
+  save(): Promise<void>;
+  reload(): Promise<void>;
+}
+
+/**
+ * `req.session`: the application's properties, and express-session's methods, which take a callback and return a
+ * promise. Methods and `id` are not enumerable.
+ */
+export interface Session extends SessionData {
+  readonly id: string;
+  cookie: SessionCookie;
+  regenerate(done?: SessionCallback): Promise<void>;
+  destroy(done?: SessionCallback): Promise<void>;
+  save(done?: SessionCallback): Promise<void>;
+  reload(done?: SessionCallback): Promise<void>;
+  touch(): Session;
+  resetMaxAge(): Session;
+}
+
+const REFUSED = new Set(['__proto__', 'constructor', 'prototype', '@meta']);
+
+class SessionMethods {
+  declare readonly cookie: SessionCookie;
+  readonly #host: SessionHost;
+
+  constructor(host: SessionHost) {
+    this.#host = host;
+  }
+
+  regenerate(done?: SessionCallback): Promise<void> {
+    return tell(this.#host.regenerate(), done);
+  }
+
+  destroy(done?: SessionCallback): Promise<void> {
+    return tell(this.#host.destroy(), done);
+  }
+
+  save(done?: SessionCallback): Promise<void> {
+    return tell(this.#host.save(), done);
+  }
+
+  reload(done?: SessionCallback): Promise<void> {
+    return tell(this.#host.reload(), done);
+  }
+
+  touch(): this {
+    this.cookie.resetMaxAge();
+    return this;
+  }
+
+  resetMaxAge(): this {
+    return this.touch();
+  }
+}
+
+export function createSession(
+  id: string,
+  host: SessionHost,
+  cookie: SessionCookie,
+  fields: StoredFields,
+): Session {
+  const session = new SessionMethods(host) as unknown as Session;
+  Object.defineProperty(session, 'id', { value: id });
+  Object.defineProperty(session, 'cookie', { value: cookie, enumerable: true, writable: true });
+  for (const [name, json] of fields) {
+    if (!REFUSED.has(name)) (session as unknown as Record<string, unknown>)[name] = JSON.parse(json);
+  }
+  return session;
+}
+
+/**
+ * The properties as they would be stored: the JSON of each.
+ * @throws ToolkitError `SESSION_PROPERTY_REFUSED`
+ */
+export function serialize(session: Session): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const [name, value] of Object.entries(session)) {
+    if (name === 'cookie') continue;
+    if (REFUSED.has(name)) {
+      throw new ToolkitError(
+        'SESSION_PROPERTY_REFUSED',
+        `session: the property name "${name}" cannot be stored; use another`,
+      );
+    }
+    const json = JSON.stringify(value);
+    if (json !== undefined) fields.set(name, json);
+  }
+  return fields;
+}
+
+// With a callback the error goes there and only there, as in express-session; otherwise the promise rejects.
+async function tell(work: Promise<void>, done: SessionCallback | undefined): Promise<void> {
+  if (!done) return work;
+  try {
+    await work;
+  } catch (error) {
+    return done(error);
+  }
+  done();
+}

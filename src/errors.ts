@@ -1,0 +1,68 @@
+/**
+ * Every error that the toolkit raises, by code. `status` is the HTTP status an error handler should answer with.
+ */
+export const ERROR_CATALOGUE = {
+  OPTION_INVALID: {
+    status: 500,
+    help: 'An option has a value that the factory cannot work with. Raised at construction.',
+  },
+  OPTION_UNKNOWN: {
+    status: 500,
+    help: 'An option that does not exist, usually a typing error. Raised at construction.',
+  },
+  REDIS_UNAVAILABLE: {
+    status: 503,
+    help: 'Redis did not answer within the deadline, is not connected, or refuses commands (loading, full, read-only).',
+  },
+  REDIS_COMMAND_FAILED: {
+    status: 500,
+    help: 'Redis answered with an error that a retry would not mend; see `cause`.',
+  },
+  RATE_LIMIT_KEY_MISSING: {
+    status: 500,
+    help: 'The `keyGenerator` returned nothing, so that all clients would share one limit. Return a string per client.',
+  },
+  SESSION_TOO_LARGE: {
+    status: 500,
+    help: 'The session is larger than `maxBytes`. Keep ids in the session and the data in a database.',
+  },
+  SESSION_PROPERTY_REFUSED: {
+    status: 500,
+    help: 'A session property has a name that cannot be stored (`__proto__`, `constructor`, `prototype`, `@meta`).',
+  },
+  SESSION_NOT_FOUND: {
+    status: 500,
+    help: 'The session ended while the request was running (logout, expiry): its changes were not stored.',
+  },
+  INVALIDATION_REFUSED: {
+    status: 503,
+    help: 'Redis could not take the mark that guards a mutation against stale reads, so the handler was not run. Retry later.',
+  },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+/**
+ * The one error type of the toolkit. Misuse throws it at construction; run-time trouble goes to `next(err)`.
+ *
+ * @example
+ * app.use((err, req, res, next) => {
+ *   if (err instanceof ToolkitError) return res.status(err.status).json({ code: err.code });
+ *   next(err);
+ * });
+ */
+export class ToolkitError extends Error {
+  override readonly name = 'ToolkitError';
+  readonly code: ErrorCode;
+  readonly status: number;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.status = ERROR_CATALOGUE[code].status;
+  }
+}
+
+export function isUnavailable(error: unknown): error is ToolkitError {
+  return error instanceof ToolkitError && error.code === 'REDIS_UNAVAILABLE';
+}

@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+
+const LONGEST_ID = 200;
+
+/**
+ * The names of the toolkit's keys: `entity:id`, with one prefix in front. Text that a client can choose is
+ * escaped, so that it cannot reach another entity's keys or a Cluster slot of its choice, and hashed when long.
+ *
+ * @example
+ * keys('shop:').tag('user:7');   // 'shop:tag:user:7'
+ */
+export function keys(prefix = '') {
+  return {
+    rate: (client: string, policy: string) => `${prefix}rate:{${safeId(client)}}:${safeId(policy)}`,
+    session: (hash: string) => `${prefix}session:${hash}`,
+    userSessions: (user: string) => `${prefix}user-sessions:${safeId(user)}`,
+    cache: (id: string) => `${prefix}cache:${safeId(id)}`,
+    tag: (tag: string) => `${prefix}tag:${safeId(tag)}`,
+  };
+}
+
+export type Keys = ReturnType<typeof keys>;
+
+/** Escapes braces (they choose the slot in a Cluster), white space and controls; past 200 characters, a hash. */
+export function safeId(id: string): string {
+  const escaped = id.replace(/[%{}\s\p{Cc}]/gu, (char) => encodeURIComponent(char));
+  return escaped.length <= LONGEST_ID ? escaped : `sha256-${sha256(id)}`;
+}
+
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

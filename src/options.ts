@@ -1,0 +1,111 @@
+import { ToolkitError } from './errors.js';
+
+/** Says what is wrong with a value, or nothing when it will do. */
+export type Check = (value: unknown) => string | undefined;
+
+export const aFunction: Check = (value) => (typeof value === 'function' ? undefined : 'must be a function');
+export const aBoolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false');
+export const aString: Check = (value) =>
+  typeof value === 'string' && value !== '' ? undefined : 'must be a non-empty string';
+export const anything: Check = () => undefined;
+
+export function aPositiveInteger(unit: string, max = Number.MAX_SAFE_INTEGER): Check {
+  return (value) =>
+    Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= max
+      ? undefined
+      : `must be a whole number of ${unit} from 1 to ${max}`;
+}
+
+export function oneOf(...allowed: readonly unknown[]): Check {
+  return (value) =>
+    allowed.includes(value)
+      ? undefined
+      : `must be one of ${allowed.map((item) => JSON.stringify(item)).join(', ')}`;
+}
+
+export function anyOf(...checks: readonly Check[]): Check {
+  return (value) => {
+    const complaints = checks.map((check) => check(value));
+    return complaints.includes(undefined) ? undefined : complaints.join(', or ');
+  };
+}
+
+/** An ioredis `Redis` or `Cluster`, told by what it can do: two copies of ioredis may be installed. */
+export const anIoredisClient: Check = (value) =>
+  typeof (value as { sendCommand?: unknown } | null)?.sendCommand === 'function' &&
+  typeof (value as { status?: unknown }).status === 'string'
+    ? undefined
+    : 'must be an ioredis Redis or Cluster, e.g. connectRedis()';
+
+export const aLogger: Check = (value) =>
+  (['info', 'warn', 'error'] as const).every(
+    (level) => typeof (value as Record<string, unknown> | null)?.[level] === 'function',
+  )
+    ? undefined
+    : 'must have the methods info, warn and error, as pino and console have';
+
+/** What every middleware that talks to Redis takes. */
+export const connectionChecks = {
+  redis: anIoredisClient,
+  prefix: (value: unknown) => (typeof value === 'string' ? undefined : 'must be a string'),
+  timeoutMs: aPositiveInteger('milliseconds', 60_000),
+  logger: aLogger,
+} as const;
+
+/**
+ * Checks a factory's options once, refuses unknown names with a hint, and lays them over the defaults.
+ * The caller's object is not kept, so a later change of it changes nothing.
+ *
+ * @throws ToolkitError `OPTION_UNKNOWN`, `OPTION_INVALID`
+ */
+export function readOptions<Given extends object, Defaults extends Partial<Given>>(
+  factory: string,
+  given: Given,
+  checks: { readonly [Name in keyof Required<Given>]: Check },
+  defaults: Defaults,
+  required: readonly (keyof Given & string)[] = [],
+): Given & Defaults {
+  if (given === null || typeof given !== 'object') {
+    throw new ToolkitError('OPTION_INVALID', `${factory}: options must be an object`);
+  }
+  const named = Object.entries(given).filter(([, value]) => value !== undefined);
+  for (const [name, value] of named) checkOption(factory, name, value, checks as Record<string, Check>);
+  const options = { ...defaults, ...Object.fromEntries(named) } as Given & Defaults;
+  for (const name of required) {
+    if (options[name] === undefined) {
+      const wanted = checks[name](undefined) ?? 'must be given';
+      throw new ToolkitError('OPTION_INVALID', `${factory}: option "${name}" is missing: it ${wanted}`);
+    }
+  }
+  return options;
+}
+
+function checkOption(factory: string, name: string, value: unknown, checks: Record<string, Check>): void {
+  if (!Object.hasOwn(checks, name)) {
+    const near = nearest(name, Object.keys(checks));
+    const hint = near ? `; did you mean "${near}"?` : `; it takes ${Object.keys(checks).join(', ')}`;
+    throw new ToolkitError('OPTION_UNKNOWN', `${factory}: unknown option "${name}"${hint}`);
+  }
+  const complaint = checks[name]?.(value);
+  if (complaint) throw new ToolkitError('OPTION_INVALID', `${factory}: option "${name}" ${complaint}`);
+}
+
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const ranked = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
+  ranked.sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best && best.distance <= Math.max(2, name.length / 3) ? best.candidate : undefined;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = a[i - 1]?.toLowerCase() === b[j - 1]?.toLowerCase() ? 0 : 1;
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + swap);
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

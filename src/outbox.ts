@@ -1,0 +1,57 @@
+import type { Command, Redis } from 'ioredis';
+import type { RedisClient } from './redis.js';
+
+/**
+ * Sends the commands of one turn of the event loop as one write, whatever the client's auto-pipelining
+ * setting: all prefetches of a request, and under load those of several requests, share a packet.
+ */
+export class Outbox {
+  readonly #client: RedisClient;
+  #commands: Command[] = [];
+
+  constructor(client: RedisClient) {
+    this.#client = client;
+  }
+
+  add(command: Command): void {
+    if (this.#commands.push(command) === 1) setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    const commands = this.#commands;
+    this.#commands = [];
+    if (this.#client.isCluster) sendToCluster(this.#client as never, commands);
+    else sendToServer(this.#client as Redis, commands);
+  }
+}
+
+function sendToServer(redis: Redis, commands: readonly Command[]): void {
+  let chunks: (string | Buffer)[] | undefined = [];
+  // ioredis writes each command to the stream it is given, as its own pipelines do.
+  const collector = {
+    write(chunk: string | Buffer): void {
+      if (chunks) chunks.push(chunk);
+      else redis.stream.write(chunk);
+    },
+  };
+  for (const command of commands) redis.sendCommand(command, collector as never);
+  const batch = chunks;
+  chunks = undefined;
+  if (batch.length > 0) redis.stream.write(joined(batch));
+}
+
+function joined(chunks: readonly (string | Buffer)[]): string | Buffer {
+  if (chunks.every((chunk) => typeof chunk === 'string')) return chunks.join('');
+  return Buffer.concat(chunks.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk) : chunk)));
+}
+
+// The node is chosen inside ioredis; corking every node's socket makes one write per node.
+function sendToCluster(
+  cluster: { nodes(): Redis[]; sendCommand(command: Command): unknown },
+  commands: readonly Command[],
+): void {
+  const streams = cluster.nodes().map((node) => node.stream);
+  for (const stream of streams) stream?.cork();
+  for (const command of commands) cluster.sendCommand(command);
+  for (const stream of streams) stream?.uncork();
+}

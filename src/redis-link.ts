@@ -1,0 +1,194 @@
+import type { Redis } from 'ioredis';
+import { Availability } from './availability.js';
+import { Deadlines, type Pending } from './deadline.js';
+import { ToolkitError } from './errors.js';
+import { consoleLogger, type Logger } from './logger.js';
+import { Outbox } from './outbox.js';
+import type { RedisClient } from './redis.js';
+import type { Script } from './scripts.js';
+import { ServerConnection } from './server-connection.js';
+import { SingleUseCommand } from './single-use-command.js';
+
+export interface Ask {
+  /** Milliseconds within which the answer has to be there. */
+  readonly timeoutMs: number;
+  /** Bulk strings of the reply as `string` (default) or as `Buffer`. */
+  readonly as?: 'text' | 'bytes';
+}
+
+type Argument = string | number | Buffer;
+
+// Answers by which Redis says that it cannot serve at the moment, as opposed to "your command is wrong".
+const CANNOT_SERVE =
+  /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|OOM|MISCONF|NOREPLICAS|NOAUTH|NOPERM)\b/;
+const NOT_SERVING_ANYTHING = /^(LOADING|MASTERDOWN|NOAUTH)\b/;
+const AWAITING_CONNECTION = ['wait', 'connecting', 'connect'];
+
+interface PendingCommand extends Pending {
+  readonly command: SingleUseCommand;
+  fail(cause: Error, endsService: boolean): void;
+}
+
+/**
+ * The only way by which the toolkit talks to Redis: every command is answered, or fails as
+ * `REDIS_UNAVAILABLE`, within its deadline, is executed at most once, and shares its write with the others of
+ * the same turn. One link exists per client, whoever asks for it.
+ */
+export class RedisLink {
+  readonly #client: RedisClient;
+  readonly #outbox: Outbox;
+  readonly #deadlines = new Deadlines();
+  readonly #servers = new Map<Redis, Availability>();
+  readonly #awaitingConnection: PendingCommand[] = [];
+  #inFlight = 0;
+  #onIdle: (() => void)[] = [];
+  #logger: Logger = consoleLogger;
+
+  constructor(client: RedisClient) {
+    this.#client = client;
+    this.#outbox = new Outbox(client);
+    // Without a listener ioredis prints every failed attempt to reconnect.
+    client.on('error', (error: Error) => this.#availabilityOf(this.#anyServer())?.beginOutage(error));
+    client.on('ready', () => this.#onReady()).on('close', () => this.#onClose());
+    for (const node of this.#nodes()) this.#availabilityOf(node);
+    if (client.isCluster) client.on('+node', (node: Redis) => this.#availabilityOf(node));
+    if (client.isCluster) client.on('-node', (node: Redis) => this.#servers.delete(node));
+  }
+
+  logTo(logger: Logger): void {
+    this.#logger = logger;
+  }
+
+  /** @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_COMMAND_FAILED` (both as rejections) */
+  send<Reply>(name: string, args: readonly Argument[], ask: Ask): Promise<Reply> {
+    this.#inFlight++;
+    return this.#send<Reply>(name, args, ask).finally(() => {
+      if (--this.#inFlight === 0) for (const tell of this.#onIdle.splice(0)) tell();
+    });
+  }
+
+  /** Runs a script by its digest; a server that does not know it (restart, `SCRIPT FLUSH`) is sent the text. */
+  run<Reply>(script: Script, keys: readonly string[], args: readonly Argument[], ask: Ask): Promise<Reply> {
+    const rest = [keys.length, ...keys, ...args];
+    return this.send<Reply>('evalsha', [script.sha, ...rest], ask).catch((error: ToolkitError) => {
+      if (!(error.cause instanceof Error && error.cause.message.startsWith('NOSCRIPT'))) throw error;
+      return this.send<Reply>('eval', [script.lua, ...rest], ask);
+    });
+  }
+
+  /** Resolves when nothing is in flight any more. */
+  drained(): Promise<void> {
+    return this.#inFlight === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
+  #send<Reply>(name: string, args: readonly Argument[], { timeoutMs, as = 'text' }: Ask): Promise<Reply> {
+    const command = new SingleUseCommand(name, args as (string | number | Buffer)[], {
+      replyEncoding: as === 'text' ? 'utf8' : null,
+      keyPrefix: this.#client.options.keyPrefix ?? '',
+    });
+    const server = this.#serverFor(command);
+    const outage = this.#availabilityOf(server)?.outage;
+    if (outage) return Promise.reject(unavailable('it is not answering at the moment', outage));
+    return new Promise<Reply>((resolve, reject) => {
+      const pending: PendingCommand = {
+        command,
+        settled: false,
+        expire: () => {
+          command.abandon();
+          pending.fail(new Error(`no answer to ${name.toUpperCase()} within ${timeoutMs} ms`), true);
+        },
+        fail: (cause, endsService) => {
+          if (pending.settled) return;
+          pending.settled = true;
+          if (endsService) this.#availabilityOf(server ?? this.#anyServer())?.beginOutage(cause);
+          const passing = endsService || CANNOT_SERVE.test(cause.message);
+          reject(passing ? unavailable(cause.message, cause) : failed(name, cause));
+        },
+      };
+      command.promise.then(
+        (reply) => {
+          if (pending.settled) return;
+          pending.settled = true;
+          resolve(reply as Reply);
+        },
+        (error: Error) =>
+          pending.fail(error, error.name !== 'ReplyError' || NOT_SERVING_ANYTHING.test(error.message)),
+      );
+      this.#deadlines.add(pending, timeoutMs);
+      this.#sendWhenReady(pending);
+    });
+  }
+
+  // A command never enters ioredis' offline queue, from which it would be sent long after its caller was told
+  // that it failed. Only the very first connection is waited for.
+  #sendWhenReady(pending: PendingCommand): void {
+    const { status } = this.#client;
+    if (status === 'wait') this.#client.connect().catch(() => undefined);
+    if (status === 'ready') this.#outbox.add(pending.command);
+    else if (AWAITING_CONNECTION.includes(status)) this.#awaitingConnection.push(pending);
+    else pending.fail(new Error(`the connection is in the state "${status}"`), true);
+  }
+
+  #onReady(): void {
+    for (const pending of this.#awaitingConnection.splice(0)) {
+      if (!pending.settled) this.#outbox.add(pending.command);
+    }
+  }
+
+  #onClose(): void {
+    const cause = new Error('the connection was closed');
+    for (const pending of this.#awaitingConnection.splice(0)) pending.fail(cause, true);
+  }
+
+  #nodes(): Redis[] {
+    return this.#client.isCluster
+      ? (this.#client as unknown as { nodes(): Redis[] }).nodes()
+      : [this.#client as Redis];
+  }
+
+  #anyServer(): Redis | undefined {
+    return this.#nodes()[0];
+  }
+
+  #serverFor(command: SingleUseCommand): Redis | undefined {
+    if (!this.#client.isCluster) return this.#client as Redis;
+    const cluster = this.#client as unknown as { slots: string[][] };
+    const slot = command.getSlot();
+    const owner = slot === null || slot === undefined ? undefined : cluster.slots[slot]?.[0];
+    return owner === undefined ? undefined : this.#nodes().find((node) => nodeKey(node) === owner);
+  }
+
+  #availabilityOf(server: Redis | undefined): Availability | undefined {
+    if (!server) return undefined;
+    let availability = this.#servers.get(server);
+    if (!availability) {
+      availability = new Availability(new ServerConnection(server), () => this.#logger);
+      this.#servers.set(server, availability);
+    }
+    return availability;
+  }
+}
+
+function nodeKey(node: Redis): string {
+  return `${node.options.host}:${node.options.port}`;
+}
+
+function unavailable(message: string, cause: Error): ToolkitError {
+  return new ToolkitError('REDIS_UNAVAILABLE', `Redis is unavailable: ${message}`, { cause });
+}
+
+function failed(name: string, cause: Error): ToolkitError {
+  return new ToolkitError('REDIS_COMMAND_FAILED', `Redis refused ${name.toUpperCase()}: ${cause.message}`, {
+    cause,
+  });
+}
+
+const links = new WeakMap<RedisClient, RedisLink>();
+
+/** The link of a client, made when first asked for. A logger given by anyone serves all its users. */
+export function linkTo(client: RedisClient, logger?: Logger): RedisLink {
+  const link = links.get(client) ?? new RedisLink(client);
+  links.set(client, link);
+  if (logger) link.logTo(logger);
+  return link;
+}
