@@ -1,0 +1,35 @@
+import { ERROR_CATALOGUE } from '../src/errors.js';
+import { optionsOf } from './options-reference.js';
+
+const SECTION = /(<!-- reference: (\w+) -->\n)(.*?)(<!-- end -->)/gs;
+const LITERAL = /^(?:'.*'|[\d_.]+|true|false|\[.*\]|\{.*\})$/;
+
+/** README.md with every section between `<!-- reference: … -->` and `<!-- end -->` made from the sources. */
+export function withReference(readme: string): string {
+  return readme.replace(SECTION, (_all, open: string, name: string, _old: string, end: string) => {
+    const rows = name === 'errors' ? errorRows() : optionRows(name);
+    return `${open}\n${rows.map(tableRow).join('\n')}\n\n${end}`;
+  });
+}
+
+function optionRows(interfaceName: string): string[][] {
+  const rows = optionsOf(interfaceName).map(({ name, type, fallback, meaning }) => [
+    code(name),
+    code(type),
+    LITERAL.test(fallback) ? code(fallback) : fallback,
+    meaning,
+  ]);
+  return [['Option', 'Type', 'Default', 'Meaning'], ['---', '---', '---', '---'], ...rows];
+}
+
+function errorRows(): string[][] {
+  const rows = Object.entries(ERROR_CATALOGUE).map(([name, { status, help }]) => [
+    code(name),
+    String(status),
+    help,
+  ]);
+  return [['Code', 'Status', 'When'], ['---', '---', '---'], ...rows];
+}
+
+const code = (text: string) => `\`${text}\``;
+const tableRow = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;

@@ -1,0 +1,38 @@
+import { deepStrictEqual } from 'node:assert';
+import { readdirSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { join } from 'node:path';
+
+const root = join(__dirname, '../..');
+const [unpacked = ''] = process.argv.slice(2);
+
+function filesIn(directory: string, below = ''): string[] {
+  return readdirSync(join(directory, below), { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? filesIn(directory, join(below, entry.name)) : [join(below, entry.name)],
+  );
+}
+
+function built(path: string): string[] {
+  const output = join('dist', path);
+  return path.endsWith('.ts') ? [output.replace(/\.ts$/, '.js'), output.replace(/\.ts$/, '.d.ts')] : [output];
+}
+
+const sources = ['index.ts', ...filesIn(root, 'src'), ...filesIn(root, 'middleware')];
+const expected = [...sources.flatMap(built), 'package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'];
+const packed = filesIn(unpacked);
+deepStrictEqual(packed.sort(), expected.sort(), 'the tarball holds exactly floors 1 and 2');
+
+const manifest = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
+const required = packed
+  .filter((path) => path.endsWith('.js'))
+  .flatMap((path) => [...readFileSync(join(unpacked, path), 'utf8').matchAll(/require\("([^."][^"]*)"\)/g)])
+  .map(([, specifier = '']) => specifier.match(/^(?:@[^/]+\/)?[^/]+/)?.[0] ?? specifier)
+  .filter((name) => !name.startsWith('node:') && !builtinModules.includes(name));
+const peers = Object.keys(manifest.peerDependencies);
+deepStrictEqual(peers.sort(), ['express', 'ioredis'], 'express and ioredis are peers');
+deepStrictEqual(
+  Object.keys(manifest.dependencies).sort(),
+  [...new Set(required)].filter((name) => !peers.includes(name)).sort(),
+  'the dependencies are exactly what the code requires',
+);
+console.log(`${packed.length} files, dependencies: ${Object.keys(manifest.dependencies).join(', ')}`);

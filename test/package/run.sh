@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+: "${REDIS_URL:?is needed to use the package}"
+
+root=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# An empty cache, so that what happens to be on this machine proves nothing.
+export npm_config_cache=$work/npm-cache npm_config_audit=false npm_config_fund=false
+
+npm pack --pack-destination "$work" >"$work/pack.log" 2>&1 || { cat "$work/pack.log" >&2; exit 1; }
+tarball=$(echo "$work"/express-redis-toolkit-*.tgz)
+tar --extract --gzip --file "$tarball" --directory "$work"
+npx tsx test/package/check-tarball.ts "$work/package"
+npx publint --strict "$tarball"
+npx attw "$tarball"
+
+echo "Used from ESM TypeScript, with ioredis 6"
+cp -R "$root/test/package/esm" "$work/esm"
+cd "$work/esm"
+npm install --silent "$tarball" express@5 ioredis@6 typescript@7 @types/express@5 @types/node@20
+npx tsc
+node app.js
+
+echo "Used by require, with ioredis 5"
+cp -R "$root/test/package/cjs" "$work/cjs"
+cd "$work/cjs"
+npm install --silent "$tarball" express@5 ioredis@5
+node app.js
