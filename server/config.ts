@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { StartupError } from './startup-error.js';
+
+export interface Config {
+  port: number;
+  /** Not given: a server of our own is started. Always given in production. */
+  redisUrl: string | undefined;
+  databaseUrl: string | undefined;
+  sessionSecret: string;
+  production: boolean;
+  logLevel: z.infer<typeof LogLevel>;
+  /** As Express' setting of the same name takes it. */
+  trustProxy: boolean | number | string;
+}
+
+const SECRET_LENGTH = 32;
+
+const LogLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+  error: 'must be fatal, error, warn, info, debug, trace or silent',
+});
+
+const serverUrl = (schemes: RegExp, example: string) =>
+  z.string().regex(schemes, { error: `must be a URL such as ${example}` });
+
+const Environment = z.object({
+  PORT: z
+    .string()
+    .regex(/^\d{1,5}$/, { error: 'must be a number from 0 to 65535' })
+    .transform(Number)
+    .pipe(z.number().max(65_535, { error: 'must be a number from 0 to 65535' }))
+    .default(3000),
+  REDIS_URL: serverUrl(/^rediss?:\/\/./, 'redis://localhost:6379').optional(),
+  DATABASE_URL: serverUrl(/^postgres(ql)?:\/\/./, 'postgres://user:password@localhost:5432/app').optional(),
+  SESSION_SECRET: z.string().optional(),
+  NODE_ENV: z
+    .enum(['development', 'test', 'production'], { error: 'must be development, test or production' })
+    .default('development'),
+  LOG_LEVEL: LogLevel.default('info'),
+  TRUST_PROXY: z.string().transform(parseTrustProxy).default(false),
+});
+
+function parseTrustProxy(value: string): boolean | number | string {
+  if (value === 'true' || value === 'false') return value === 'true';
+  return /^\d+$/.test(value) ? Number(value) : value;
+}
+
+const production = Environment.required({ REDIS_URL: true, DATABASE_URL: true, SESSION_SECRET: true }).extend(
+  {
+    SESSION_SECRET: z
+      .string({ error: 'is required' })
+      .min(SECRET_LENGTH, { error: `must have at least ${SECRET_LENGTH} characters` }),
+  },
+);
+
+function oneLine({ issues }: z.ZodError, given: Record<string, string>): string {
+  const problems = issues.map(({ path: [name], message }) =>
+    given[String(name)] === undefined
+      ? `${String(name)} is required with NODE_ENV=production`
+      : `${String(name)} ${message}`,
+  );
+  return problems.join('; ');
+}
+
+/** Reads the settings from the environment; a StartupError says in one line what is wrong, and never repeats a value. */
+export function readConfig(env: Record<string, string | undefined>): Config {
+  // Docker Compose hands on unset variables as empty ones.
+  const given = Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => Boolean(entry[1])),
+  );
+  const schema = given.NODE_ENV === 'production' ? production : Environment;
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) throw new StartupError(oneLine(parsed.error, given));
+  const { PORT, REDIS_URL, DATABASE_URL, SESSION_SECRET, NODE_ENV, LOG_LEVEL, TRUST_PROXY } = parsed.data;
+  return {
+    port: PORT,
+    redisUrl: REDIS_URL,
+    databaseUrl: DATABASE_URL,
+    sessionSecret: SESSION_SECRET ?? randomBytes(SECRET_LENGTH).toString('base64url'),
+    production: NODE_ENV === 'production',
+    logLevel: LOG_LEVEL,
+    trustProxy: TRUST_PROXY,
+  };
+}

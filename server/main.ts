@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Pool } from 'pg';
+import { closeRedis, connectRedis } from '../index.js';
+import { createApp } from './app.js';
+import { readConfig } from './config.js';
+import { createLogger } from './logging.js';
+import { migrate } from './migrate.js';
+import { openPool } from './postgres.js';
+import { seed } from './seed.js';
+import { startServices } from './services/start-services.js';
+import { cleanUp, closable, shutdownOnSignal } from './shutdown.js';
+import { StartupError } from './startup-error.js';
+import { DEMO_EMAIL, welcome } from './welcome.js';
+
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+const complain = (line: string) => void process.stderr.write(`${line}\n`);
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const logger = createLogger(config.logLevel);
+  const services = await startServices({ redisUrl: config.redisUrl, databaseUrl: config.databaseUrl }, say);
+  const redis = connectRedis({ url: services.redisUrl, logger });
+  const pool = openPool(services.databaseUrl, { logger });
+  const cleanup = [() => pool.end(), () => closeRedis(redis), services.stop];
+
+  try {
+    await migrate(pool).catch(explain('DATABASE_URL: the database could not be prepared'));
+    if (!config.production) await seed(pool);
+    const server = createServer(createApp({ redis, pool, logger, config }));
+    shutdownOnSignal({ closeServer: closable(server), cleanup, log: say });
+    const port = await listen(server, config.port);
+    say(config.production ? `Listening on port ${port}` : welcome(port, await demoUserId(pool)));
+  } catch (error) {
+    await cleanUp(cleanup, complain);
+    throw error;
+  }
+}
+
+async function listen(server: Server, port: number): Promise<number> {
+  server.listen(port);
+  await once(server, 'listening').catch(
+    explain(`PORT ${port} cannot be used; free it or set PORT to another`),
+  );
+  return (server.address() as AddressInfo).port;
+}
+
+async function demoUserId(pool: Pool): Promise<string> {
+  const { rows } = await pool.query('SELECT id FROM users WHERE lower(email) = $1', [DEMO_EMAIL]);
+  return rows[0].id;
+}
+
+function explain(what: string): (cause: NodeJS.ErrnoException) => never {
+  return (cause) => {
+    throw new StartupError(`${what} (${cause.message || cause.code})`, { cause });
+  };
+}
+
+main().catch((error: Error) => {
+  complain(error instanceof StartupError ? error.message : String(error.stack));
+  process.exit(1);
+});

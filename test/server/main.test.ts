@@ -1,0 +1,133 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { freePort } from '../../server/services/free-port.js';
+import { eventually } from '../support/eventually.js';
+import { createTestDatabase } from '../support/postgres.js';
+import { launch, type TypeScriptChild } from '../support/processes.js';
+import { childrenOf, isRunning } from '../support/system.js';
+
+const MAIN = join(__dirname, '../../server/main.ts');
+const BARE = {
+  NODE_ENV: undefined,
+  REDIS_URL: undefined,
+  DATABASE_URL: undefined,
+  SESSION_SECRET: undefined,
+};
+
+const OURS = /redis-server|postgres|keeper/;
+
+const run = promisify(execFile);
+
+function start(env: Record<string, string | undefined>): TypeScriptChild {
+  const child = launch(MAIN, { env: { ...BARE, LOG_LEVEL: 'warn', PORT: '0', ...env } });
+  onTestFinished(() => child.kill());
+  return child;
+}
+
+async function startOnSharedServices(env: Record<string, string> = {}): Promise<TypeScriptChild> {
+  const database = await createTestDatabase();
+  onTestFinished(database.drop);
+  return start({ REDIS_URL: inject('redisUrl'), DATABASE_URL: database.url, ...env });
+}
+
+async function portOf(child: TypeScriptChild): Promise<number> {
+  const listening = /Listening on (?:port |http:\/\/localhost:)(\d+)/;
+  const listens = () => {
+    expect(isRunning(child.pid), child.output()).toBe(true);
+    return listening.test(child.output());
+  };
+  await eventually('the server listens', listens, { withinMs: 10_000 });
+  return Number(listening.exec(child.output())![1]);
+}
+
+test('without any configuration it is ready within 10 s, and the five lines that it prints work', async () => {
+  const began = performance.now();
+  const child = start({});
+  await portOf(child);
+  expect(performance.now() - began).toBeLessThan(10_000);
+  const services = childrenOf(child.pid).filter(({ command }) => OURS.test(command));
+
+  const cwd = mkdtempSync(join(tmpdir(), 'curl-'));
+  onTestFinished(() => rmSync(cwd, { recursive: true }));
+  const lines = child.output().match(/^ {2}curl .*$/gm)!;
+  expect(lines).toHaveLength(5);
+  for (const line of lines) {
+    const { stdout } = await run('sh', ['-c', line], { cwd });
+    expect(stdout, line).toMatch(/^HTTP\/1\.1 200 /);
+  }
+
+  await child.kill('SIGTERM');
+  expect(await child.exited).toEqual({ code: 0, signal: null });
+  // A server and its keeper, twice; nothing is left for the keepers to do once it has ended.
+  expect(services).toHaveLength(4);
+  expect(services.filter(({ pid }) => isRunning(pid))).toEqual([]);
+});
+
+test('in production it plants no demo users, starts nothing, and says little', async () => {
+  const child = await startOnSharedServices({ NODE_ENV: 'production', SESSION_SECRET: 'x'.repeat(32) });
+  const port = await portOf(child);
+  expect(child.output()).toBe(`Listening on port ${port}\n`);
+  expect(childrenOf(child.pid).filter(({ command }) => OURS.test(command))).toEqual([]);
+  const response = await fetch(`http://localhost:${port}/users`);
+  expect(await response.json()).toMatchObject({ users: [] });
+});
+
+test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it with code 0', async (signal) => {
+  const child = await startOnSharedServices();
+  await portOf(child);
+  await child.kill(signal);
+  expect(await child.exited).toEqual({ code: 0, signal: null });
+});
+
+test('a second signal does not wait for the request in flight', async () => {
+  const child = await startOnSharedServices();
+  const socket = connect(await portOf(child), 'localhost');
+  socket.on('error', () => {});
+  const head = 'POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99';
+  // The server answers 100 as soon as the request is in flight; its body never comes.
+  socket.write(`${head}\r\nExpect: 100-continue\r\n\r\n`);
+  await once(socket, 'data');
+
+  process.kill(child.pid, 'SIGTERM');
+  await eventually('it says what it waits for', () => child.output().includes('SIGTERM'));
+  const began = performance.now();
+  await child.kill('SIGTERM');
+  expect(performance.now() - began).toBeLessThan(3_000);
+  expect((await child.exited).code).toBe(1);
+});
+
+test.each([
+  [
+    { NODE_ENV: 'production', DATABASE_URL: 'postgres://x', SESSION_SECRET: 'x'.repeat(32) },
+    'REDIS_URL is required',
+  ],
+  [{ PORT: 'eighty' }, 'PORT must be a number'],
+])('a bad setting is one line and exit code 1: %o', async (env, message) => {
+  const child = start(env);
+  expect(await child.exited).toEqual({ code: 1, signal: null });
+  expect(child.output()).toMatch(new RegExp(`^${message}.*\n$`));
+});
+
+test('a port in use is one line naming PORT, and exit code 1', async () => {
+  const taken = createServer().listen(0);
+  onTestFinished(() => void taken.close());
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const child = await startOnSharedServices({ PORT: `${port}` });
+  expect(await child.exited).toEqual({ code: 1, signal: null });
+  expect(child.output()).toMatch(new RegExp(`^PORT ${port} cannot be used.*\n$`));
+});
+
+test('a database that is not there is one line naming DATABASE_URL, without its password', async () => {
+  const DATABASE_URL = `postgres://app:hunter2@127.0.0.1:${await freePort()}/app`;
+  const child = start({ REDIS_URL: inject('redisUrl'), DATABASE_URL });
+  expect(await child.exited).toEqual({ code: 1, signal: null });
+  expect(child.output()).toMatch(/^DATABASE_URL: .*\n$/);
+  expect(child.output()).not.toContain('hunter2');
+});
