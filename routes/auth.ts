@@ -1,0 +1,64 @@
+import { type RequestHandler, Router } from 'express';
+import type { SessionMiddleware } from '../middleware/session.js';
+import { stack } from '../middleware/stack.js';
+import { Problem } from './problem.js';
+import { loggedInUser, requireLogin } from './require-login.js';
+import { credentials } from './user-input.js';
+import type { User, UserRepository } from './user-repository.js';
+import { validBody } from './validate.js';
+
+export interface Accounts {
+  /** Gives the user, or nothing when the email is unknown or the password is wrong. */
+  verify(email: string, password: string): Promise<User | undefined>;
+}
+
+export interface AuthRouterDeps {
+  accounts: Accounts;
+  users: UserRepository;
+  limit: RequestHandler;
+  loginLimit: RequestHandler;
+  sessions: SessionMiddleware;
+}
+
+/** Login, logout, who am I, where am I logged in, log out everywhere. */
+export function authRouter({ accounts, users, limit, loginLimit, sessions }: AuthRouterDeps): Router {
+  const router = Router();
+  const loggedIn = stack(limit, sessions, requireLogin);
+  router.use(noStore);
+
+  router.post('/login', stack(limit, loginLimit, sessions), validBody(credentials), async (req, res) => {
+    const user = await accounts.verify(req.body.email.trim(), req.body.password);
+    if (!user) throw new Problem(401, 'The email or the password is wrong.');
+    // A new id: one that somebody planted in this browser before the login must not become logged in.
+    await req.session.regenerate();
+    req.session.userId = user.id;
+    res.json(user);
+  });
+
+  router.post('/logout', stack(limit, sessions), async (req, res) => {
+    await req.session.destroy();
+    res.status(204).end();
+  });
+
+  router.get('/me', loggedIn, async (req, res) => {
+    const user = await users.get(loggedInUser(req));
+    if (!user) throw new Problem(401, 'The user of this session is gone.');
+    res.json(user);
+  });
+
+  router.get('/sessions', loggedIn, async (req, res) => {
+    res.json({ sessions: await sessions.list(loggedInUser(req)) });
+  });
+
+  router.post('/logout-everywhere', loggedIn, async (req, res) => {
+    await sessions.destroyAll(loggedInUser(req));
+    res.status(204).end();
+  });
+
+  return router;
+}
+
+const noStore: RequestHandler = (_req, res, next) => {
+  res.set('Cache-Control', 'no-store');
+  next();
+};

@@ -1,0 +1,44 @@
+import { Router } from 'express';
+
+export interface HealthRouterDeps {
+  checks: Readonly<Record<string, () => Promise<void>>>;
+  deadlineMs: number;
+}
+
+/** `/live`: the process answers. `/ready`: so do all that it depends on, each within the deadline. */
+export function healthRouter({ checks, deadlineMs }: HealthRouterDeps): Router {
+  const router = Router();
+  router.use((_req, res, next) => {
+    res.set('Cache-Control', 'no-store');
+    next();
+  });
+
+  router.get('/live', (_req, res) => {
+    res.json({ status: 'live' });
+  });
+
+  router.get('/ready', async (_req, res) => {
+    const results = await Promise.all(
+      Object.entries(checks).map(async ([name, check]) => [name, await outcome(check, deadlineMs)] as const),
+    );
+    const ready = results.every(([, state]) => state === 'up');
+    res.status(ready ? 200 : 503);
+    res.json({ status: ready ? 'ready' : 'unavailable', checks: Object.fromEntries(results) });
+  });
+
+  return router;
+}
+
+async function outcome(check: () => Promise<void>, deadlineMs: number): Promise<'up' | 'down'> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<'down'>((resolve) => {
+    timer = setTimeout(resolve, deadlineMs, 'down');
+  });
+  const answer = Promise.resolve()
+    .then(check)
+    .then(
+      () => 'up' as const,
+      () => 'down' as const,
+    );
+  return Promise.race([answer, deadline]).finally(() => clearTimeout(timer));
+}

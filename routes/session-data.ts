@@ -1,0 +1,5 @@
+declare module '../src/session-data.js' {
+  interface SessionData {
+    userId?: string;
+  }
+}

@@ -1,0 +1,91 @@
+import { type Request, type RequestHandler, Router } from 'express';
+import { cacheResponse } from '../middleware/cache-response.js';
+import { invalidateOn } from '../middleware/invalidate-on.js';
+import type { SessionMiddleware } from '../middleware/session.js';
+import { stack } from '../middleware/stack.js';
+import type { RedisClient } from '../src/redis.js';
+import { Problem } from './problem.js';
+import { loggedInUser, requireLogin } from './require-login.js';
+import { newUser, page, userChanges, userId } from './user-input.js';
+import { EmailTakenError, type UserRepository } from './user-repository.js';
+import { parse, validBody } from './validate.js';
+
+export interface UsersRouterDeps {
+  users: UserRepository;
+  redis: RedisClient;
+  limit: RequestHandler;
+  sessions: SessionMiddleware;
+}
+
+/** Everybody may read. Who is logged in may create users, and change or delete their own record. */
+export function usersRouter({ users, redis, limit, sessions }: UsersRouterDeps): Router {
+  const router = Router();
+  const listTags = () => ['users'];
+  // PostgreSQL takes a UUID in either case, so both must lead to the same tag.
+  const userTags = (req: Request) => [`user:${String(req.params.id).toLowerCase()}`];
+  const cached = (tags: typeof userTags) => cacheResponse({ redis, ttlSeconds: 60, tags });
+  const purge = invalidateOn({ redis, tags: (req) => [...listTags(), ...userTags(req)] });
+  const loggedIn = stack(limit, sessions, requireLogin);
+  const owner = stack(limit, sessions, requireLogin, requireOwner);
+
+  // No handler of a GET reads req.session: its answer is stored and given to everybody.
+  router.get('/', stack(limit, sessions, cached(listTags)), async (req, res) => {
+    res.json(await users.list(parse(page, req.query, 'query')));
+  });
+
+  router.get('/:id', stack(limit, sessions, cached(userTags)), async (req, res) => {
+    const { id } = parse(userId, req.params, 'path');
+    res.json(await found(users.get(id)));
+  });
+
+  // Validated before the purge begins, so that a bad request marks nothing as changing.
+  router.post(
+    '/',
+    loggedIn,
+    validBody(newUser),
+    invalidateOn({ redis, tags: listTags }),
+    async (req, res) => {
+      const user = await freeEmail(users.create(req.body));
+      res.status(201).location(`${req.baseUrl}/${user.id}`).json(user);
+    },
+  );
+
+  router.patch('/:id', owner, validBody(userChanges), purge, async (req, res) => {
+    res.json(await found(freeEmail(users.patch(loggedInUser(req), req.body))));
+  });
+
+  router.delete('/:id', owner, purge, async (req, res) => {
+    // Sessions first: if that fails nobody was deleted, and the client can try again.
+    const id = loggedInUser(req);
+    await sessions.destroyAll(id);
+    if (!(await users.delete(id))) throw noSuchUser();
+    res.status(204).end();
+  });
+
+  return router;
+}
+
+const requireOwner: RequestHandler = (req, _res, next) => {
+  const { id } = parse(userId, req.params, 'path');
+  if (id !== loggedInUser(req))
+    throw new Problem(403, 'Only the user may change or delete their own record.');
+  next();
+};
+
+const noSuchUser = () => new Problem(404, 'There is no user with this id.');
+
+async function found<T>(looking: Promise<T | undefined>): Promise<T> {
+  const user = await looking;
+  if (user === undefined) throw noSuchUser();
+  return user;
+}
+
+async function freeEmail<T>(writing: Promise<T>): Promise<T> {
+  try {
+    return await writing;
+  } catch (error) {
+    if (!(error instanceof EmailTakenError)) throw error;
+    const errors = [{ field: 'email', message: 'is already taken' }];
+    throw new Problem(409, 'Another user has this email.', { errors });
+  }
+}

@@ -1,0 +1,22 @@
+import type { Pool } from 'pg';
+import type { Accounts } from '../routes/auth.js';
+import { impossibleHash, verifyPassword } from './password.js';
+import { toUser, USER_COLUMNS, type UserRow } from './user-row.js';
+
+/** Checks passwords against the users table. */
+export function createAccounts(pool: Pool): Accounts {
+  const nobody = impossibleHash();
+
+  return {
+    async verify(email, password) {
+      const { rows } = await pool.query<UserRow & { password_hash: string | null }>(
+        `SELECT ${USER_COLUMNS}, password_hash FROM users WHERE lower(email) = lower($1)`,
+        [email],
+      );
+      const row = rows[0];
+      // Hashed in every case: the time an answer takes must not tell whether the email is known.
+      const matches = await verifyPassword(password, row?.password_hash ?? nobody);
+      return row && matches ? toUser(row) : undefined;
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import express, { type Express, type Request, type RequestHandler } from 'express';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { ipKeyGenerator, ping, type RedisClient, rateLimit, session } from '../index.js';
+import { authRouter } from '../routes/auth.js';
+import { healthRouter } from '../routes/health.js';
+import { problemHandler, unknownRoute } from '../routes/problem.js';
+import { usersRouter } from '../routes/users.js';
+import { createAccounts } from './accounts.js';
+import type { Config } from './config.js';
+import { httpLogging } from './logging.js';
+import { pingPostgres } from './postgres.js';
+import { createUserRepository } from './user-repository.js';
+
+const MINUTE = 60_000;
+const READY_WITHIN_MS = 1_000;
+
+export interface AppDeps {
+  redis: RedisClient;
+  pool: Pool;
+  logger: Logger;
+  config: Pick<Config, 'sessionSecret' | 'trustProxy' | 'production'>;
+}
+
+export function createApp({ redis, pool, logger, config }: AppDeps): Express {
+  const users = createUserRepository(pool);
+  const accounts = createAccounts(pool);
+  const limit = rateLimit({ redis, logger, windowMs: MINUTE, limit: 100 });
+  const loginLimit = rateLimit({
+    redis,
+    logger,
+    identifier: 'login',
+    windowMs: 15 * MINUTE,
+    limit: 10,
+    keyGenerator: addressAndEmail,
+  });
+  const sessions = session({
+    redis,
+    logger,
+    secret: config.sessionSecret,
+    cookie: { secure: config.production, sameSite: 'lax' },
+    user: ({ userId }) => userId,
+  });
+  const checks = {
+    redis: () => ping(redis, { timeoutMs: READY_WITHIN_MS }),
+    postgres: () => pingPostgres(pool),
+  };
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('trust proxy', config.trustProxy);
+  app.use(securityHeaders);
+  // In front of the log, which an orchestrator's probes would fill.
+  app.use('/health', healthRouter({ checks, deadlineMs: READY_WITHIN_MS }));
+  app.use(httpLogging(logger));
+  app.use(express.json({ limit: '16kb' }));
+  app.use('/users', usersRouter({ users, redis, limit, sessions }));
+  app.use('/auth', authRouter({ accounts, users, limit, loginLimit, sessions }));
+  app.use(unknownRoute);
+  app.use(problemHandler);
+  return app;
+}
+
+const securityHeaders: RequestHandler = (_req, res, next) => {
+  res.set({
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+    'Referrer-Policy': 'no-referrer',
+  });
+  next();
+};
+
+function addressAndEmail(req: Request): string {
+  const { email } = (req.body ?? {}) as { email?: unknown };
+  // Hashed, so that Redis keys hold no email addresses and have one length.
+  const hash = createHash('sha256').update(String(email).trim().toLowerCase()).digest('base64url');
+  return `${ipKeyGenerator(req.ip ?? '')} ${hash}`;
+}

@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import request from 'supertest';
+import { closeRedis, connectRedis } from '../../index.js';
+import { createApp } from '../../server/app.js';
+import { migrate } from '../../server/migrate.js';
+import { openPool } from '../../server/postgres.js';
+import { DEMO_PASSWORD, seed } from '../../server/seed.js';
+import { createTestDatabase } from '../support/postgres.js';
+import { startRedis } from '../support/redis.js';
+
+let clients = 0;
+
+/** The sample app with a Redis and a seeded database of its own. */
+export async function startApp({ production = false } = {}) {
+  const [redisServer, database] = await Promise.all([startRedis(), createTestDatabase()]);
+  const logger = pino({ level: 'silent' });
+  const pool = openPool(database.url, { logger });
+  await migrate(pool);
+  await seed(pool);
+  const config = { sessionSecret: 'a secret of at least thirty-two characters', trustProxy: 1, production };
+
+  async function listen() {
+    const redis = connectRedis({ url: redisServer.url, logger });
+    const server = createApp({ redis, pool, logger, config }).listen(0);
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const close = async () => {
+      server.close();
+      await closeRedis(redis);
+    };
+    return { url, close };
+  }
+
+  const app = await listen();
+  const second = await listen();
+
+  return {
+    pool,
+    redisServer,
+    /** A client with an address and cookies of its own. */
+    client: () => clientOf(app.url),
+    /** The same, of a second instance of the app, as behind a load balancer. */
+    clientOfSecond: () => clientOf(second.url),
+    async loggedIn(email = 'alice@example.com', password = DEMO_PASSWORD) {
+      const client = this.client();
+      const { body } = await client.post('/auth/login').send({ email, password }).expect(200);
+      return { client, user: body as { id: string; email: string; name: string } };
+    },
+    async stop() {
+      await Promise.all([app.close(), second.close()]);
+      await pool.end();
+      await Promise.all([redisServer.stop(), database.drop()]);
+    },
+  };
+}
+
+function clientOf(url: string) {
+  clients += 1;
+  const address = `10.0.${Math.floor(clients / 250)}.${(clients % 250) + 1}`;
+  return request.agent(url).set({ Host: 'sample.test', 'X-Forwarded-For': address });
+}

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DEMO_PASSWORD } from '../../server/seed.js';
+import { startApp } from '../routes/start-app.js';
+
+type App = Awaited<ReturnType<typeof startApp>>;
+
+describe('the sample server', () => {
+  let app: App;
+  beforeAll(async () => {
+    app = await startApp();
+  });
+  afterAll(() => app.stop());
+
+  test('is ready when Redis and PostgreSQL answer', async () => {
+    const { body } = await app.client().get('/health/ready').expect(200);
+    expect(body).toEqual({ status: 'ready', checks: { redis: 'up', postgres: 'up' } });
+  });
+
+  test('does not say what it is made of, and lets no browser guess at types or frame an answer', async () => {
+    const { headers } = await app.client().get('/users').expect(200);
+    expect(headers).not.toHaveProperty('x-powered-by');
+    expect(headers['x-content-type-options']).toBe('nosniff');
+    expect(headers['content-security-policy']).toBe("default-src 'none'; frame-ancestors 'none'");
+  });
+
+  test('says on every answer how much of the limit is left, and counts each client alone', async () => {
+    const client = app.client();
+    const left = async (of = client) => /r=(\d+)/.exec((await of.get('/users')).headers.ratelimit!)?.[1];
+    expect([await left(), await left(), await left(app.client())]).toEqual(['99', '98', '99']);
+  });
+
+  test('answers an unknown path, a broken body and one that is too large as problems', async () => {
+    const client = app.client();
+    const post = (body: string) =>
+      client.post('/auth/login').set('Content-Type', 'application/json').send(body);
+    const answers = [await client.get('/nowhere'), await post('{'), await post(`"${'x'.repeat(20_000)}"`)];
+    expect(answers.map(({ status, type }) => [status, type])).toEqual([
+      [404, 'application/problem+json'],
+      [400, 'application/problem+json'],
+      [413, 'application/problem+json'],
+    ]);
+  });
+});
+
+test('in production the session cookie is sent over HTTPS only', async () => {
+  const app = await startApp({ production: true });
+  const credentials = { email: 'alice@example.com', password: DEMO_PASSWORD };
+  const { headers } = await app
+    .client()
+    .post('/auth/login')
+    .set('X-Forwarded-Proto', 'https')
+    .send(credentials)
+    .expect(200);
+  expect(String(headers['set-cookie'])).toMatch(
+    /HttpOnly.*Secure.*SameSite=Lax|Secure.*HttpOnly.*SameSite=Lax/,
+  );
+  await app.stop();
+});
+
+test('without Redis it is live but not ready, reads are still answered, and a mutation is refused with a 503', async () => {
+  const app = await startApp();
+  const { client, user } = await app.loggedIn();
+  await app.redisServer.stop();
+  await app.client().get('/health/live').expect(200);
+  const ready = await app.client().get('/health/ready').expect(503);
+  expect(ready.body.checks).toEqual({ redis: 'down', postgres: 'up' });
+  const { body } = await app.client().get(`/users/${user.id}`).expect(200);
+  expect(body).toEqual(user);
+  const refused = await client.patch(`/users/${user.id}`).send({ name: 'X' }).expect(503);
+  expect(refused.body).toMatchObject({ status: 503, code: 'REDIS_UNAVAILABLE' });
+  await app.stop();
+});
