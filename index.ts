@@ -1,13 +1,20 @@
 export { type CacheResponseOptions, cacheResponse } from './middleware/cache-response.js';
+export { ipKeyGenerator } from './middleware/client-address.js';
 export { type InvalidateOnOptions, invalidateOn } from './middleware/invalidate-on.js';
-export { type RateLimitInfo, type RateLimitOptions, rateLimit } from './middleware/rate-limit.js';
+export { type RateLimitMiddleware, rateLimit } from './middleware/rate-limit.js';
+export type {
+  PerRequest,
+  RateLimitInfo,
+  RateLimitOptions,
+  RateLimitPolicy,
+} from './middleware/rate-limit-options.js';
 export { type SessionMiddleware, type SessionOptions, session } from './middleware/session.js';
 export type { SessionCookieOptions } from './middleware/session-cookie.js';
 export type { Session } from './middleware/session-object.js';
 export { stack } from './middleware/stack.js';
 export { ERROR_CATALOGUE, type ErrorCode, ToolkitError } from './src/errors.js';
 export type { Logger } from './src/logger.js';
-export type { Policy, Quota } from './src/rate-limiter.js';
+export type { Algorithm, Policy, Quota } from './src/rate-limiter.js';
 export {
   type CloseRedisOptions,
   type ConnectRedisOptions,

@@ -1,14 +1,18 @@
-import type { Request } from 'express';
 import ipaddr from 'ipaddr.js';
 
 /**
- * The client's address as a key. A provider hands one customer a whole IPv6 subnet, so that single addresses
- * would be a limit that anyone escapes: they are cut to `subnet` bits (/56 by default, RFC 6177).
+ * An IP address as a rate-limit key. A provider hands one customer a whole IPv6 subnet, so that single addresses
+ * would be a limit that anyone escapes: they are cut to `ipv6Subnet` bits (RFC 6177).
+ *
+ * @param ip an address, e.g. `req.ip`; anything else is returned as it is
+ * @param ipv6Subnet leading bits that make a client, 56 by default; false for the whole address
+ * @example
+ * rateLimit({ redis, keyGenerator: (req) => req.user?.id ?? ipKeyGenerator(req.ip!) });
  */
-export function clientAddress(req: Request, subnet: number | false): string | undefined {
-  const ip = req.ip?.replace(/%.*$/, '');
-  if (ip === undefined || !ipaddr.isValid(ip)) return undefined;
-  const address = ipaddr.process(ip);
-  if (address.kind() === 'ipv4' || subnet === false) return address.toString();
-  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/${subnet}`).toString()}/${subnet}`;
+export function ipKeyGenerator(ip: string, ipv6Subnet: number | false = 56): string {
+  const bare = ip.replace(/%.*$/, '');
+  if (!ipaddr.isValid(bare)) return ip;
+  const address = ipaddr.process(bare);
+  if (address.kind() === 'ipv4' || ipv6Subnet === false) return address.toString();
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/${ipv6Subnet}`).toString()}/${ipv6Subnet}`;
 }

@@ -1,35 +1,39 @@
 import type { NextFunction, Request, Response } from 'express';
-import type { RateLimitInfo, RateLimitOptions } from './rate-limit.js';
+import type { Verdict } from '../src/rate-limiter.js';
 import { setRetryAfter } from './rate-limit-headers.js';
+import type { RateLimitOptions, RateLimitSettings } from './rate-limit-options.js';
 
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
+const PROBLEM = 'application/problem+json';
 
-type AnswerOptions = Pick<RateLimitOptions, 'handler' | 'message'> & { readonly statusCode: number };
-
-/** 429 by content negotiation: the configured message, or an RFC 9457 problem for clients that prefer it. */
-export function answerTooManyRequests(
+/** Refuses a request, by content negotiation: text, JSON, or an RFC 9457 problem. */
+export async function answerTooManyRequests(
   req: Request,
   res: Response,
   next: NextFunction,
-  info: RateLimitInfo,
-  { handler, message, statusCode }: AnswerOptions,
-): void {
-  const violated = info.policies.filter(({ retryAfterMs }) => retryAfterMs > 0);
-  setRetryAfter(res, violated);
-  if (handler) return void handler(req, res, next, info);
-  res.status(statusCode);
-  if (typeof message === 'object') return void res.json(message);
-  const type = req.accepts(['text/plain', 'application/problem+json', 'application/json']);
-  if (type === 'application/problem+json' || type === 'application/json') {
-    const problem = {
-      type: QUOTA_EXCEEDED,
-      title: 'Quota exceeded',
-      status: statusCode,
-      detail: message,
-      'violated-policies': violated.map(({ name }) => name),
-    };
-    res.type(type).send(JSON.stringify(problem));
+  verdict: Verdict,
+  options: RateLimitSettings,
+): Promise<void> {
+  setRetryAfter(res, verdict);
+  res.status(options.statusCode);
+  if (options.handler) {
+    await options.handler(req, res, next, options as RateLimitOptions);
     return;
   }
-  res.type('text/plain').send(message);
+  const { message } = options;
+  const body: unknown = typeof message === 'function' ? await message(req, res) : message;
+  if (res.writableEnded || res.headersSent) return;
+  if (typeof body !== 'string') {
+    res.send(body);
+    return;
+  }
+  res.vary('Accept');
+  const type = req.accepts(['text/plain', PROBLEM, 'application/json']);
+  if (type !== PROBLEM && type !== 'application/json') {
+    res.type('text/plain').send(body);
+    return;
+  }
+  const violated = verdict.quotas.filter(({ retryAfterMs }) => retryAfterMs > 0).map(({ name }) => name);
+  const problem = { type: QUOTA_EXCEEDED, title: 'Quota exceeded', status: options.statusCode, detail: body };
+  res.type(type).send(JSON.stringify({ ...problem, 'violated-policies': violated }));
 }

@@ -1,52 +1,89 @@
+import { createHash } from 'node:crypto';
 import type { Response } from 'express';
-import { serializeItem, serializeList } from 'structured-headers';
-import type { Policy, Quota } from '../src/rate-limiter.js';
+import { type BareItem, serializeItem, serializeList } from 'structured-headers';
+import type { Policy, Quota, Verdict } from '../src/rate-limiter.js';
+
+export type StandardHeaders = 'draft-6' | 'draft-7' | 'draft-8' | 'draft-11' | boolean;
+
+const PARTITION_KEY_BYTES = 9;
 
 const seconds = (ms: number) => Math.ceil(ms / 1000);
 
-/**
- * `RateLimit-Policy` and `RateLimit` as structured fields (RFC 9651), after
- * draft-ietf-httpapi-ratelimit-headers-11: `q` quota, `w` window, `r` remaining, `t` seconds until more is there.
- */
-export function setStandardHeaders(res: Response, policyField: string, quotas: readonly Quota[]): void {
-  res.setHeader('RateLimit-Policy', policyField);
-  res.setHeader(
+/** The policy that a client is closest to exceeding. */
+export function tightest(quotas: readonly Quota[]): Quota {
+  return quotas.reduce((a, b) => (b.remaining / b.limit < a.remaining / a.limit ? b : a));
+}
+
+/** The `RateLimit` headers in one of the versions of draft-ietf-httpapi-ratelimit-headers. */
+export function setStandardHeaders(
+  res: Response,
+  version: StandardHeaders,
+  quotas: readonly Quota[],
+  key: string,
+): void {
+  if (version === 'draft-11' || version === 'draft-8') {
+    setFields(res, quotas, version === 'draft-8' ? key : undefined);
+    return;
+  }
+  const { limit, remaining, resetMs, windowMs } = tightest(quotas);
+  res.setHeader('RateLimit-Policy', `${limit};w=${seconds(windowMs)}`);
+  if (version === 'draft-7') {
+    res.setHeader('RateLimit', `limit=${limit}, remaining=${remaining}, reset=${seconds(resetMs)}`);
+    return;
+  }
+  res.setHeader('RateLimit-Limit', String(limit));
+  res.setHeader('RateLimit-Remaining', String(remaining));
+  res.setHeader('RateLimit-Reset', String(seconds(resetMs)));
+}
+
+// Structured fields (RFC 9651): q quota, w window, r remaining, t seconds until more is there, pk whose quota it is.
+function setFields(res: Response, quotas: readonly Quota[], partition: string | undefined): void {
+  append(res, 'RateLimit-Policy', policyField(quotas, partition));
+  append(
+    res,
     'RateLimit',
     serializeList(
-      quotas.map(({ name, remaining, resetMs }) => [
-        name,
-        new Map([
-          ['r', remaining],
-          ['t', seconds(resetMs)],
-        ]),
-      ]),
+      quotas.map(({ name, remaining, resetMs }) => [name, parameters({ r: remaining, t: seconds(resetMs) })]),
     ),
   );
 }
 
-export function policyField(policies: readonly Policy[]): string {
+function policyField(policies: readonly Policy[], partition: string | undefined): string {
+  const pk = partition === undefined ? undefined : partitionKey(partition);
   return serializeList(
     policies.map(({ name, limit, windowMs }) => [
       name,
-      new Map([
-        ['q', limit],
-        ['w', seconds(windowMs)],
-      ]),
+      parameters({ q: limit, w: seconds(windowMs), ...(pk && { pk }) }),
     ]),
   );
 }
 
-/** `X-RateLimit-*` as express-rate-limit sends them, of the policy that is closest to its limit. */
-export function setLegacyHeaders(res: Response, quotas: readonly Quota[]): void {
-  const tightest = quotas.reduce((a, b) => (b.remaining < a.remaining ? b : a));
-  res.setHeader('X-RateLimit-Limit', String(tightest.limit));
-  res.setHeader('X-RateLimit-Remaining', String(tightest.remaining));
-  res.setHeader('X-RateLimit-Reset', String(seconds(Date.now() + tightest.resetMs)));
+function parameters(values: Readonly<Record<string, BareItem>>): Map<string, BareItem> {
+  return new Map(Object.entries(values));
 }
 
-/** Seconds, rounded up: a client that waits this long is admitted. */
-export function setRetryAfter(res: Response, quotas: readonly Quota[]): void {
-  const waitMs = Math.max(...quotas.map(({ retryAfterMs }) => retryAfterMs));
+function partitionKey(key: string): ArrayBuffer {
+  const digest = createHash('sha256').update(key).digest().subarray(0, PARTITION_KEY_BYTES);
+  return new Uint8Array(digest).buffer;
+}
+
+// Another limiter may have spoken before: both fields are lists.
+function append(res: Response, name: string, members: string): void {
+  const earlier = res.getHeader(name);
+  res.setHeader(name, earlier === undefined ? members : `${String(earlier)}, ${members}`);
+}
+
+/** `X-RateLimit-*` as express-rate-limit sends them, of the policy that is closest to its limit. */
+export function setLegacyHeaders(res: Response, quotas: readonly Quota[]): void {
+  const { limit, remaining, resetMs } = tightest(quotas);
+  res.setHeader('X-RateLimit-Limit', String(limit));
+  res.setHeader('X-RateLimit-Remaining', String(remaining));
+  res.setHeader('X-RateLimit-Reset', String(seconds(Date.now() + resetMs)));
+}
+
+/** Seconds, rounded up: a client that waits this long is admitted, if its cost is ever admitted at all. */
+export function setRetryAfter(res: Response, { quotas, blockedMs }: Verdict): void {
+  const waitMs = Math.max(blockedMs, ...quotas.map(({ retryAfterMs }) => retryAfterMs));
   if (Number.isFinite(waitMs)) res.setHeader('Retry-After', String(Math.max(1, seconds(waitMs))));
 }
 

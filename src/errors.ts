@@ -22,6 +22,30 @@ export const ERROR_CATALOGUE = {
     status: 500,
     help: 'The `keyGenerator` returned nothing, so that all clients would share one limit. Return a string per client.',
   },
+  RATE_LIMIT_VALUE_INVALID: {
+    status: 500,
+    help: 'A function given as `limit`, `windowMs` or `cost` returned something that is not a whole number in range.',
+  },
+  RATE_LIMIT_DEPENDS_ON_REQUEST: {
+    status: 500,
+    help: '`peek`, `penalty` and `reward` need `limit` and `windowMs` to be numbers: there is no request to ask.',
+  },
+  RATE_LIMIT_MOUNTED_TWICE: {
+    status: 500,
+    help: 'One limiter handled the same request twice. It charges once; mount it once. Logged, not thrown.',
+  },
+  RATE_LIMIT_NAME_REUSED: {
+    status: 500,
+    help: 'Two limiters of one client use the same policy name and prefix, so that they share their counts. Give each its own `identifier`. Logged, not thrown.',
+  },
+  RATE_LIMIT_TRUST_PROXY_OFF: {
+    status: 500,
+    help: '`X-Forwarded-For` arrives but `trust proxy` is off: all clients behind the proxy share one limit. Set `trust proxy` to the number of proxies in front. Logged, not thrown.',
+  },
+  RATE_LIMIT_TRUST_PROXY_ANY: {
+    status: 500,
+    help: '`trust proxy` is true: any client can choose its own address in `X-Forwarded-For` and with it its limit. Set the number of proxies in front. Logged, not thrown.',
+  },
   SESSION_TOO_LARGE: {
     status: 500,
     help: 'The session is larger than `maxBytes`. Keep ids in the session and the data in a database.',

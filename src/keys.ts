@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 const LONGEST_ID = 200;
+const HASHED = 'sha256-';
 
 /**
  * The names of the toolkit's keys: `entity:id`, with one prefix in front. Text that a client can choose is
@@ -12,6 +13,7 @@ const LONGEST_ID = 200;
 export function keys(prefix = '') {
   return {
     rate: (client: string, policy: string) => `${prefix}rate:{${safeId(client)}}:${safeId(policy)}`,
+    rateBlock: (client: string) => `${prefix}rate-block:{${safeId(client)}}`,
     session: (hash: string) => `${prefix}session:${hash}`,
     userSessions: (user: string) => `${prefix}user-sessions:${safeId(user)}`,
     cache: (id: string) => `${prefix}cache:${safeId(id)}`,
@@ -24,7 +26,8 @@ export type Keys = ReturnType<typeof keys>;
 /** Escapes braces (they choose the slot in a Cluster), white space and controls; past 200 characters, a hash. */
 export function safeId(id: string): string {
   const escaped = id.replace(/[%{}\s\p{Cc}]/gu, (char) => encodeURIComponent(char));
-  return escaped.length <= LONGEST_ID ? escaped : `sha256-${sha256(id)}`;
+  const fits = escaped.length <= LONGEST_ID && !escaped.startsWith(HASHED);
+  return fits ? escaped : `${HASHED}${sha256(id)}`;
 }
 
 export function sha256(text: string): string {

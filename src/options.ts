@@ -52,9 +52,13 @@ export const connectionChecks = {
   logger: aLogger,
 } as const;
 
+/** Options after the defaults were laid under them. */
+export type WithDefaults<Given, Defaults> = Given & Required<Pick<Given, keyof Given & keyof Defaults>>;
+
 /**
  * Checks a factory's options once, refuses unknown names with a hint, and lays them over the defaults.
- * The caller's object is not kept, so a later change of it changes nothing.
+ * The caller's object is not kept, so a later change of it changes nothing. `hints` say what to do with names that
+ * people bring along from elsewhere.
  *
  * @throws ToolkitError `OPTION_UNKNOWN`, `OPTION_INVALID`
  */
@@ -64,13 +68,17 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
   checks: { readonly [Name in keyof Required<Given>]: Check },
   defaults: Defaults,
   required: readonly (keyof Given & string)[] = [],
-): Given & Defaults {
+  hints: Readonly<Record<string, string>> = {},
+): WithDefaults<Given, Defaults> {
   if (given === null || typeof given !== 'object') {
     throw new ToolkitError('OPTION_INVALID', `${factory}: options must be an object`);
   }
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
-  for (const [name, value] of named) checkOption(factory, name, value, checks as Record<string, Check>);
-  const options = { ...defaults, ...Object.fromEntries(named) } as Given & Defaults;
+  for (const [name, value] of named) {
+    if (Object.hasOwn(checks, name)) checkOption(factory, name, value, checks as Record<string, Check>);
+    else throw unknownOption(factory, name, Object.keys(checks), hints[name]);
+  }
+  const options = { ...defaults, ...Object.fromEntries(named) } as unknown as WithDefaults<Given, Defaults>;
   for (const name of required) {
     if (options[name] === undefined) {
       const wanted = checks[name](undefined) ?? 'must be given';
@@ -81,13 +89,19 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
 }
 
 function checkOption(factory: string, name: string, value: unknown, checks: Record<string, Check>): void {
-  if (!Object.hasOwn(checks, name)) {
-    const near = nearest(name, Object.keys(checks));
-    const hint = near ? `; did you mean "${near}"?` : `; it takes ${Object.keys(checks).join(', ')}`;
-    throw new ToolkitError('OPTION_UNKNOWN', `${factory}: unknown option "${name}"${hint}`);
-  }
   const complaint = checks[name]?.(value);
   if (complaint) throw new ToolkitError('OPTION_INVALID', `${factory}: option "${name}" ${complaint}`);
+}
+
+function unknownOption(
+  factory: string,
+  name: string,
+  known: string[],
+  hint: string | undefined,
+): ToolkitError {
+  const near = nearest(name, known);
+  const advice = hint ?? (near ? `did you mean "${near}"?` : `it takes ${known.join(', ')}`);
+  return new ToolkitError('OPTION_UNKNOWN', `${factory}: unknown option "${name}"; ${advice}`);
 }
 
 function nearest(name: string, known: readonly string[]): string | undefined {

@@ -9,8 +9,17 @@ export interface Script {
   readonly sha: string;
 }
 
-/** Reads `src/lua/<name>.lua`. Called while modules load, so a missing file shows at start-up. */
+const INCLUDE = /^--- @include "([\w-]+)"$/gm;
+
+/**
+ * Reads `src/lua/<name>.lua`; a line `--- @include "part"` stands for `src/lua/includes/part.lua`. Called while
+ * modules load, so a missing file shows at start-up.
+ */
 export function loadScript(name: string): Script {
-  const lua = readFileSync(join(__dirname, 'lua', `${name}.lua`), 'utf8');
+  const lua = read(`${name}.lua`).replace(INCLUDE, (_line, part: string) => read(`includes/${part}.lua`));
   return { name, lua, sha: createHash('sha1').update(lua).digest('hex') };
+}
+
+function read(file: string): string {
+  return readFileSync(join(__dirname, 'lua', file), 'utf8');
 }

@@ -1,0 +1,75 @@
+import type { Request, Response } from 'express';
+import { isUnavailable } from '../src/errors.js';
+import { LocalLimiter } from '../src/local-limiter.js';
+import type { Policy, RateLimiter, Verdict } from '../src/rate-limiter.js';
+import type { RefusedClients } from '../src/refused-clients.js';
+import { ipKeyGenerator } from './client-address.js';
+import type { RateLimitSettings } from './rate-limit-options.js';
+import {
+  type DeclaredPolicy,
+  fixedPolicies,
+  present,
+  resolveCost,
+  resolvePolicies,
+} from './rate-limit-policies.js';
+
+/** The verdict on one request, or nothing when it is not limited. */
+export type Asked =
+  | { readonly key: string; readonly verdict: Verdict; readonly refund: () => void }
+  | undefined;
+type Decision = { readonly verdict: Verdict; readonly refund: () => void } | undefined;
+type Decide = (key: string, policies: readonly Policy[], cost: number) => Decision | Promise<Decision>;
+
+/** Asks this process' memory first, then Redis, and does as `onUnavailable` says when it does not answer. */
+export function decider(limiter: RateLimiter, refused: RefusedClients, options: RateLimitSettings): Decide {
+  const local = new LocalLimiter();
+  // What is refused now may be free earlier than Redis said when a request before it gets its charge back.
+  const remembers = !options.skipFailedRequests && !options.skipSuccessfulRequests;
+
+  const askRedis = async (key: string, policies: readonly Policy[], cost: number): Promise<Decision> => {
+    const askedAt = performance.now();
+    try {
+      const verdict = await limiter.consume(key, policies, cost);
+      if (!verdict.admitted && remembers) refused.remember(key, policies, cost, verdict, askedAt);
+      // The link reports an outage; a refund that is lost leaves the client charged for one window.
+      return { verdict, refund: () => void limiter.refund(key, verdict.quotas, cost).catch(() => undefined) };
+    } catch (error) {
+      if (!isUnavailable(error) || options.onUnavailable === 'closed') throw error;
+      if (options.onUnavailable === 'open') return undefined;
+      const verdict = local.consume(key, policies, cost);
+      return { verdict, refund: () => local.refund(key, verdict.quotas, cost) };
+    }
+  };
+
+  return (key, policies, cost) => {
+    const known = refused.recall(key, policies, cost);
+    return known ? { verdict: known, refund: () => undefined } : askRedis(key, policies, cost);
+  };
+}
+
+/** Makes the question of a request, in the same tick when nothing in the options is asynchronous. */
+export function asker(declared: readonly DeclaredPolicy[], decide: Decide, options: RateLimitSettings) {
+  const fixed = fixedPolicies(declared);
+
+  const decideFor = async (key: unknown, policies: readonly Policy[], cost: number): Promise<Asked> => {
+    const name = present(key);
+    const decision = await decide(name, policies, cost);
+    return decision && { key: name, ...decision };
+  };
+
+  return (req: Request, res: Response): Promise<Asked> => {
+    const skipped = options.skip?.(req, res) ?? false;
+    if (skipped === true) return Promise.resolve(undefined);
+    const key = options.keyGenerator
+      ? options.keyGenerator(req, res)
+      : req.ip && ipKeyGenerator(req.ip, options.ipv6Subnet);
+    const cost = resolveCost(options.cost, req, res);
+    if (skipped === false && !(key instanceof Promise) && typeof cost === 'number' && fixed) {
+      return decideFor(key, fixed, cost);
+    }
+    return Promise.all([skipped, key, fixed ?? resolvePolicies(declared, req, res), cost]).then(
+      ([skip, resolvedKey, policies, resolvedCost]) =>
+        skip ? undefined : decideFor(resolvedKey, policies, resolvedCost),
+    );
+  };
+}

@@ -1,0 +1,63 @@
+import type { Request, RequestHandler } from 'express';
+import { ERROR_CATALOGUE, type ErrorCode } from '../src/errors.js';
+import { consoleLogger, type Logger } from '../src/logger.js';
+import type { RedisClient } from '../src/redis.js';
+import type { RateLimitSettings } from './rate-limit-options.js';
+import type { DeclaredPolicy } from './rate-limit-policies.js';
+
+/** Looks for misuse that only shows at run time, and explains each kind once per limiter. */
+export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitSettings) {
+  const seen = new Set<ErrorCode>();
+  const explain = (code: ErrorCode, details: object = {}) => {
+    if (seen.has(code)) return;
+    seen.add(code);
+    report(logger, code, details);
+  };
+  return {
+    /** What is wrong with the way by which the client's address reaches the application. */
+    checkAddress(req: Request): void {
+      if (keyGenerator || req.headers['x-forwarded-for'] === undefined) return;
+      const trust: unknown = req.app.get('trust proxy');
+      if (trust === true) explain('RATE_LIMIT_TRUST_PROXY_ANY');
+      else if (trust === false || trust === undefined) explain('RATE_LIMIT_TRUST_PROXY_OFF');
+    },
+
+    /** Whether this limiter has met the request before. */
+    checkMountedOnce(req: Request, limiter: RequestHandler): boolean {
+      const carrier = req as Request & { [counted]?: Set<RequestHandler> };
+      carrier[counted] ??= new Set();
+      if (!carrier[counted].has(limiter)) {
+        carrier[counted].add(limiter);
+        return true;
+      }
+      explain('RATE_LIMIT_MOUNTED_TWICE', { url: req.originalUrl });
+      return false;
+    },
+  };
+}
+
+const counted = Symbol('express-redis-toolkit.counted');
+
+const namesInUse = new WeakMap<RedisClient, Map<string, string>>();
+
+/** Two limiters with different limits that count under one name refuse each other's clients. */
+export function checkNameReuse(declared: readonly DeclaredPolicy[], options: RateLimitSettings): void {
+  const inUse = namesInUse.get(options.redis) ?? new Map<string, string>();
+  namesInUse.set(options.redis, inUse);
+  for (const { name, limit, windowMs, algorithm } of declared) {
+    const key = `${options.prefix}\n${name}`;
+    const terms = `${String(limit)} in ${String(windowMs)} ms, ${algorithm}`;
+    const other = inUse.get(key);
+    if (other !== undefined && other !== terms) {
+      report(options.logger ?? consoleLogger, 'RATE_LIMIT_NAME_REUSED', {
+        identifier: name,
+        terms: [other, terms],
+      });
+    }
+    inUse.set(key, terms);
+  }
+}
+
+function report(logger: Logger, code: ErrorCode, details: object): void {
+  logger.error({ code, ...details }, `${code}: ${ERROR_CATALOGUE[code].help}`);
+}
