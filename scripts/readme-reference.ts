@@ -12,6 +12,16 @@ export function withReference(readme: string): string {
   });
 }
 
+/** docs/errors.md: a section per code, for links from log lines and answers. */
+export function errorsPage(): string {
+  const sections = Object.entries(ERROR_CATALOGUE).map(
+    ([name, { status, help }]) => `## ${name}\n\n${help}\n\nStatus ${status}.`,
+  );
+  const intro =
+    'Every error of the toolkit is a `ToolkitError` with one of these codes. Made from `src/errors.ts` by `npm run docs`.';
+  return `${['# Errors', intro, ...sections].join('\n\n')}\n`;
+}
+
 function optionRows(interfaceName: string): string[][] {
   const rows = optionsOf(interfaceName).map(({ name, type, fallback, meaning }) => [
     code(name),

@@ -7,7 +7,7 @@
 local reply = {}
 for p = 1, #KEYS do
   local arg = p * 3 - 1
-  local s = read_state(KEYS[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
+  local s = read_state(KEYS[p], redis.call('GET', KEYS[p]), ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
   charge(s, tonumber(ARGV[1]))
   write_state(s)
   reply[p] = s.used

@@ -6,13 +6,14 @@
 --- @include "quota-state"
 
 local cost = tonumber(ARGV[1])
-local blockedMs = math.max(0, redis.call('PTTL', KEYS[1]))
+local stored = redis.call('MGET', unpack(KEYS))
+local blockedMs = stored[1] and redis.call('PTTL', KEYS[1]) or 0
 local states = {}
 local admitted = blockedMs == 0 and 1 or 0
 
 for p = 2, #KEYS do
   local arg = p * 3 - 4
-  local s = read_state(KEYS[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
+  local s = read_state(KEYS[p], stored[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
   s.wait = wait_ms(s, cost)
   if s.wait ~= 0 then admitted = 0 end
   states[p - 1] = s
@@ -27,6 +28,6 @@ for i = 1, #states do
   end
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3] = s.used, release_ms(s), s.wait
-  reply[n + 4], reply[n + 5] = s.at, s.salt
+  reply[n + 4], reply[n + 5] = place_of(s)
 end
 return reply

@@ -7,19 +7,20 @@
 local cost = tonumber(ARGV[1])
 for p = 1, #KEYS do
   local arg = p * 5 - 3
-  local s = read_state(KEYS[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
-  local at, salt = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4])
+  local s = read_state(KEYS[p], redis.call('GET', KEYS[p]), ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
+  local place, salt = place_of(s)
+  local chargedAt, chargedSalt = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4])
   -- Another salt: the state was reset or has expired since, and with it the charge.
-  if s.used > 0 and s.salt == salt then
+  if s.used > 0 and salt == chargedSalt then
     if s.algorithm == 's' then
-      local age = s.at - at + 1
-      if age >= 1 and age <= BUCKETS + 1 then
-        local taken = math.min(cost, s.counts[age])
-        s.counts[age] = s.counts[age] - taken
+      local i = place - chargedAt + FIRST
+      if i >= FIRST and i <= LAST then
+        local taken = math.min(cost, s.packed[i])
+        s.packed[i] = s.packed[i] - taken
         s.used = s.used - taken
         write_state(s)
       end
-    elseif s.algorithm == 't' or s.at == at then
+    elseif s.algorithm == 't' or place == chargedAt then
       charge(s, -cost)
       write_state(s)
     end

@@ -17,42 +17,37 @@ local ROUNDING = 1e-9
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+-- A sliding state is worked on as it is packed: { window, salt, newest bucket, counter 1, ..., counter 11 }.
+local FIRST, LAST = 4, BUCKETS + 4
+
 local function read_sliding(raw, windowMs)
   local current = math.floor(now * BUCKETS / windowMs)
-  local s = { step = windowMs, salt = time[2] % 65536, at = current }
-  local counts = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-  s.counts = counts
   if not raw then
-    s.used = 0
-    return s
+    return { packed = { windowMs, time[2] % 65536, current, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, used = 0 }
   end
   local v = { struct.unpack(#raw == 35 and NARROW or WIDE, raw) }
-  s.salt = v[2]
+  local age = current - v[3]
   if v[1] ~= windowMs then
     -- The window was reconfigured. Taking all old charges as made just now can refuse too much for one window, and
     -- never admits too much.
-    for i = 4, BUCKETS + 4 do counts[1] = counts[1] + v[i] end
-    s.used = counts[1]
-    return s
+    for i = FIRST + 1, LAST do
+      v[FIRST] = v[FIRST] + v[i]
+      v[i] = 0
+    end
+    v[1], v[3] = windowMs, current
+  elseif age > 0 then
+    for i = LAST, FIRST, -1 do v[i] = i - age >= FIRST and v[i - age] or 0 end
+    v[3] = current
   end
-  -- A clock that was set back stands still here until it has caught up.
-  local age = current - v[3]
-  if age < 0 then
-    s.at = v[3]
-    age = 0
-  end
+  -- With a negative age the clock was set back: it stands still here until it has caught up.
   local used = 0
-  for i = 1, BUCKETS + 1 - age do
-    counts[i + age] = v[i + 3]
-    used = used + v[i + 3]
-  end
-  s.used = used
-  return s
+  for i = FIRST, LAST do used = used + v[i] end
+  return { packed = v, used = used }
 end
 
--- Milliseconds until the charges of a bucket are forgotten; 1 is the newest.
-local function leaves_ms(s, bucket)
-  return math.ceil((s.at - bucket + BUCKETS + 2) * s.step / BUCKETS) - now
+-- Milliseconds until the charges of a counter are forgotten.
+local function leaves_ms(v, i)
+  return math.ceil((v[3] + FIRST - i + BUCKETS + 1) * v[1] / BUCKETS) - now
 end
 
 local function read_fixed(raw, windowMs)
@@ -81,8 +76,7 @@ local function read_tokens(raw, windowMs, limit)
   return s
 end
 
-local function read_state(key, algorithm, limit, windowMs)
-  local raw = redis.call('GET', key)
+local function read_state(key, raw, algorithm, limit, windowMs)
   local s
   if algorithm == 's' then
     s = read_sliding(raw and (#raw == 35 or #raw == 57) and raw, windowMs)
@@ -104,16 +98,14 @@ local function charge(s, cost)
     return
   end
   if s.algorithm == 's' then
-    local counts = s.counts
-    if cost >= 0 then
-      counts[1] = math.min(MOST, counts[1] + cost)
-    else
-      local left = -cost
-      for i = 1, BUCKETS + 1 do
-        local taken = math.min(left, counts[i])
-        counts[i] = counts[i] - taken
-        left = left - taken
-      end
+    local v = s.packed
+    local left = -cost
+    if cost >= 0 then v[FIRST] = math.min(MOST, v[FIRST] + cost) end
+    for i = FIRST, LAST do
+      if left <= 0 then break end
+      local taken = math.min(left, v[i])
+      v[i] = v[i] - taken
+      left = left - taken
     end
   end
   s.used = math.min(MOST, math.max(0, s.used + cost))
@@ -122,12 +114,11 @@ end
 local function write_state(s)
   local value, expiry
   if s.algorithm == 's' then
-    local counts, widest = s.counts, 0
-    for i = 1, BUCKETS + 1 do if counts[i] > widest then widest = counts[i] end end
-    value = struct.pack(widest > 65535 and WIDE or NARROW, s.step, s.salt, s.at, unpack(counts))
-    local newest = 1
-    while newest <= BUCKETS and counts[newest] == 0 do newest = newest + 1 end
-    expiry = leaves_ms(s, newest)
+    local v = s.packed
+    value = struct.pack(s.used > 65535 and WIDE or NARROW, unpack(v, 1, LAST))
+    local newest = FIRST
+    while newest < LAST and v[newest] == 0 do newest = newest + 1 end
+    expiry = leaves_ms(v, newest)
   elseif s.algorithm == 'f' then
     value = struct.pack(FIXED, s.step, s.salt, s.at, s.used)
     expiry = s.at + s.step - now
@@ -150,8 +141,9 @@ local function release_ms(s)
     local missing = 1 - (s.tokens - math.floor(s.tokens))
     return math.max(1, math.ceil(missing * s.step / s.limit)) + s.at - now
   end
-  for i = BUCKETS + 1, 1, -1 do
-    if s.counts[i] > 0 then return leaves_ms(s, i) end
+  local v = s.packed
+  for i = LAST, FIRST, -1 do
+    if v[i] > 0 then return leaves_ms(v, i) end
   end
   return 0
 end
@@ -166,9 +158,16 @@ local function wait_ms(s, cost)
   local used = s.used
   if used + cost <= s.limit then return 0 end
   if s.algorithm == 'f' then return s.at + s.step - now end
-  for i = BUCKETS + 1, 1, -1 do
-    used = used - s.counts[i]
-    if used + cost <= s.limit then return leaves_ms(s, i) end
+  local v = s.packed
+  for i = LAST, FIRST, -1 do
+    used = used - v[i]
+    if used + cost <= s.limit then return leaves_ms(v, i) end
   end
   return -1
+end
+
+-- Where a charge made now lies, and in which state.
+local function place_of(s)
+  if s.algorithm == 's' then return s.packed[3], s.packed[2] end
+  return s.at, s.salt
 end

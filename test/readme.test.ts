@@ -1,0 +1,96 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+
+const root = join(__dirname, '..');
+const bin = (name: string) => join(root, 'node_modules/.bin', name);
+const compilerOptions = {
+  paths: { 'express-redis-toolkit': [join(root, 'index.ts')] },
+  types: ['node'],
+};
+let project: string;
+let blocks: string[];
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'readme-'));
+  await symlink(join(root, 'node_modules'), join(project, 'node_modules'));
+  await writeFile(join(project, 'package.json'), '{ "type": "module" }');
+  const tsconfig = { extends: join(root, 'tsconfig.json'), compilerOptions, include: ['*.ts'] };
+  await writeFile(join(project, 'tsconfig.json'), JSON.stringify(tsconfig));
+  const readme = await readFile(join(root, 'README.md'), 'utf8');
+  const sources = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, source = '']) => source);
+  blocks = sources.map((_source, index) => join(project, `block-${index}.ts`));
+  await Promise.all(sources.map((source, index) => writeFile(blocks[index]!, source)));
+});
+afterAll(() => rm(project, { recursive: true, force: true }));
+
+test('every TypeScript block of the README compiles', async () => {
+  expect(blocks.length).toBeGreaterThan(2);
+  const { stdout } = await promisify(execFile)(bin('tsc'), { cwd: project }).catch((failure) => failure);
+  expect(stdout).toBe('');
+}, 60_000);
+
+test('the quick start runs: a miss, a hit, a change, and a fresh answer', async () => {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/users/1`;
+  const env = {
+    ...process.env,
+    REDIS_URL: inject('redisUrl'),
+    SESSION_SECRET: 'a secret',
+    PORT: String(port),
+  };
+  const app = spawn(process.execPath, [bin('tsx'), blocks[0]!], { cwd: project, env, stdio: 'pipe' });
+  try {
+    await listening(app, port);
+    const read = async () => {
+      const answer = await fetch(url);
+      return [answer.headers.get('cache-status'), await answer.json()];
+    };
+    // Other tests share this Redis and may have cached the same URL, so the first answer proves nothing.
+    await patch(url, 'Ada');
+    expect(await read()).toEqual([expect.stringContaining('fwd='), { id: '1', name: 'Ada' }]);
+    // The answer does not wait for the store.
+    await expect.poll(read).toEqual([expect.stringContaining('hit'), { id: '1', name: 'Ada' }]);
+    expect(await patch(url, 'Ada Lovelace')).toBe(200);
+    expect(await read()).toEqual([expect.stringContaining('fwd='), { id: '1', name: 'Ada Lovelace' }]);
+  } finally {
+    app.kill();
+    await once(app, 'exit');
+  }
+}, 30_000);
+
+async function patch(url: string, name: string): Promise<number> {
+  const headers = { 'Content-Type': 'application/json' };
+  const answer = await fetch(url, { method: 'PATCH', headers, body: JSON.stringify({ name }) });
+  return answer.status;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function listening(app: ChildProcess, port: number): Promise<void> {
+  let complaints = '';
+  app.stderr?.on('data', (chunk) => {
+    complaints += chunk;
+  });
+  while (app.exitCode === null) {
+    try {
+      await fetch(`http://127.0.0.1:${port}/`);
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  throw new Error(`the quick start ended before it listened: ${complaints}`);
+}
