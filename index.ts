@@ -1,4 +1,5 @@
-export { type CacheResponseOptions, cacheResponse } from './middleware/cache-response.js';
+export { cacheResponse } from './middleware/cache-response.js';
+export type { CacheResponseOptions } from './middleware/cache-response-options.js';
 export { ipKeyGenerator } from './middleware/client-address.js';
 export { type InvalidateOnOptions, invalidateOn } from './middleware/invalidate-on.js';
 export { type RateLimitMiddleware, rateLimit } from './middleware/rate-limit.js';
@@ -8,9 +9,10 @@ export type {
   RateLimitOptions,
   RateLimitPolicy,
 } from './middleware/rate-limit-options.js';
-export { type SessionMiddleware, type SessionOptions, session } from './middleware/session.js';
+export { type SessionMiddleware, session } from './middleware/session.js';
 export type { SessionCookieOptions } from './middleware/session-cookie.js';
 export type { Session } from './middleware/session-object.js';
+export type { SessionOptions } from './middleware/session-options.js';
 export { stack } from './middleware/stack.js';
 export { ERROR_CATALOGUE, type ErrorCode, ToolkitError } from './src/errors.js';
 export type { Logger } from './src/logger.js';

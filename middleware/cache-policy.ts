@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import CachePolicy from 'http-cache-semantics';
+import { sha256 } from '../src/keys.js';
 
 // What `ttlSeconds` may be applied to. Errors and "not found" are cached only when the handler says so.
 const STATUSES_WITH_DEFAULT_TTL = new Set([200, 203, 204, 301, 308]);
@@ -21,7 +22,11 @@ export function policyFor(
 ): CachePolicy {
   const headers: Headers = { date: new Date().toUTCString() };
   for (const name of DECISIVE) if (res.hasHeader(name)) headers[name] = String(res.getHeader(name));
-  const request = { method: 'GET', url: id, headers: namedByVary(req, headers.vary) };
+  const request = {
+    method: 'GET',
+    url: id,
+    headers: { ...directives(req), ...namedByVary(req, headers.vary) },
+  };
   const response = { status: res.statusCode, headers: withDefaultTtl(res.statusCode, headers, ttlSeconds) };
   return new CachePolicy(request, response, options);
 }
@@ -38,25 +43,34 @@ export function mayStore(policy: CachePolicy, res: Response): boolean {
 
 /** Whether a stored response answers this request without asking the handler. */
 export function mayServe(policy: CachePolicy, id: string, req: Request): boolean {
-  const { host: _host, ...headers } = req.headers;
-  return policy.satisfiesWithoutRevalidation({ method: 'GET', url: id, headers: headers as Headers });
+  const { resh } = policy.toObject() as { resh: Headers };
+  const headers = { ...directives(req), ...namedByVary(req, resh.vary) };
+  return policy.satisfiesWithoutRevalidation({ method: 'GET', url: id, headers });
 }
 
 export function policyFrom(stored: object): CachePolicy {
   return CachePolicy.fromObject(stored as CachePolicy.CachePolicyObject);
 }
 
-// Only what Vary names is needed to compare requests; cookies and credentials must not reach Redis.
+// Only what Vary names is needed to compare requests, and a digest will do: cookies and credentials must not
+// reach Redis.
 function namedByVary(req: Request, vary: unknown): Headers {
   const named: Headers = {};
   for (const field of String(vary ?? '').split(',')) {
     const name = field.trim().toLowerCase();
     const value = req.headers[name];
-    if (value !== undefined) named[name] = String(value);
+    if (value !== undefined) named[name] = sha256(String(value));
   }
-  if (req.headers.authorization !== undefined) named.authorization ??= 'present';
-  if (req.headers['cache-control'] !== undefined) named['cache-control'] = req.headers['cache-control'];
   return named;
+}
+
+function directives({ headers }: Request): Headers {
+  const given: Headers = {};
+  for (const name of ['cache-control', 'pragma'] as const) {
+    if (headers[name] !== undefined) given[name] = headers[name];
+  }
+  if (headers.authorization !== undefined) given.authorization = 'present';
+  return given;
 }
 
 // The handler's own words about freshness win; `private` and `no-store` forbid storing whatever the option says.

@@ -1,8 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { isUnavailable } from '../src/errors.js';
-import type { Logger } from '../src/logger.js';
-import { aBoolean, aFunction, aPositiveInteger, connectionChecks, readOptions } from '../src/options.js';
-import type { RedisClient } from '../src/redis.js';
+import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
 import {
   type Entry,
@@ -12,78 +10,13 @@ import {
   responseCache,
 } from '../src/response-cache.js';
 import { mayServe, mayStore, policyFor, policyFrom } from './cache-policy.js';
+import { type CacheResponseOptions, type CacheSettings, checks, defaults } from './cache-response-options.js';
 import { setCacheStatus } from './cache-status.js';
 import { captureResponse } from './capture-response.js';
 import { ownHeaders } from './own-headers.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
-import { sessionWasRead } from './session.js';
+import { sessionWasRead } from './session-on-request.js';
 import { targetUri, urlTag } from './url-tag.js';
-
-/** Options of `cacheResponse`. */
-export interface CacheResponseOptions {
-  /** The shared ioredis client (`Redis` or `Cluster`). */
-  readonly redis: RedisClient;
-  /**
-   * Freshness in seconds of responses that carry none of their own (`Cache-Control`, `Expires`).
-   * @default the response's own headers decide
-   */
-  readonly ttlSeconds?: number;
-  /**
-   * Names under which `invalidateOn` purges the response.
-   * @default none but its URL
-   */
-  readonly tags?: (req: Request) => readonly string[];
-  /**
-   * The cache key. It has to tell apart whatever the handler tells apart: a key with the user's id in it makes
-   * personal responses cacheable.
-   * @default method, host and URL
-   */
-  readonly key?: (req: Request) => string;
-  /**
-   * Store and serve although the request has `Authorization`, or somebody read `req.session`: everybody gets the
-   * same response.
-   * @default false
-   */
-  readonly shared?: boolean;
-  /**
-   * Bytes of the largest body that is stored; a larger one is passed through.
-   * @default 1048576
-   */
-  readonly maxBodyBytes?: number;
-  /**
-   * Milliseconds to wait for Redis; after that the handler answers as if there were no cache.
-   * @default 100
-   */
-  readonly timeoutMs?: number;
-  /**
-   * In front of every key in Redis.
-   * @default ''
-   */
-  readonly prefix?: string;
-  /**
-   * Told of outages and of misuse, once each.
-   * @default console
-   */
-  readonly logger?: Logger;
-}
-
-const defaults = {
-  shared: false,
-  maxBodyBytes: 1_048_576,
-  timeoutMs: 100,
-  prefix: '',
-} satisfies Partial<CacheResponseOptions>;
-
-const checks = {
-  ...connectionChecks,
-  ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),
-  tags: aFunction,
-  key: aFunction,
-  shared: aBoolean,
-  maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
-};
-
-type Settings = CacheResponseOptions & typeof defaults;
 
 /** What a request asks of the cache. */
 interface Question {
@@ -146,7 +79,7 @@ interface Asked {
 }
 
 // A response to credentials, or to a session that somebody has looked at, may be meant for one person.
-function isCacheable(req: Request, { shared, key }: Settings): boolean {
+function isCacheable(req: Request, { shared, key }: CacheSettings): boolean {
   if (req.method !== 'GET' && req.method !== 'HEAD') return false;
   return shared || key !== undefined || (req.headers.authorization === undefined && !sessionWasRead(req));
 }
@@ -181,7 +114,7 @@ async function fill(
   foundUnusable: boolean,
   req: Request,
   res: Response,
-  options: Settings,
+  options: CacheSettings,
 ): Promise<void> {
   const versions = pinVersions(tags, await cache.versions.readOrCreate(tags));
   const fwd = foundUnusable ? 'stale' : 'uri-miss';
@@ -203,6 +136,8 @@ async function fill(
       return stored;
     },
     onBody(body) {
+      // The session may have been read after the response began.
+      if (!isCacheable(req, options)) return;
       const entry = {
         head: { status: res.statusCode, headers, policy: policy.toObject(), versions: versions! },
         body,

@@ -1,85 +1,126 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { NextFunction, Response } from 'express';
 import { applyHead } from './apply-head.js';
 
-type Call = () => void;
+interface Call {
+  run(): unknown;
+  readonly isEnd: boolean;
+}
+
+/** How far the response is when it is about to go on. */
+export interface Moment {
+  /** The handler has said its last word. */
+  readonly isEnd: boolean;
+  /** Status and headers are on their way; no cookie can be added. */
+  readonly headSent: boolean;
+}
 
 /**
  * Keeps everything of a response back (head, body, redirects, streams, `flushHeaders`) until `settle` is done.
- * `settle` is called once, when the response is about to begin; when it returns nothing the response goes out at
- * once. When it fails, the held response is dropped and the error goes to `next`.
+ * `settle` is called when the response is about to begin and, when it began before its end, again when it is about
+ * to end: a handler may go on changing things in between. When it returns nothing the response goes on at once.
+ * When it fails, what is held is dropped and the error goes to `next`.
  */
 export function holdResponse(
   res: Response,
   next: NextFunction,
-  settle: () => Promise<void> | undefined,
+  settle: (moment: Moment) => Promise<void> | undefined,
 ): void {
-  const { writeHead, write, end, flushHeaders } = res;
-  const headersBefore = new Set(res.getHeaderNames());
-  const statusBefore = res.statusCode;
-  let state: 'waiting' | 'held' | 'ended' | 'released' = 'waiting';
-  let calls: Call[] = [];
+  const before = { status: res.statusCode, message: res.statusMessage, headers: res.getHeaders() };
+  const sources = new Set<Readable>();
+  let state: 'untouched' | 'begun' | 'ended' | 'dropped' = 'untouched';
+  let held: Call[] | undefined;
 
-  const release = () => {
-    state = 'released';
-    showHeadersSent(undefined);
-    for (const call of calls.splice(0)) call();
-    if (!res.writableEnded) res.emit('drain');
-  };
-
-  const drop = (error: unknown) => {
-    state = 'released';
-    calls = [];
-    showHeadersSent(undefined);
-    res.statusCode = statusBefore;
-    for (const name of res.getHeaderNames()) if (!headersBefore.has(name)) res.removeHeader(name);
-    next(error);
-  };
-
-  // To the handler the response has begun: an error after `res.end()` must not start a second one.
-  const showHeadersSent = (value: true | undefined) => {
-    if (value) Object.defineProperty(res, 'headersSent', { value, configurable: true });
-    else delete (res as { headersSent?: boolean }).headersSent;
-  };
-
-  const goesThrough = (call: Call): boolean => {
-    if (state === 'released') return true;
-    if (state === 'waiting') {
-      const settled = attempt(settle);
-      if (!settled) {
-        state = 'released';
-        return true;
-      }
-      state = 'held';
-      showHeadersSent(true);
-      settled.then(release, drop);
+  const mayRun = (call: Call): boolean => {
+    if (held) {
+      if (!held.at(-1)?.isEnd) held.push(call);
+      return false;
     }
-    if (state === 'held') calls.push(call);
+    // After the error's answer the handler may still be writing its own.
+    if (state === 'dropped') return !res.writableEnded;
+    if (state === 'ended' || (state === 'begun' && !call.isEnd)) return true;
+    state = call.isEnd ? 'ended' : 'begun';
+    const settled = attempt(() => settle({ isEnd: call.isEnd, headSent: res.headersSent }));
+    if (!settled) return true;
+    held = [call];
+    showHeadersSent(res, true);
+    settled.then(release, drop);
     return false;
   };
 
+  const release = () => {
+    const calls = held ?? [];
+    held = undefined;
+    showHeadersSent(res, false);
+    try {
+      for (const [position, call] of calls.entries()) {
+        if (position === 0 || mayRun(call)) call.run();
+      }
+    } catch (error) {
+      // What the handler's own call would have thrown, e.g. ERR_INVALID_ARG_TYPE.
+      return drop(error);
+    }
+    if (state === 'begun') res.emit('drain');
+  };
+
+  const drop = (error: unknown) => {
+    state = 'dropped';
+    held = undefined;
+    showHeadersSent(res, false);
+    // The rest of the dropped body must not end up in the error's answer.
+    for (const source of sources) source.unpipe(res);
+    if (!res.headersSent) restoreHead(res, before);
+    next(error);
+  };
+
+  res.on('pipe', (source: Readable) => sources.add(source));
+  interceptCalls(res, mayRun, () => state === 'untouched');
+}
+
+function interceptCalls(res: Response, mayRun: (call: Call) => boolean, isUntouched: () => boolean): void {
+  const { writeHead, write, end, flushHeaders } = res;
+  let heldBytes = 0;
+
   res.writeHead = function heldWriteHead(...args: unknown[]) {
-    if (state === 'waiting') applyHead(res, args);
-    const replay =
-      state === 'waiting'
-        ? () => writeHead.call(res, res.statusCode)
-        : () => writeHead.apply(res, args as never);
-    if (goesThrough(replay)) replay();
+    const first = isUntouched();
+    if (first) applyHead(res, args);
+    const run = () => (first ? writeHead.call(res, res.statusCode) : writeHead.apply(res, args as never));
+    if (mayRun({ run, isEnd: false })) run();
     return res;
   } as typeof res.writeHead;
   res.flushHeaders = () => {
-    const replay = () => flushHeaders.call(res);
-    if (goesThrough(replay)) replay();
+    const run = () => flushHeaders.call(res);
+    if (mayRun({ run, isEnd: false })) run();
   };
   res.write = ((...args: unknown[]) => {
-    const replay = () => write.apply(res, args as never);
-    return goesThrough(replay) ? replay() : false;
+    const run = () => write.apply(res, args as never);
+    if (mayRun({ run, isEnd: false })) return run();
+    // As much as the next writer's own buffer takes: below that it would not say when to go on.
+    heldBytes += (args[0] as string | Uint8Array | null)?.length ?? 0;
+    return heldBytes < res.writableHighWaterMark;
   }) as typeof res.write;
   res.end = ((...args: unknown[]) => {
-    const replay = () => end.apply(res, args as never);
-    if (goesThrough(replay)) replay();
-    else if (state === 'held') state = 'ended';
+    const run = () => end.apply(res, args as never);
+    if (mayRun({ run, isEnd: true })) run();
     return res;
   }) as typeof res.end;
+}
+
+// To the handler a held response has begun: an error after `res.end()` must not start a second one.
+function showHeadersSent(res: Response, begun: boolean): void {
+  if (begun) Object.defineProperty(res, 'headersSent', { value: true, configurable: true });
+  else delete (res as { headersSent?: boolean }).headersSent;
+}
+
+function restoreHead(
+  res: Response,
+  { status, message, headers }: { status: number; message: string; headers: OutgoingHttpHeaders },
+): void {
+  res.statusCode = status;
+  res.statusMessage = message;
+  for (const name of res.getHeaderNames()) if (!(name in headers)) res.removeHeader(name);
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value);
 }
 
 function attempt(settle: () => Promise<void> | undefined): Promise<void> | undefined {

@@ -46,7 +46,7 @@ export interface InvalidateOnOptions {
   readonly logger?: Logger;
 }
 
-const defaults = {
+export const defaults = {
   onUnavailable: 'refuse',
   timeoutMs: 250,
   prefix: '',
@@ -85,14 +85,15 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
     } catch (cause) {
       if (options.onUnavailable === 'refuse') return next(refused(cause));
     }
-    holdResponse(res, next, () =>
+    const purge = () =>
       (mutation ? mutation.finish() : versions.invalidate(tags)).catch((err: unknown) => {
         const consequence = mutation
           ? 'the tags are not cached until their marks expire'
           : 'stale answers are possible';
         logger.error({ err, tags }, `a purge failed; ${consequence}`);
-      }),
-    );
+      });
+    // A handler that streams may commit after its first byte: the mark stands until the last.
+    holdResponse(res, next, ({ isEnd }) => (isEnd ? purge() : undefined));
     next();
   };
 }

@@ -74,11 +74,11 @@ function append(res: Response, name: string, members: string): void {
 }
 
 /** `X-RateLimit-*` as express-rate-limit sends them, of the policy that is closest to its limit. */
-export function setLegacyHeaders(res: Response, quotas: readonly Quota[]): void {
+export function setLegacyHeaders(res: Response, { quotas, at }: Verdict): void {
   const { limit, remaining, resetMs } = tightest(quotas);
   res.setHeader('X-RateLimit-Limit', String(limit));
   res.setHeader('X-RateLimit-Remaining', String(remaining));
-  res.setHeader('X-RateLimit-Reset', String(seconds(Date.now() + resetMs)));
+  res.setHeader('X-RateLimit-Reset', String(seconds(at + resetMs)));
 }
 
 /** Seconds, rounded up: a client that waits this long is admitted, if its cost is ever admitted at all. */

@@ -56,7 +56,7 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
     const { key, verdict } = asked;
     Object.assign(req, { [options.requestPropertyName]: infoOf(key, verdict) });
     if (options.standardHeaders) setStandardHeaders(res, options.standardHeaders, verdict.quotas, key);
-    if (options.legacyHeaders) setLegacyHeaders(res, verdict.quotas);
+    if (options.legacyHeaders) setLegacyHeaders(res, verdict);
     if (!verdict.admitted) return answerTooManyRequests(req, res, next, verdict, options);
     if (mayRefund) refundByOutcome(req, res, options, asked.refund);
     next();

@@ -31,6 +31,7 @@ export class RequestSession implements SessionHost {
   #exists: boolean;
   #idleTimeoutMs: number;
   #user: string | undefined;
+  #pending: Promise<void> | undefined;
   readonly #req: Request;
   readonly #res: Response;
   readonly #store: SessionStore;
@@ -71,56 +72,81 @@ export class RequestSession implements SessionHost {
     this.#session = value;
   }
 
-  async regenerate(): Promise<void> {
-    if (this.#exists) await this.#store.destroy(this.#id, this.#user);
-    this.#id = this.#options.genid(this.#req);
-    this.#forget();
-    this.#idleTimeoutMs = this.#options.cookie.maxAge ?? this.#options.idleTimeoutMs;
-    this.#open();
+  regenerate(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#exists) await this.#store.destroy(this.#id, this.#user);
+      this.#id = this.#options.genid(this.#req);
+      this.#forget();
+      this.#idleTimeoutMs = this.#options.cookie.maxAge ?? this.#options.idleTimeoutMs;
+      this.#open();
+    });
   }
 
-  async destroy(): Promise<void> {
-    const existed = this.#exists;
-    this.#forget();
+  destroy(): Promise<void> {
     this.#session = undefined;
-    if (existed) await this.#store.destroy(this.#id, this.#user);
+    return this.#inTurn(async () => {
+      const user = this.#user;
+      const existed = this.#exists;
+      this.#session = undefined;
+      this.#forget();
+      if (existed) await this.#store.destroy(this.#id, user);
+    });
   }
 
-  async save(): Promise<void> {
-    if (!(await this.#write())) {
+  save(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (await this.#write()) return;
       throw new ToolkitError(
         'SESSION_NOT_FOUND',
         'session.save: the session has ended (logout or expiry); nothing was stored',
       );
-    }
+    });
   }
 
-  async reload(): Promise<void> {
-    const stored = this.#exists ? await this.#store.load(this.#id) : undefined;
-    if (!stored) throw new ToolkitError('SESSION_NOT_FOUND', 'session.reload: there is no stored session');
-    this.#stored = stored.fields;
-    this.#open();
+  reload(): Promise<void> {
+    return this.#inTurn(async () => {
+      const stored = this.#exists ? await this.#store.load(this.#id) : undefined;
+      if (!stored) throw new ToolkitError('SESSION_NOT_FOUND', 'session.reload: there is no stored session');
+      this.#stored = stored.fields;
+      this.#open();
+    });
   }
 
-  /** What has to happen before the response may leave, or nothing. */
-  settle(): Promise<void> | undefined {
+  /** What has to happen before the response may go on, or nothing. */
+  settle(headSent: boolean): Promise<void> | undefined {
+    // A method that the handler did not wait for; its failure is the response's.
+    if (this.#pending) return this.#pending.then(() => this.settle(headSent));
     if (!this.wasRead && !this.#options.rolling && !this.#options.saveUninitialized) return undefined;
+    // Without its cookie a new session could never be found again.
+    if (headSent && !this.#exists) return undefined;
     if (!this.#session) {
       return this.#exists && this.#options.unset === 'destroy' ? this.destroy() : undefined;
     }
     const modified = this.#isModified();
     const isNew = this.#id !== this.#cookieId;
     const keep = isNew ? modified || this.#exists || this.#options.saveUninitialized : true;
-    const sendCookie = isNew
+    const wantsCookie = isNew
       ? keep
       : this.#options.rolling || (modified && this.#session.cookie.expires !== null);
+    const sendCookie = wantsCookie && !headSent;
     if (keep && (modified || (isNew && !this.#exists))) {
-      return this.#write().then((stored) => {
-        if (stored && sendCookie) this.#sendCookie();
+      return this.#inTurn(async () => {
+        if ((await this.#write()) && sendCookie) this.#sendCookie();
       });
     }
     if (sendCookie) this.#sendCookie();
     return undefined;
+  }
+
+  // One after the other: two saves at once would both create the session.
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#pending ? this.#pending.then(work, work) : work();
+    const done = () => {
+      if (this.#pending === turn) this.#pending = undefined;
+    };
+    this.#pending = turn;
+    turn.then(done, done);
+    return turn;
   }
 
   #open(): void {
@@ -162,9 +188,9 @@ export class RequestSession implements SessionHost {
     const fields = serialize(session);
     const idleTimeoutMs = this.#wantedIdleTimeout();
     const user = this.#options.user?.(session);
-    const newUser = user === this.#user ? undefined : user;
     if (this.#exists) {
-      if (!(await this.#store.update(this.#id, this.#changes(fields), idleTimeoutMs, newUser))) return false;
+      const users = { before: this.#user, now: user };
+      if (!(await this.#store.update(this.#id, this.#changes(fields), idleTimeoutMs, users))) return false;
     } else {
       await this.#store.create(this.#id, fields, idleTimeoutMs, user);
     }

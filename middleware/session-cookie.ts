@@ -22,7 +22,7 @@ export interface SessionCookieOptions {
 /** The cookie of one session (`req.session.cookie`), which a request may change. */
 export class SessionCookie {
   originalMaxAge: number | null;
-  expires: Date | null = null;
+  #expires: Date | null = null;
   httpOnly: boolean;
   sameSite: boolean | 'lax' | 'strict' | 'none';
   secure: boolean | 'auto';
@@ -43,16 +43,27 @@ export class SessionCookie {
 
   /** Milliseconds from now until the cookie expires, or null for a cookie that ends with the browser. */
   get maxAge(): number | null {
-    return this.expires ? this.expires.getTime() - Date.now() : null;
+    return this.#expires ? this.#expires.getTime() - Date.now() : null;
   }
 
   set maxAge(ms: number | null | undefined) {
+    if (ms !== undefined && ms !== null && !Number.isFinite(ms)) {
+      throw new TypeError(`session: cookie.maxAge must be a number of milliseconds or null, not ${ms}`);
+    }
     this.originalMaxAge = ms ?? null;
     this.resetMaxAge();
   }
 
+  get expires(): Date | null {
+    return this.#expires;
+  }
+
+  set expires(date: Date | false | null | undefined) {
+    this.maxAge = date ? date.getTime() - Date.now() : null;
+  }
+
   resetMaxAge(): void {
-    this.expires = this.originalMaxAge === null ? null : new Date(Date.now() + this.originalMaxAge);
+    this.#expires = this.originalMaxAge === null ? null : new Date(Date.now() + this.originalMaxAge);
   }
 
   toJSON(): object {

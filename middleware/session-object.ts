@@ -20,10 +20,14 @@ export interface SessionHost {
 export interface Session extends SessionData {
   readonly id: string;
   cookie: SessionCookie;
-  regenerate(done?: SessionCallback): Promise<void>;
-  destroy(done?: SessionCallback): Promise<void>;
-  save(done?: SessionCallback): Promise<void>;
-  reload(done?: SessionCallback): Promise<void>;
+  regenerate(): Promise<void>;
+  regenerate(done: SessionCallback): void;
+  destroy(): Promise<void>;
+  destroy(done: SessionCallback): void;
+  save(): Promise<void>;
+  save(done: SessionCallback): void;
+  reload(): Promise<void>;
+  reload(done: SessionCallback): void;
   touch(): Session;
   resetMaxAge(): Session;
 }
@@ -36,6 +40,11 @@ class SessionMethods {
 
   constructor(host: SessionHost) {
     this.#host = host;
+  }
+
+  // `Object.assign(req.session, req.body)` with a `__proto__` in the body would give the session another prototype.
+  set __proto__(_value: unknown) {
+    throw refused('__proto__');
   }
 
   regenerate(done?: SessionCallback): Promise<void> {
@@ -87,25 +96,21 @@ export function serialize(session: Session): Map<string, string> {
   const fields = new Map<string, string>();
   for (const [name, value] of Object.entries(session)) {
     if (name === 'cookie') continue;
-    if (REFUSED.has(name)) {
-      throw new ToolkitError(
-        'SESSION_PROPERTY_REFUSED',
-        `session: the property name "${name}" cannot be stored; use another`,
-      );
-    }
+    if (REFUSED.has(name)) throw refused(name);
     const json = JSON.stringify(value);
     if (json !== undefined) fields.set(name, json);
   }
   return fields;
 }
 
+function refused(name: string): ToolkitError {
+  return new ToolkitError(
+    'SESSION_PROPERTY_REFUSED',
+    `session: the property name "${name}" cannot be stored; use another`,
+  );
+}
+
 // With a callback the error goes there and only there, as in express-session; otherwise the promise rejects.
-async function tell(work: Promise<void>, done: SessionCallback | undefined): Promise<void> {
-  if (!done) return work;
-  try {
-    await work;
-  } catch (error) {
-    return done(error);
-  }
-  done();
+function tell(work: Promise<void>, done: SessionCallback | undefined): Promise<void> {
+  return done ? work.then(() => done(), done) : work;
 }

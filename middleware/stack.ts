@@ -45,7 +45,11 @@ function runInOrder(
   }
   let called = false;
   const proceed = (error?: unknown) => {
-    if (called) return;
+    if (called) {
+      // A response that was held may fail after its handler ran: that error has nowhere else to go.
+      if (error) next(error);
+      return;
+    }
     called = true;
     if (error) next(error);
     else runInOrder(middlewares, position + 1, req, res, next);

@@ -7,5 +7,7 @@ export function urlTag(url: string): string {
 
 /** The target of a request (RFC 9110 §7.1) without its scheme. */
 export function targetUri(req: Request): string {
-  return `${(req.headers.host ?? '').toLowerCase()}${req.originalUrl}`;
+  // Node passes on whatever the client calls a host; a slash in it would pose as the beginning of the path.
+  const host = (req.headers.host ?? '').toLowerCase().replaceAll('/', '%2F');
+  return `${host}${req.originalUrl}`;
 }

@@ -1,10 +1,16 @@
 import { publish } from './diagnostics.js';
 import type { Logger } from './logger.js';
-import type { ServerConnection } from './server-connection.js';
 
 const PROBE_EVERY_MS = 100;
 // A second outage within this time of the last log line is part of the same trouble.
 const LOG_AGAIN_AFTER_MS = 10_000;
+
+/** What an outage is about. */
+export interface Server {
+  readonly name: string;
+  /** Asks whether it answers, and mends the connection when it does not. Never rejects. */
+  probe(): Promise<boolean>;
+}
 
 /**
  * Whether a Redis server can be asked at the moment. The first failure begins an outage: until a probe is
@@ -12,13 +18,14 @@ const LOG_AGAIN_AFTER_MS = 10_000;
  */
 export class Availability {
   #logger: () => Logger;
-  readonly #server: ServerConnection;
+  readonly #server: Server;
   #cause: Error | undefined;
   #since = 0;
   #loggedAt = Number.NEGATIVE_INFINITY;
   #logged = false;
+  #retired = false;
 
-  constructor(server: ServerConnection, logger: () => Logger) {
+  constructor(server: Server, logger: () => Logger) {
     this.#server = server;
     this.#logger = logger;
   }
@@ -29,7 +36,7 @@ export class Availability {
   }
 
   beginOutage(cause: Error): void {
-    if (this.#cause) return;
+    if (this.#cause || this.#retired) return;
     this.#cause = cause;
     this.#since = performance.now();
     this.#logged = this.#since - this.#loggedAt > LOG_AGAIN_AFTER_MS;
@@ -43,10 +50,16 @@ export class Availability {
     this.#probe();
   }
 
+  /** Nobody is going to ask again: no probe, no log line. */
+  retire(): void {
+    this.#retired = true;
+  }
+
   #probe(): void {
     this.#server.probe().then((answered) => {
+      if (this.#retired) return;
       if (answered) this.#endOutage();
-      else setTimeout(() => this.#probe(), PROBE_EVERY_MS).unref();
+      else setTimeout(() => this.#retired || this.#probe(), PROBE_EVERY_MS).unref();
     });
   }
 

@@ -1,12 +1,10 @@
-import type { Redis } from 'ioredis';
-import { Availability } from './availability.js';
 import { Deadlines, type Pending } from './deadline.js';
 import { ToolkitError } from './errors.js';
 import { consoleLogger, type Logger } from './logger.js';
 import { Outbox } from './outbox.js';
 import type { RedisClient } from './redis.js';
 import type { Script } from './scripts.js';
-import { ServerConnection } from './server-connection.js';
+import { Servers } from './servers.js';
 import { SingleUseCommand } from './single-use-command.js';
 
 export interface Ask {
@@ -38,7 +36,7 @@ export class RedisLink {
   readonly #client: RedisClient;
   readonly #outbox: Outbox;
   readonly #deadlines = new Deadlines();
-  readonly #servers = new Map<Redis, Availability>();
+  readonly #servers: Servers;
   readonly #awaitingConnection: PendingCommand[] = [];
   #inFlight = 0;
   #onIdle: (() => void)[] = [];
@@ -47,12 +45,10 @@ export class RedisLink {
   constructor(client: RedisClient) {
     this.#client = client;
     this.#outbox = new Outbox(client);
+    this.#servers = new Servers(client, () => this.#logger);
     // Without a listener ioredis prints every failed attempt to reconnect.
-    client.on('error', (error: Error) => this.#availabilityOf(this.#anyServer())?.beginOutage(error));
+    client.on('error', (error: Error) => this.#servers.whole.beginOutage(error));
     client.on('ready', () => this.#onReady()).on('close', () => this.#onClose());
-    for (const node of this.#nodes()) this.#availabilityOf(node);
-    if (client.isCluster) client.on('+node', (node: Redis) => this.#availabilityOf(node));
-    if (client.isCluster) client.on('-node', (node: Redis) => this.#servers.delete(node));
   }
 
   logTo(logger: Logger): void {
@@ -81,26 +77,31 @@ export class RedisLink {
     return this.#inFlight === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
+  /** The client is being closed for good: that it does not answer is no outage. */
+  retire(): void {
+    this.#servers.retire();
+  }
+
   #send<Reply>(name: string, args: readonly Argument[], { timeoutMs, as = 'text' }: Ask): Promise<Reply> {
     const command = new SingleUseCommand(name, args as (string | number | Buffer)[], {
       replyEncoding: as === 'text' ? 'utf8' : null,
       keyPrefix: this.#client.options.keyPrefix ?? '',
     });
-    const server = this.#serverFor(command);
-    const outage = this.#availabilityOf(server)?.outage;
+    const server = this.#servers.of(command);
+    const outage = server?.outage;
     if (outage) return Promise.reject(unavailable('it is not answering at the moment', outage));
     return new Promise<Reply>((resolve, reject) => {
       const pending: PendingCommand = {
         command,
         settled: false,
         expire: () => {
-          command.abandon();
           pending.fail(new Error(`no answer to ${name.toUpperCase()} within ${timeoutMs} ms`), true);
         },
         fail: (cause, endsService) => {
           if (pending.settled) return;
           pending.settled = true;
-          if (endsService) this.#availabilityOf(server ?? this.#anyServer())?.beginOutage(cause);
+          command.abandon();
+          if (endsService) server?.beginOutage(cause);
           const passing = endsService || CANNOT_SERVE.test(cause.message);
           reject(passing ? unavailable(cause.message, cause) : failed(name, cause));
         },
@@ -139,38 +140,6 @@ export class RedisLink {
     const cause = new Error('the connection was closed');
     for (const pending of this.#awaitingConnection.splice(0)) pending.fail(cause, true);
   }
-
-  #nodes(): Redis[] {
-    return this.#client.isCluster
-      ? (this.#client as unknown as { nodes(): Redis[] }).nodes()
-      : [this.#client as Redis];
-  }
-
-  #anyServer(): Redis | undefined {
-    return this.#nodes()[0];
-  }
-
-  #serverFor(command: SingleUseCommand): Redis | undefined {
-    if (!this.#client.isCluster) return this.#client as Redis;
-    const cluster = this.#client as unknown as { slots: string[][] };
-    const slot = command.getSlot();
-    const owner = slot === null || slot === undefined ? undefined : cluster.slots[slot]?.[0];
-    return owner === undefined ? undefined : this.#nodes().find((node) => nodeKey(node) === owner);
-  }
-
-  #availabilityOf(server: Redis | undefined): Availability | undefined {
-    if (!server) return undefined;
-    let availability = this.#servers.get(server);
-    if (!availability) {
-      availability = new Availability(new ServerConnection(server), () => this.#logger);
-      this.#servers.set(server, availability);
-    }
-    return availability;
-  }
-}
-
-function nodeKey(node: Redis): string {
-  return `${node.options.host}:${node.options.port}`;
 }
 
 function unavailable(message: string, cause: Error): ToolkitError {

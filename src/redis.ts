@@ -37,8 +37,9 @@ export function connectRedis(target: string | ConnectRedisOptions = {}): Redis {
   const { url, logger, ...given } = typeof target === 'string' ? { url: target } : target;
   const options: RedisOptions = {
     enableAutoPipelining: true,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 1,
+    // Fails what was unanswered when the connection broke. autoResendUnfulfilledCommands: false would leave it
+    // pending for ever, and every auto-pipelined command behind it.
+    maxRetriesPerRequest: 0,
     // After a failover the old primary answers READONLY until its connections are closed.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     retryStrategy: (attempt) => Math.min(attempt * 50, 500),
@@ -70,8 +71,9 @@ export async function closeRedis(
   client: RedisClient,
   { timeoutMs = 2000 }: CloseRedisOptions = {},
 ): Promise<void> {
+  const link = linkTo(client);
   let timer: NodeJS.Timeout | undefined;
-  const goodbye = linkTo(client)
+  const goodbye = link
     .drained()
     .then(() => (client.status === 'ready' ? client.quit() : undefined))
     .catch(() => undefined);
@@ -80,7 +82,13 @@ export async function closeRedis(
   });
   await Promise.race([goodbye, patience]);
   clearTimeout(timer);
-  if (client.status !== 'end') client.disconnect();
+  link.retire();
+  if (client.status === 'end') return;
+  const connections = client.isCluster ? (client as Cluster).nodes() : [client as Redis];
+  const sockets = connections.map(({ stream }) => stream);
+  client.disconnect();
+  // disconnect() alone waits two more seconds for the FIN of a peer that is frozen.
+  for (const socket of sockets) socket?.destroy();
 }
 
 /**

@@ -83,8 +83,9 @@ function encode({ head, body }: Entry): Buffer {
 function decode(bytes: Buffer): Entry | undefined {
   try {
     const bodyAt = HEAD_LENGTH_BYTES + bytes.readUInt32BE();
-    const head = JSON.parse(bytes.toString('utf8', HEAD_LENGTH_BYTES, bodyAt)) as EntryHead;
-    return { head, body: bytes.subarray(bodyAt) };
+    const head = JSON.parse(bytes.toString('utf8', HEAD_LENGTH_BYTES, bodyAt)) as EntryHead | null;
+    const isHead = head?.headers && head.policy && head.versions;
+    return isHead ? { head, body: bytes.subarray(bodyAt) } : undefined;
   } catch {
     return undefined;
   }

@@ -1,91 +1,114 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import { Command, type Redis } from 'ioredis';
+import type { Server } from './availability.js';
 
-const PROBE_PATIENCE_MS = 600;
-const LONGEST_PATIENCE_MS = 10_000;
+const PATIENCE_MS = 600;
+const LOOK_EVERY_MS = 50;
 
 /**
- * One socket to one Redis server, watched while it does not answer. It replaces a socket that has gone deaf
- * (a failover that left no FIN, a middlebox that drops packets) and does not wait for a long `retryStrategy`,
- * so that service is back within a second of Redis' return whatever the client's settings are.
+ * The connection of a client to its one Redis server, watched while it does not answer, so that service is back
+ * within a second of Redis' return whatever the client's settings are.
  */
-export class ServerConnection {
+export class ServerConnection implements Server {
   readonly name: string;
   readonly #redis: Redis;
   #closedByOwner = false;
-  #handshakes = 0;
 
   constructor(redis: Redis) {
     this.#redis = redis;
-    this.name = `${redis.options.host ?? 'localhost'}:${redis.options.port ?? 6379}`;
+    this.name = nameOf(redis);
     // ioredis forgets that quit() was called as soon as the socket has closed; a client that its owner closed
     // must not be brought back.
     const noteClosing = () => {
       redis.stream?.prependOnceListener('close', () => {
-        this.#closedByOwner = (redis as unknown as { manuallyClosing?: boolean }).manuallyClosing === true;
+        this.#closedByOwner = isClosing(redis);
       });
     };
     redis.on('connect', noteClosing);
     if (redis.status === 'connect' || redis.status === 'ready') noteClosing();
   }
 
-  get isReady(): boolean {
-    return this.#redis.status === 'ready';
-  }
-
-  /** Asks whether the server answers, and mends the connection when it does not. Never rejects. */
   async probe(): Promise<boolean> {
-    switch (this.#redis.status) {
-      case 'ready':
-        return (await this.#answersWithin(PROBE_PATIENCE_MS)) || this.#replaceSocket();
-      case 'connecting':
-      case 'connect':
-        return this.#connectsWithin(this.#patience()).then((connected) => connected || this.#replaceSocket());
-      default:
-        if (!this.#closedByOwner) this.#redis.connect().catch(() => undefined);
-        return false;
-    }
-  }
-
-  // Over a slow link a TLS handshake can take longer than the patience; waiting longer every few attempts lets
-  // it through in the end.
-  #patience(): number {
-    return Math.min(PROBE_PATIENCE_MS * 2 ** Math.floor(this.#handshakes++ / 10), LONGEST_PATIENCE_MS);
-  }
-
-  async #answersWithin(patienceMs: number): Promise<boolean> {
-    this.#handshakes = 0;
-    const nonce = randomUUID();
-    const answer = this.#redis.echo(nonce).then(
-      (reply) => reply === nonce,
-      () => false,
-    );
-    return Promise.race([answer, after(patienceMs)]);
-  }
-
-  #connectsWithin(patienceMs: number): Promise<boolean> {
-    const redis = this.#redis;
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        redis.off('ready', done).off('close', done);
-        resolve(redis.status === 'ready');
-      };
-      const timer = setTimeout(done, patienceMs);
-      timer.unref();
-      redis.on('ready', done).on('close', done);
-    });
-  }
-
-  #replaceSocket(): false {
-    // Not disconnect(): it ends the socket politely, and waits for a FIN that a deaf peer never sends.
-    if (this.#redis.status !== 'end') this.#redis.stream?.destroy();
-    return false;
+    // Closed while it had no socket, a client goes on saying so.
+    const closed = this.#closedByOwner || isClosing(this.#redis);
+    return closed ? this.#redis.status === 'ready' : probeConnection(this.#redis);
   }
 }
 
-function after(ms: number): Promise<false> {
-  return new Promise((resolve) => {
-    setTimeout(() => resolve(false), ms).unref();
+/**
+ * Asks a server for a sign of life. It replaces a socket that has gone deaf (a failover that left no FIN, a
+ * middlebox that drops packets) and does not wait for a long `retryStrategy`. Never rejects.
+ */
+export async function probeConnection(redis: Redis): Promise<boolean> {
+  switch (redis.status) {
+    case 'ready':
+      return (await answersInTime(redis)) || replaceSocket(redis);
+    case 'connecting':
+    case 'connect':
+      return (await connectsInTime(redis)) || replaceSocket(redis);
+    default:
+      reconnectNow(redis);
+      return false;
+  }
+}
+
+/** Connects without waiting for the client's own timer, which would otherwise fire even after a later disconnect(). */
+export function reconnectNow(client: { connect(): Promise<unknown> }): void {
+  const waiting = client as unknown as { reconnectTimeout?: NodeJS.Timeout | null };
+  if (waiting.reconnectTimeout) clearTimeout(waiting.reconnectTimeout);
+  waiting.reconnectTimeout = null;
+  client.connect().catch(() => undefined);
+}
+
+function answersInTime(redis: Redis): Promise<boolean> {
+  const nonce = randomUUID();
+  // Not redis.echo(): auto-pipelining would put it behind a pipeline that may never be answered.
+  const echo = new Command('echo', [nonce], { replyEncoding: 'utf8' });
+  redis.sendCommand(echo);
+  const answer = echo.promise.then(
+    (reply) => reply === nonce,
+    () => false,
+  );
+  const patience = new Promise<false>((resolve) => {
+    setTimeout(() => resolve(false), PATIENCE_MS).unref();
   });
+  return Promise.race([answer, patience]);
+}
+
+// A TLS handshake over a slow link may take longer than the patience: as long as something arrives it goes on.
+function connectsInTime(redis: Redis): Promise<boolean> {
+  return new Promise((resolve) => {
+    let seen = '';
+    let seenAt = 0;
+    const look = () => {
+      const progress = `${redis.status} ${redis.stream?.bytesRead}`;
+      if (progress !== seen) seenAt = performance.now();
+      seen = progress;
+      if (performance.now() - seenAt > PATIENCE_MS) done();
+    };
+    const done = () => {
+      clearInterval(timer);
+      redis.off('ready', done).off('close', done);
+      resolve(redis.status === 'ready');
+    };
+    const timer = setInterval(look, LOOK_EVERY_MS);
+    timer.unref();
+    look();
+    redis.on('ready', done).on('close', done);
+  });
+}
+
+// Not disconnect(): it ends the socket politely, and waits for a FIN that a deaf peer never sends.
+function replaceSocket(redis: Redis): false {
+  if (redis.status !== 'end') redis.stream?.destroy();
+  return false;
+}
+
+function isClosing(redis: Redis): boolean {
+  return (redis as unknown as { manuallyClosing?: boolean }).manuallyClosing === true;
+}
+
+function nameOf({ options }: Redis): string {
+  if (options.sentinels) return `${options.name} (by Sentinel)`;
+  return options.path ?? `${options.host}:${options.port}`;
 }

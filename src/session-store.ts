@@ -92,15 +92,16 @@ export function sessionStore(
       id: string,
       changes: SessionChanges,
       idleTimeoutMs: number,
-      user?: string,
+      users: { readonly before?: string | undefined; readonly now?: string | undefined } = {},
     ): Promise<boolean> {
       refuseOversize(changes.set, options.maxBytes);
       const hash = hashId(id);
-      const indexed = user === undefined ? undefined : index(user, hash);
+      const moved = users.before !== users.now;
       const args = [idleTimeoutMs, changes.set.size, ...[...changes.set].flat(), ...changes.deleted];
       const [updated] = await Promise.all([
         link.run<number>(updateSession, [names.session(hash)], args, ask),
-        indexed,
+        moved && users.now !== undefined ? index(users.now, hash) : undefined,
+        moved && users.before !== undefined ? unindex(users.before, hash) : undefined,
       ]);
       publish('session-saved', () => ({ handle: hash, created: false, existed: updated === 1 }));
       return updated === 1;
@@ -142,6 +143,10 @@ export function sessionStore(
     return link.run<number>(indexSession, [names.userSessions(user)], [hash, options.absoluteTimeoutMs], ask);
   }
 
+  function unindex(user: string, hash: string): Promise<number> {
+    return link.send<number>('zrem', [names.userSessions(user), hash], ask);
+  }
+
   function handlesOf(user: string): Promise<string[]> {
     return link.send<string[]>('zrange', [names.userSessions(user), 0, -1], ask);
   }
@@ -149,7 +154,7 @@ export function sessionStore(
   async function remove(hash: string, user: string | undefined): Promise<boolean> {
     const [removed] = await Promise.all([
       link.send<number>('unlink', [names.session(hash)], ask),
-      user === undefined ? undefined : link.send('zrem', [names.userSessions(user), hash], ask),
+      user === undefined ? undefined : unindex(user, hash),
     ]);
     publish('session-destroyed', () => ({ handle: hash }));
     return removed === 1;

@@ -11,14 +11,15 @@ const NOT_EXECUTED = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)\b/;
  */
 export class SingleUseCommand extends Command {
   #spent = false;
+  #abandoned = false;
 
   /** From here on the command is not to be executed, wherever it is queued. */
   abandon(): void {
-    this.#spent = true;
+    this.#abandoned = true;
   }
 
   override toWritable(socket: object): string | Buffer {
-    if (this.#spent) {
+    if (this.#spent || this.#abandoned) {
       this.reject(new Error('the connection was lost before Redis answered'));
       return PING;
     }

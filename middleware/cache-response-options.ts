@@ -1,0 +1,76 @@
+import type { Request } from 'express';
+import type { Logger } from '../src/logger.js';
+import {
+  aBoolean,
+  aFunction,
+  aPositiveInteger,
+  connectionChecks,
+  type WithDefaults,
+} from '../src/options.js';
+import type { RedisClient } from '../src/redis.js';
+
+/** Options of `cacheResponse`. */
+export interface CacheResponseOptions {
+  /** The shared ioredis client (`Redis` or `Cluster`). */
+  readonly redis: RedisClient;
+  /**
+   * Freshness in seconds of responses that carry none of their own (`Cache-Control`, `Expires`).
+   * @default the response's own headers decide
+   */
+  readonly ttlSeconds?: number;
+  /**
+   * Names under which `invalidateOn` purges the response.
+   * @default none but its URL
+   */
+  readonly tags?: (req: Request) => readonly string[];
+  /**
+   * The cache key. It has to tell apart whatever the handler tells apart: a key with the user's id in it makes
+   * personal responses cacheable.
+   * @default method, host and URL
+   */
+  readonly key?: (req: Request) => string;
+  /**
+   * Store and serve although the request has `Authorization`, or somebody read `req.session`: everybody gets the
+   * same response.
+   * @default false
+   */
+  readonly shared?: boolean;
+  /**
+   * Bytes of the largest body that is stored; a larger one is passed through.
+   * @default 1048576
+   */
+  readonly maxBodyBytes?: number;
+  /**
+   * Milliseconds to wait for Redis; after that the handler answers as if there were no cache.
+   * @default 100
+   */
+  readonly timeoutMs?: number;
+  /**
+   * In front of every key in Redis.
+   * @default ''
+   */
+  readonly prefix?: string;
+  /**
+   * Told of outages and of misuse, once each.
+   * @default console
+   */
+  readonly logger?: Logger;
+}
+
+export const defaults = {
+  shared: false,
+  maxBodyBytes: 1_048_576,
+  timeoutMs: 100,
+  prefix: '',
+} satisfies Partial<CacheResponseOptions>;
+
+export const checks = {
+  ...connectionChecks,
+  ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),
+  tags: aFunction,
+  key: aFunction,
+  shared: aBoolean,
+  maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
+};
+
+export type CacheSettings = WithDefaults<CacheResponseOptions, typeof defaults>;

@@ -1,0 +1,37 @@
+import type { Request } from 'express';
+import type { RequestSession } from './request-session.js';
+import type { Session } from './session-object.js';
+
+declare global {
+  namespace Express {
+    interface Request {
+      session: Session;
+      sessionID: string;
+    }
+  }
+}
+
+const current = Symbol('express-redis-toolkit.session');
+
+/** Puts `session` and `sessionID` on the request, as express-session names them. */
+export function attach(req: Request, session: RequestSession): void {
+  Object.defineProperty(req, current, { value: session, configurable: true });
+  Object.defineProperty(req, 'sessionID', { get: () => session.id, configurable: true, enumerable: true });
+  Object.defineProperty(req, 'session', {
+    get: () => session.session,
+    set: (value) => {
+      session.session = value;
+    },
+    configurable: true,
+    enumerable: true,
+  });
+}
+
+export function hasSession(req: Request): boolean {
+  return current in req;
+}
+
+/** Whether anyone has read `req.session` during this request: then its response may be personal. */
+export function sessionWasRead(req: Request): boolean {
+  return (req as { [current]?: RequestSession })[current]?.wasRead ?? false;
+}

@@ -1,0 +1,70 @@
+import type { Cluster, Redis } from 'ioredis';
+import type { Server } from './availability.js';
+import { probeConnection, reconnectNow } from './server-connection.js';
+
+/** What ioredis' Cluster has and does not declare. */
+interface ClusterInternals {
+  readonly slots: readonly (readonly string[] | undefined)[];
+  readonly manuallyClosing?: boolean;
+  refreshSlotsCache(callback: (error?: Error) => void): void;
+}
+
+const internals = (cluster: Cluster) => cluster as unknown as ClusterInternals;
+
+/** The primary that owns a slot, as `host:port`. */
+export function ownerOf(cluster: Cluster, slot: number): string | undefined {
+  return internals(cluster).slots[slot]?.[0];
+}
+
+/** The connection to a Cluster as a whole: lost when no node at all answers. */
+export class ClusterConnection implements Server {
+  readonly name = 'the Cluster';
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  async probe(): Promise<boolean> {
+    const { status } = this.#cluster;
+    // The client's own clusterRetryStrategy may wait long, or give up; ioredis may also be left in "close" by the
+    // last node that it drops.
+    const lost = status === 'reconnecting' || status === 'end' || status === 'close';
+    if (lost && !internals(this.#cluster).manuallyClosing) reconnectNow(this.#cluster);
+    return status === 'ready';
+  }
+}
+
+/**
+ * The connection to a node of a Cluster, by its address: ioredis drops the client of a node that it lost, and
+ * makes another when it next learns who serves which slots.
+ */
+export class NodeConnection implements Server {
+  readonly name: string;
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster, address: string) {
+    this.#cluster = cluster;
+    this.name = address;
+  }
+
+  async probe(): Promise<boolean> {
+    if (this.#cluster.status !== 'ready') return false;
+    const node = this.#node();
+    if (node) return probeConnection(node);
+    // Gone from the Cluster, it is asked nothing any more, and its outage is over.
+    return (await this.#refreshSlots()) && this.#node() === undefined;
+  }
+
+  #node(): Redis | undefined {
+    return this.#cluster
+      .nodes('master')
+      .find(({ options }) => `${options.host}:${options.port}` === this.name);
+  }
+
+  #refreshSlots(): Promise<boolean> {
+    return new Promise((resolve) => {
+      internals(this.#cluster).refreshSlotsCache((error) => resolve(!error));
+    });
+  }
+}

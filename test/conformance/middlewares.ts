@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
+import express from 'express';
+import request from 'supertest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { cacheResponse } from '../../middleware/cache-response.js';
+import { invalidateOn } from '../../middleware/invalidate-on.js';
+import { rateLimit } from '../../middleware/rate-limit.js';
+import { session } from '../../middleware/session.js';
+import { stack } from '../../middleware/stack.js';
+import type { RedisClient } from '../../src/redis.js';
+
+/** What the four middlewares promise together, on every kind of Redis. */
+export function middlewaresBehave(open: () => RedisClient): void {
+  let server: Server;
+  let reads: number;
+  let sessions: ReturnType<typeof session>;
+
+  beforeEach(() => {
+    const shared = { redis: open(), prefix: `${randomUUID()}:`, timeoutMs: 1_000 };
+    const tags = (req: { params: Record<string, unknown> }) => [`user:${req.params.id}`, 'users'];
+    const limit = rateLimit({
+      ...shared,
+      policies: [
+        { name: 'burst', limit: 12, windowMs: 60_000 },
+        { name: 'day', limit: 1_000, windowMs: 86_400_000 },
+      ],
+    });
+    sessions = session({ ...shared, secret: 'secret', user: (of) => (of as { userId?: string }).userId });
+    const names = new Map([['7', 'Ann']]);
+    reads = 0;
+    const app = express();
+    app.post('/login', sessions, (req, res) => {
+      Object.assign(req.session, { userId: 'ann' });
+      res.json({});
+    });
+    app.get(
+      '/me',
+      sessions,
+      (req, res) => void res.json({ userId: (req.session as { userId?: string }).userId ?? null }),
+    );
+    app.get(
+      '/users/:id',
+      stack(limit, sessions, cacheResponse({ ...shared, ttlSeconds: 60, tags })),
+      (req, res) => {
+        reads++;
+        res.json({ name: names.get(req.params.id as string) });
+      },
+    );
+    app.patch('/users/:id/:name', stack(limit, sessions), invalidateOn({ ...shared, tags }), (req, res) => {
+      names.set(req.params.id as string, req.params.name as string);
+      res.status(204).end();
+    });
+    server = app.listen(0);
+  });
+  afterEach(() => void server.close());
+
+  describe('the middlewares', () => {
+    test('a miss, then hits, then what was changed and not what was cached', async () => {
+      expect((await request(server).get('/users/7')).body).toEqual({ name: 'Ann' });
+      await expect
+        .poll(async () => (await request(server).get('/users/7')).headers['cache-status'])
+        .toContain('hit');
+      const before = reads;
+      await request(server).get('/users/7');
+      expect(reads).toBe(before);
+      await request(server).patch('/users/7/Eve').expect(204);
+      expect((await request(server).get('/users/7')).body).toEqual({ name: 'Eve' });
+    });
+
+    test('exactly the limit is admitted of requests that arrive at once', async () => {
+      const answers = await Promise.all(Array.from({ length: 30 }, () => request(server).get('/users/7')));
+      expect(answers.filter(({ status }) => status === 200)).toHaveLength(12);
+      expect(answers.filter(({ status }) => status === 429)).toHaveLength(18);
+    });
+
+    test('a session lives from login to "log out everywhere"', async () => {
+      const cookies = await Promise.all(
+        ['phone', 'laptop'].map(
+          async () => (await request(server).post('/login')).headers['set-cookie']![0]!,
+        ),
+      );
+      const whoAmI = async (cookie: string) =>
+        (await request(server).get('/me').set('Cookie', cookie)).body.userId;
+      expect(await Promise.all(cookies.map(whoAmI))).toEqual(['ann', 'ann']);
+      expect(await sessions.list('ann')).toHaveLength(2);
+      expect(await sessions.destroyAll('ann')).toBe(2);
+      expect(await Promise.all(cookies.map(whoAmI))).toEqual([null, null]);
+    });
+  });
+}

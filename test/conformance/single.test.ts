@@ -1,0 +1,22 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, inject } from 'vitest';
+import { connectRedis, type RedisClient } from '../../src/redis.js';
+import { linkBehaves } from './link.js';
+import { middlewaresBehave } from './middlewares.js';
+
+describe.each<[string, () => RedisClient]>([
+  ['connectRedis', () => connectRedis(inject('redisUrl'))],
+  ['a plain ioredis client', () => new Redis(inject('redisUrl'))],
+  [
+    'RESP2, a key prefix and no offline queue',
+    () => new Redis(inject('redisUrl'), { protocol: 2, keyPrefix: 'app:', enableOfflineQueue: false }),
+  ],
+])('on one Redis by %s', (_name, connect) => {
+  let client: RedisClient;
+  beforeAll(() => {
+    client = connect();
+  });
+  afterAll(() => void client.disconnect());
+  linkBehaves(() => client);
+  middlewaresBehave(() => client);
+});

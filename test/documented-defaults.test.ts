@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { defaults as cacheResponse } from '../middleware/cache-response-options.js';
+import { defaults as invalidateOn } from '../middleware/invalidate-on.js';
+import { defaults as rateLimit } from '../middleware/rate-limit-options.js';
+import { defaults as session } from '../middleware/session-options.js';
+import { optionsOf } from '../scripts/options-reference.js';
+
+const LITERAL = /^(?:'.*'|-?\d+|true|false)$/;
+
+test.each([
+  ['RateLimitOptions', rateLimit],
+  ['SessionOptions', session],
+  ['CacheResponseOptions', cacheResponse],
+  ['InvalidateOnOptions', invalidateOn],
+])('what %s documents as a default is what the code uses', (name, defaults) => {
+  const documented = optionsOf(name).filter(({ fallback }) => LITERAL.test(fallback));
+  const literal = Object.entries(defaults).filter(
+    ([, value]) => typeof value !== 'function' && typeof value !== 'object',
+  );
+  expect(
+    Object.fromEntries(documented.map(({ name, fallback }) => [name, fallback.replaceAll("'", '')])),
+  ).toEqual(Object.fromEntries(literal.map(([option, value]) => [option, String(value)])));
+});

@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../../server/services/free-port.js';
+import { eventually } from '../support/eventually.js';
+import { launch } from '../support/processes.js';
+import { startRedis } from '../support/redis.js';
+
+function close(way: string, port: number, settings: object = {}) {
+  const args = [way, `${port}`, JSON.stringify(settings)];
+  const child = launch(join(__dirname, 'closing-child.ts'), { args });
+  onTestFinished(() => child.kill());
+  return child;
+}
+
+/** It ended by itself, with nothing keeping it. */
+async function endedBy(child: ReturnType<typeof close>, withinMs: number): Promise<string> {
+  const late = sleep(withinMs).then(() => ({ code: `still running after: ${child.output()}`, signal: null }));
+  const { code } = await Promise.race([child.exited, late]);
+  expect(code, child.output()).toBe(0);
+  return child.output();
+}
+
+test.each(['quit', 'disconnect', 'closeRedis'])(
+  'after %s the process ends, and the client stays closed',
+  async (way) => {
+    const server = await startRedis();
+    onTestFinished(() => server.stop());
+    const output = await endedBy(close(way, server.port), 10_000);
+    expect(output).toContain('answered, closed');
+    expect(output).toContain('status end');
+  },
+);
+
+test('a client that was closed during an outage is not brought back when Redis returns', async () => {
+  const port = await freePort();
+  const settings = [{}, { retryStrategy: null }, { retryMs: 10_000 }, { cluster: true }];
+  const children = ['disconnect', 'closeRedis'].flatMap((way) =>
+    settings.map((each) => close(way, port, each)),
+  );
+  await eventually('all have closed', () => children.every((child) => child.output().includes('closed in')), {
+    withinMs: 15_000,
+  });
+  const server = await startRedis({ port });
+  onTestFinished(() => server.stop());
+  for (const output of await Promise.all(children.map((child) => endedBy(child, 10_000)))) {
+    expect(output).toContain('REDIS_UNAVAILABLE, closed');
+    expect(output).not.toMatch(/status (ready|connect)/);
+  }
+});
+
+test('closing is bounded, and the process ends, when Redis is frozen', async () => {
+  const server = await startRedis();
+  server.freeze();
+  onTestFinished(() => server.stop());
+  const output = await endedBy(close('closeRedis at once', server.port), 10_000);
+  expect(Number(/closed in (\d+) ms/.exec(output)![1])).toBeLessThan(200);
+});

@@ -1,0 +1,61 @@
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { closeRedis, connectRedis } from '../../src/redis.js';
+import { eventually } from '../support/eventually.js';
+import { startProxy } from '../support/proxy.js';
+import { serveRow } from './cache-client.js';
+import { quiet, redisForFile } from './redis-for-file.js';
+
+const file = redisForFile();
+beforeEach(async () => void (await file.redis.flushall()));
+
+async function losable() {
+  const proxy = await startProxy(file.server.port);
+  const redis = connectRedis({ url: `redis://127.0.0.1:${proxy.port}`, logger: quiet });
+  onTestFinished(async () => {
+    await closeRedis(redis, { timeoutMs: 100 });
+    await proxy.close();
+  });
+  await redis.ping();
+  return { proxy, redis };
+}
+
+test('without Redis a mutation is refused before the handler runs, or proceeds if told to', async () => {
+  const { proxy, redis } = await losable();
+  const strict = await serveRow({ redis, invalidate: { timeoutMs: 150 } });
+  const lenient = await serveRow({ redis, invalidate: { timeoutMs: 150, onUnavailable: 'proceed' } });
+  proxy.swallow();
+  const refused = await strict.patch();
+  expect(refused).toMatchObject({ status: 503, body: Buffer.from('{"error":"INVALIDATION_REFUSED"}') });
+  expect(strict.row.value).toBe(0);
+  expect(await lenient.patch()).toMatchObject({ status: 200, body: Buffer.from('1') });
+});
+
+test('when the purge fails the answer goes out, it is logged, and nothing stale is served', async () => {
+  const { proxy, redis } = await losable();
+  const logged: string[] = [];
+  const logger = { ...quiet, error: (_fields: object, message: string) => void logged.push(message) };
+  const app = await serveRow({
+    redis,
+    invalidate: { timeoutMs: 150, logger },
+    mutate: (_req, res) => {
+      app.row.value = 1;
+      proxy.swallow();
+      res.send('changed');
+    },
+  });
+  await app.warm();
+  expect(await app.patch('/other')).toMatchObject({ status: 200, body: Buffer.from('changed') });
+  expect(logged.filter((line) => line.startsWith('a purge failed'))).toHaveLength(1);
+  proxy.thaw();
+  proxy.sever();
+  await eventually('Redis is back', async () => {
+    const { headers, body } = await app.get('/thing');
+    expect(body.toString()).toBe('1');
+    return !String(headers['cache-status']).includes('bypass');
+  });
+  expect(await app.get('/thing')).toMatchObject({ hit: false, stored: false });
+  expect(await file.redis.pttl('tag:thing')).toBeGreaterThan(0);
+  await file.redis.pexpire('tag:thing', 0);
+  await app.warm();
+  expect(await app.value()).toBe('1');
+});

@@ -1,0 +1,124 @@
+import express, { type RequestHandler } from 'express';
+import request from 'supertest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { cacheResponse } from '../../middleware/cache-response.js';
+import { rateLimit } from '../../middleware/rate-limit.js';
+import { session } from '../../middleware/session.js';
+import { stack } from '../../middleware/stack.js';
+import { linkTo } from '../../src/redis-link.js';
+import { type CountedRedis, countedRedis } from './counted-redis.js';
+
+const LIMIT = 20;
+
+/** limiter, session and cached GET, mounted with `stack` or one by one. */
+function appOn({ redis }: CountedRedis, mount: (...all: RequestHandler[]) => RequestHandler[]) {
+  const slow = { redis, timeoutMs: 2_000 };
+  const limit = rateLimit({ ...slow, windowMs: 60_000, limit: LIMIT });
+  const sessions = session({ ...slow, secret: 'secret' });
+  const cached = cacheResponse({ ...slow, ttlSeconds: 60, tags: (req) => [`user:${req.params.id}`] });
+  const app = express();
+  app.get('/login', sessions, (req, res) => {
+    Object.assign(req.session, { userId: 'ann' });
+    res.json({});
+  });
+  app.get('/users/:id', ...mount(limit, sessions, cached), (req, res) => {
+    res.json({ id: req.params.id });
+  });
+  const server = app.listen(0);
+  onTestFinished(() => void server.close());
+  return server;
+}
+
+const stacked = (...all: RequestHandler[]) => [stack(...all)];
+const oneByOne = (...all: RequestHandler[]) => all;
+
+let counted: CountedRedis;
+
+async function loggedIn(server: ReturnType<typeof appOn>): Promise<string> {
+  const { headers } = await request(server).get('/login');
+  return headers['set-cookie']![0]!.split(';')[0]!;
+}
+
+async function warm(mount: typeof stacked) {
+  const server = appOn(counted, mount);
+  const cookie = await loggedIn(server);
+  const get = (path = '/users/7', headers: Record<string, string> = { cookie }) =>
+    request(server).get(path).set(headers);
+  // Scripts are known, and the entry is there.
+  await get();
+  while (!(await get()).headers['cache-status']?.includes('hit'));
+  return { server, cookie, get };
+}
+
+describe('limiter, session and a cached GET', () => {
+  beforeEach(async () => {
+    counted = await countedRedis();
+  });
+  const READS = ['evalsha', 'evalsha', 'get', 'get', 'get'];
+
+  test('a hit is one write in a stack, three without, and the same commands', async () => {
+    const inStack = await warm(stacked);
+    const one = await counted.costOf(async () => {
+      const { status, headers } = await inStack.get();
+      expect([status, headers['cache-status']]).toEqual([200, expect.stringContaining('hit')]);
+    });
+    expect({ ...one, commands: one.commands.sort() }).toEqual({ packets: 1, writes: 1, commands: READS });
+
+    const separate = await warm(oneByOne);
+    const three = await counted.costOf(() => separate.get());
+    expect({ ...three, commands: three.commands.sort() }).toEqual({ packets: 3, writes: 3, commands: READS });
+  });
+
+  test.each([
+    { how: 'in a stack', mount: stacked, roundTrips: 1 },
+    { how: 'one by one', mount: oneByOne, roundTrips: 3 },
+  ])('$how, a hit takes the time of $roundTrips round trips', async ({ mount, roundTrips }) => {
+    const { get } = await warm(mount);
+    const latencyMs = 60;
+    counted.proxy.delay(latencyMs);
+    const start = performance.now();
+    await get();
+    const trips = (performance.now() - start) / (2 * latencyMs);
+    expect(trips).toBeGreaterThanOrEqual(roundTrips);
+    expect(trips).toBeLessThan(roundTrips + 0.8);
+  });
+
+  test.each([
+    { what: 'a hit', path: '/users/7', packets: 1, commands: READS },
+    {
+      what: 'a hit without a cookie',
+      path: '/users/7',
+      anonymous: true,
+      packets: 1,
+      commands: READS.slice(1),
+    },
+    {
+      what: 'a miss: the reads, the versions for the fill, and the fill',
+      path: '/users/8',
+      packets: 3,
+      commands: [...READS, 'get', 'get', 'set', 'set', 'set'],
+    },
+  ])('$what costs $packets writes', async ({ path, anonymous, packets, commands }) => {
+    const { get } = await warm(stacked);
+    const cost = await counted.costOf(async () => {
+      await get(path, anonymous ? {} : undefined);
+      // The fill leaves after the response; it is done when nothing is in flight.
+      await linkTo(counted.redis).drained();
+    });
+    expect({ ...cost, commands: cost.commands.sort() }).toEqual({
+      packets,
+      writes: packets,
+      commands: commands.sort(),
+    });
+  });
+
+  test('over the limit, the first refusal is one write, and nothing is filled or changed', async () => {
+    const { get } = await warm(stacked);
+    while ((await get()).headers.ratelimit?.includes('r=0') !== true);
+    const cost = await counted.costOf(async () => {
+      expect((await get()).status).toBe(429);
+    });
+    expect(cost.packets).toBeLessThanOrEqual(1);
+    expect(cost.commands).not.toContain('set');
+  });
+});

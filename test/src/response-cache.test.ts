@@ -1,0 +1,35 @@
+import { beforeEach, expect, test } from 'vitest';
+import { pinVersions, responseCache } from '../../src/response-cache.js';
+import { redisForFile } from '../middleware/redis-for-file.js';
+
+const file = redisForFile();
+beforeEach(async () => void (await file.redis.flushall()));
+
+test('an entry counts only under exactly the tags that it was filled under', async () => {
+  const cache = responseCache(file.redis, { prefix: '', timeoutMs: 1000 });
+  const tags = ['a', '__proto__', 'constructor'];
+  const pinned = pinVersions(tags, await cache.versions.readOrCreate(tags))!;
+  const head = { status: 200, headers: { 'x-a': ['1', '2'] }, policy: {}, versions: pinned };
+  await cache.store('id', { head, body: Buffer.from([0, 255, 10]) }, 5000);
+  expect(await cache.lookUp('id', tags)).toEqual({ head, body: Buffer.from([0, 255, 10]) });
+  expect(await cache.lookUp('id', [...tags].reverse())).toBeDefined();
+  expect(await cache.lookUp('id', ['a'])).toBeUndefined();
+  expect(await cache.lookUp('id', [...tags, 'b'])).toBeUndefined();
+  expect(await cache.lookUp('other', tags)).toBeUndefined();
+  await cache.versions.invalidate(['__proto__']);
+  expect(await cache.lookUp('id', tags)).toBeUndefined();
+});
+
+test('an entry cut or overwritten in Redis is a miss', async () => {
+  const cache = responseCache(file.redis, { prefix: '', timeoutMs: 1000 });
+  for (const value of [
+    '',
+    'x',
+    Buffer.from([0, 0, 0, 9, 1]),
+    Buffer.from('\0\0\0\x02{}'),
+    Buffer.from('\0\0\0\x04null'),
+  ]) {
+    await file.redis.set('cache:id', value, 'PX', 5000);
+    expect(await cache.lookUp('id', [])).toBeUndefined();
+  }
+});
