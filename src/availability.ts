@@ -56,7 +56,7 @@ export class Availability {
   }
 
   #probe(): void {
-    this.#server.probe().then((answered) => {
+    void this.#server.probe().then((answered) => {
       if (this.#retired) return;
       if (answered) this.#endOutage();
       else setTimeout(() => this.#retired || this.#probe(), PROBE_EVERY_MS).unref();

@@ -31,11 +31,20 @@ export function anyOf(...checks: readonly Check[]): Check {
 }
 
 /** An ioredis `Redis` or `Cluster`, told by what it can do: two copies of ioredis may be installed. */
-export const anIoredisClient: Check = (value) =>
-  typeof (value as { sendCommand?: unknown } | null)?.sendCommand === 'function' &&
-  typeof (value as { status?: unknown }).status === 'string'
+export const anIoredisClient: Check = (value) => {
+  const client = value as {
+    sendCommand?: unknown;
+    status?: unknown;
+    options?: { scaleReads?: unknown };
+  } | null;
+  if (typeof client?.sendCommand !== 'function' || typeof client.status !== 'string') {
+    return 'must be an ioredis Redis or Cluster, e.g. connectRedis()';
+  }
+  // A replica may not have heard of an invalidation or a logout yet.
+  return (client.options?.scaleReads ?? 'master') === 'master'
     ? undefined
-    : 'must be an ioredis Redis or Cluster, e.g. connectRedis()';
+    : 'must read from primaries: scaleReads "master"';
+};
 
 export const aLogger: Check = (value) =>
   (['info', 'warn', 'error'] as const).every(

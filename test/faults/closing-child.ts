@@ -34,4 +34,4 @@ async function main() {
 }
 
 process.disconnect();
-main();
+void main();

@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
 import { ToolkitError } from '../../src/errors.js';
-import { aBoolean, anyOf, aPositiveInteger, aString, oneOf, readOptions } from '../../src/options.js';
+import {
+  aBoolean,
+  anIoredisClient,
+  anyOf,
+  aPositiveInteger,
+  aString,
+  oneOf,
+  readOptions,
+} from '../../src/options.js';
 
 interface Given {
   readonly limit?: number;
@@ -104,4 +112,14 @@ test('alternatives are refused together and accepted one by one', () => {
   expect(check(10)).toBe(
     'must be one of null, "auto", or must be a whole number of milliseconds from 1 to 9',
   );
+});
+
+test('a Cluster client that reads from replicas is refused: they may not have heard of a purge yet', () => {
+  const cluster = (scaleReads: string) => ({
+    sendCommand: () => undefined,
+    status: 'wait',
+    options: { scaleReads },
+  });
+  expect(anIoredisClient(cluster('slave'))).toMatch('scaleReads "master"');
+  expect(anIoredisClient(cluster('master'))).toBeUndefined();
 });
