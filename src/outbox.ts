@@ -1,5 +1,5 @@
 import type { Command, Redis } from 'ioredis';
-import type { RedisClient } from './redis.js';
+import type { RedisClient } from './redis-client.js';
 
 /**
  * Sends the commands of one turn of the event loop as one write, whatever the client's auto-pipelining

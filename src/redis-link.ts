@@ -2,7 +2,7 @@ import { Deadlines, type Pending } from './deadline.js';
 import { ToolkitError } from './errors.js';
 import { consoleLogger, type Logger } from './logger.js';
 import { Outbox } from './outbox.js';
-import type { RedisClient } from './redis.js';
+import type { RedisClient } from './redis-client.js';
 import type { Script } from './scripts.js';
 import { Servers } from './servers.js';
 import { SingleUseCommand } from './single-use-command.js';

@@ -1,10 +1,10 @@
 import { type Cluster, Redis, type RedisOptions } from 'ioredis';
 import { ToolkitError } from './errors.js';
 import type { Logger } from './logger.js';
+import type { RedisClient } from './redis-client.js';
 import { linkTo } from './redis-link.js';
 
-/** Any ioredis client: standalone, through Sentinel, or a Cluster. */
-export type RedisClient = Redis | Cluster;
+export type { RedisClient };
 
 /** ioredis' own options, and where to connect and to log. */
 export interface ConnectRedisOptions extends RedisOptions {

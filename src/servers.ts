@@ -2,7 +2,7 @@ import type { Cluster, Command, Redis } from 'ioredis';
 import { Availability } from './availability.js';
 import { ClusterConnection, NodeConnection, ownerOf } from './cluster-connection.js';
 import type { Logger } from './logger.js';
-import type { RedisClient } from './redis.js';
+import type { RedisClient } from './redis-client.js';
 import { ServerConnection } from './server-connection.js';
 
 /** The servers behind a client, each with its own availability: a Cluster goes on without one of its nodes. */
