@@ -15,11 +15,11 @@ export async function answerTooManyRequests(
   options: RateLimitSettings,
 ): Promise<void> {
   setRetryAfter(res, verdict);
-  res.status(options.statusCode);
   if (options.handler) {
     await options.handler(req, res, next, options as RateLimitOptions);
     return;
   }
+  res.status(options.statusCode);
   const { message } = options;
   const body: unknown = typeof message === 'function' ? await message(req, res) : message;
   if (res.writableEnded || res.headersSent) return;

@@ -10,9 +10,9 @@ import { type DeclaredPolicy, fixedPolicies, present } from './rate-limit-polici
 export interface RateLimitCalls {
   /** Where a client stands, without charging it. */
   peek(key: string): Promise<RateLimitInfo>;
-  /** Forgets what a client was charged, and a block; noticed by other processes within 5 s. */
+  /** Forgets what a client was charged, and a block; noticed by other processes within 5 s. Needs `windowMs` to be a number. */
   reset(key: string): Promise<void>;
-  /** Refuses a client for so many milliseconds, whatever its quota. */
+  /** Refuses a client of this limiter for so many milliseconds, whatever its quota. */
   block(key: string, durationMs: number): Promise<void>;
   /** Charges points, even beyond the limit. */
   penalty(key: string, points?: number): Promise<void>;
@@ -33,6 +33,9 @@ export function rateLimitCalls(
       `rateLimit.${call}: limit and windowMs depend on the request`,
     );
   };
+  // Counts of windows whose lengths are not known here cannot be found.
+  const resettable = (call: string) =>
+    declared.every(({ windowMs }) => typeof windowMs === 'number') ? declared : policies(call);
   const points = (call: string, value: number): number => {
     const complaint = aPositiveInteger('points', 1_000_000_000)(value);
     if (complaint) throw new ToolkitError('OPTION_INVALID', `rateLimit.${call}: points ${complaint}`);
@@ -41,7 +44,8 @@ export function rateLimitCalls(
   return {
     peek: async (key: string) => infoOf(key, await limiter.consume(present(key), policies('peek'), 0)),
     async reset(key: string) {
-      await limiter.reset(present(key), declared);
+      refused.forget(present(key));
+      await limiter.reset(key, resettable('reset'));
       refused.forget(key);
     },
     async block(key: string, durationMs: number) {

@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import { publish } from '../src/diagnostics.js';
 import { isUnavailable } from '../src/errors.js';
 import { LocalLimiter } from '../src/local-limiter.js';
 import type { Policy, RateLimiter, Verdict } from '../src/rate-limiter.js';
@@ -17,8 +18,13 @@ import {
 export type Asked =
   | { readonly key: string; readonly verdict: Verdict; readonly refund: () => void }
   | undefined;
-type Decision = { readonly verdict: Verdict; readonly refund: () => void } | undefined;
-type Decide = (key: string, policies: readonly Policy[], cost: number) => Decision | Promise<Decision>;
+interface Decision {
+  readonly by: 'redis' | 'memory' | 'process';
+  readonly verdict: Verdict;
+  readonly refund: () => void;
+}
+
+type Decide = (key: string, policies: readonly Policy[], cost: number) => Promise<Decision | undefined>;
 
 /** Asks this process' memory first, then Redis, and does as `onUnavailable` says when it does not answer. */
 export function decider(limiter: RateLimiter, refused: RefusedClients, options: RateLimitSettings): Decide {
@@ -28,22 +34,33 @@ export function decider(limiter: RateLimiter, refused: RefusedClients, options: 
 
   const askRedis = async (key: string, policies: readonly Policy[], cost: number): Promise<Decision> => {
     const askedAt = performance.now();
+    const verdict = await limiter.consume(key, policies, cost);
+    if (!verdict.admitted && remembers) refused.remember(key, policies, cost, verdict, askedAt);
+    // The link reports an outage; a refund that is lost leaves the client charged for one window.
+    const refund = () => void limiter.refund(key, verdict.quotas, cost).catch(() => undefined);
+    return { by: 'redis', verdict, refund };
+  };
+
+  const askLocally = (key: string, policies: readonly Policy[], cost: number): Decision => {
+    const verdict = local.consume(key, policies, cost);
+    return { by: 'process', verdict, refund: () => local.refund(key, verdict.quotas, cost) };
+  };
+
+  return async (key, policies, cost) => {
+    const known = refused.recall(key, policies, cost);
+    let decision: Decision;
     try {
-      const verdict = await limiter.consume(key, policies, cost);
-      if (!verdict.admitted && remembers) refused.remember(key, policies, cost, verdict, askedAt);
-      // The link reports an outage; a refund that is lost leaves the client charged for one window.
-      return { verdict, refund: () => void limiter.refund(key, verdict.quotas, cost).catch(() => undefined) };
+      decision = known
+        ? { by: 'memory', verdict: known, refund: () => undefined }
+        : await askRedis(key, policies, cost);
     } catch (error) {
       if (!isUnavailable(error) || options.onUnavailable === 'closed') throw error;
       if (options.onUnavailable === 'open') return undefined;
-      const verdict = local.consume(key, policies, cost);
-      return { verdict, refund: () => local.refund(key, verdict.quotas, cost) };
+      decision = askLocally(key, policies, cost);
     }
-  };
-
-  return (key, policies, cost) => {
-    const known = refused.recall(key, policies, cost);
-    return known ? { verdict: known, refund: () => undefined } : askRedis(key, policies, cost);
+    const { by, verdict } = decision;
+    publish(verdict.admitted ? 'admitted' : 'refused', () => ({ key, cost, by, ...verdict }));
+    return decision;
   };
 }
 
@@ -57,19 +74,21 @@ export function asker(declared: readonly DeclaredPolicy[], decide: Decide, optio
     return decision && { key: name, ...decision };
   };
 
-  return (req: Request, res: Response): Promise<Asked> => {
-    const skipped = options.skip?.(req, res) ?? false;
-    if (skipped === true) return Promise.resolve(undefined);
+  const askFor = (req: Request, res: Response): Promise<Asked> => {
     const key = options.keyGenerator
       ? options.keyGenerator(req, res)
       : req.ip && ipKeyGenerator(req.ip, options.ipv6Subnet);
     const cost = resolveCost(options.cost, req, res);
-    if (skipped === false && !(key instanceof Promise) && typeof cost === 'number' && fixed) {
-      return decideFor(key, fixed, cost);
-    }
-    return Promise.all([skipped, key, fixed ?? resolvePolicies(declared, req, res), cost]).then(
-      ([skip, resolvedKey, policies, resolvedCost]) =>
-        skip ? undefined : decideFor(resolvedKey, policies, resolvedCost),
+    if (fixed && !(key instanceof Promise) && typeof cost === 'number') return decideFor(key, fixed, cost);
+    return Promise.all([key, fixed ?? resolvePolicies(declared, req, res), cost]).then((terms) =>
+      decideFor(...terms),
     );
+  };
+
+  return (req: Request, res: Response): Promise<Asked> => {
+    const skipped = options.skip?.(req, res) ?? false;
+    // What is skipped may not have what the other functions need.
+    if (skipped instanceof Promise) return skipped.then((skip) => (skip ? undefined : askFor(req, res)));
+    return skipped ? Promise.resolve(undefined) : askFor(req, res);
   };
 }

@@ -19,12 +19,16 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
       if (keyGenerator || req.headers['x-forwarded-for'] === undefined) return;
       const trust: unknown = req.app.get('trust proxy');
       if (trust === true) explain('RATE_LIMIT_TRUST_PROXY_ANY');
-      else if (trust === false || trust === undefined) explain('RATE_LIMIT_TRUST_PROXY_OFF');
+      else if (!trust) explain('RATE_LIMIT_TRUST_PROXY_OFF');
     },
 
     /** Whether this limiter has met the request before. */
-    checkMountedOnce(req: Request, limiter: RequestHandler): boolean {
-      const carrier = req as Request & { [counted]?: Set<RequestHandler> };
+    hasMet: (req: Request, limiter: RequestHandler): boolean =>
+      (req as Counted)[counted]?.has(limiter) ?? false,
+
+    /** Notes that it meets the request now; says whether that is the first time. */
+    meet(req: Request, limiter: RequestHandler): boolean {
+      const carrier = req as Counted;
       carrier[counted] ??= new Set();
       if (!carrier[counted].has(limiter)) {
         carrier[counted].add(limiter);
@@ -38,23 +42,23 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
 
 const counted = Symbol('express-redis-toolkit.counted');
 
-const namesInUse = new WeakMap<RedisClient, Map<string, string>>();
+type Counted = Request & { [counted]?: Set<RequestHandler> };
 
-/** Two limiters with different limits that count under one name refuse each other's clients. */
+const namesInUse = new WeakMap<RedisClient, Set<string>>();
+
+/** Two limiters that count under one name count each other's requests. */
 export function checkNameReuse(declared: readonly DeclaredPolicy[], options: RateLimitSettings): void {
-  const inUse = namesInUse.get(options.redis) ?? new Map<string, string>();
+  const inUse = namesInUse.get(options.redis) ?? new Set<string>();
   namesInUse.set(options.redis, inUse);
-  for (const { name, limit, windowMs, algorithm } of declared) {
+  for (const { name } of declared) {
     const key = `${options.prefix}\n${name}`;
-    const terms = `${String(limit)} in ${String(windowMs)} ms, ${algorithm}`;
-    const other = inUse.get(key);
-    if (other !== undefined && other !== terms) {
+    if (inUse.has(key)) {
       report(options.logger ?? consoleLogger, 'RATE_LIMIT_NAME_REUSED', {
         identifier: name,
-        terms: [other, terms],
+        prefix: options.prefix,
       });
     }
-    inUse.set(key, terms);
+    inUse.add(key);
   }
 }
 

@@ -8,6 +8,7 @@ import {
   isWindow,
   type PerRequest,
   policyChecks,
+  type RateLimitOptions,
   type RateLimitPolicy,
   type RateLimitSettings,
 } from './rate-limit-options.js';
@@ -15,14 +16,16 @@ import {
 /** A policy as declared: its numbers may be functions of the request. */
 export type DeclaredPolicy = Required<RateLimitPolicy>;
 
-export function readPolicies({
-  policies,
-  identifier,
-  limit,
-  windowMs,
-  algorithm,
-}: RateLimitSettings): readonly DeclaredPolicy[] {
+const SINGLE_POLICY = ['limit', 'windowMs', 'identifier'] as const;
+
+export function readPolicies(
+  given: RateLimitOptions,
+  settings: RateLimitSettings,
+): readonly DeclaredPolicy[] {
+  const { policies, identifier, limit, windowMs, algorithm } = settings;
   if (!policies) return [{ name: identifier, limit, windowMs, algorithm }];
+  const other = SINGLE_POLICY.find((option) => given[option] !== undefined);
+  if (other) throw new ToolkitError('OPTION_INVALID', `rateLimit: give "policies" or "${other}", not both`);
   const names = new Set<string>();
   return policies.map((policy) => {
     const read = readOptions('rateLimit policy', policy, policyChecks, { algorithm }, [
@@ -54,11 +57,13 @@ export async function resolvePolicies(
   res: Response,
 ): Promise<readonly Policy[]> {
   return Promise.all(
-    declared.map(async (policy) => ({
-      ...policy,
-      limit: checked('limit', await valueFor(policy.limit, req, res), isLimit),
-      windowMs: checked('windowMs', await valueFor(policy.windowMs, req, res), isWindow),
-    })),
+    declared.map(async (policy) => {
+      const limit = checked('limit', await valueFor(policy.limit, req, res), isLimit);
+      const windowMs = checked('windowMs', await valueFor(policy.windowMs, req, res), isWindow);
+      // A short window would forget what a long one has to remember.
+      const countedAs = typeof policy.windowMs === 'function' ? `${policy.name}/${windowMs}` : policy.name;
+      return { ...policy, limit, windowMs, countedAs };
+    }),
   );
 }
 
@@ -81,7 +86,7 @@ function checked(name: string, value: number, check: Check): number {
   if (complaint === undefined) return value;
   throw new ToolkitError(
     'RATE_LIMIT_VALUE_INVALID',
-    `rateLimit: the function "${name}" returned ${String(value)}; it ${complaint}`,
+    `rateLimit: the function "${name}" returned ${JSON.stringify(value) ?? String(value)}; it ${complaint}`,
   );
 }
 

@@ -33,10 +33,10 @@ export interface RateLimitMiddleware extends RequestHandler, RateLimitCalls {}
  */
 export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const options = readOptions('rateLimit', given, checks, defaults, ['redis'], hints);
-  const declared = readPolicies(options);
+  const declared = readPolicies(given, options);
   checkNameReuse(declared, options);
   linkTo(options.redis, options.logger);
-  const limiter = rateLimiter(options.redis, options);
+  const limiter = rateLimiter(options.redis, { ...options, name: declared[0]!.name });
   const refused = new RefusedClients();
   const decide = decider(limiter, refused, options);
   const ask = asker(declared, decide, options);
@@ -44,7 +44,7 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const mayRefund = options.skipFailedRequests || options.skipSuccessfulRequests;
 
   const handler: RequestHandler = async function rateLimitMiddleware(req, res, next) {
-    if (!misuse.checkMountedOnce(req, handler)) return next();
+    if (!misuse.meet(req, handler)) return next();
     let asked: Asked;
     try {
       asked = await (takePrefetched<Promise<Asked>>(req, handler) ?? ask(req, res));
@@ -62,7 +62,10 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
     next();
   };
   return Object.assign(
-    withPrefetch(handler, ask, { onlyWhenFirst: true }),
+    // It charges, so it is not asked again for a request that it has met.
+    withPrefetch(handler, (req, res) => (misuse.hasMet(req, handler) ? undefined : ask(req, res)), {
+      onlyWhenFirst: true,
+    }),
     rateLimitCalls(limiter, refused, declared),
   );
 }

@@ -15,7 +15,8 @@ export function withReference(readme: string): string {
 /** docs/errors.md: a section per code, for links from log lines and answers. */
 export function errorsPage(): string {
   const sections = Object.entries(ERROR_CATALOGUE).map(
-    ([name, { status, help }]) => `## ${name}\n\n${help}\n\nStatus ${status}.`,
+    ([name, error]) =>
+      `## ${name}\n\n${error.help}\n\n${'logged' in error ? 'Logged once; nothing is thrown.' : `Status ${error.status}.`}`,
   );
   const intro =
     'Every error of the toolkit is a `ToolkitError` with one of these codes. Made from `src/errors.ts` by `npm run docs`.';
@@ -33,10 +34,10 @@ function optionRows(interfaceName: string): string[][] {
 }
 
 function errorRows(): string[][] {
-  const rows = Object.entries(ERROR_CATALOGUE).map(([name, { status, help }]) => [
+  const rows = Object.entries(ERROR_CATALOGUE).map(([name, error]) => [
     code(name),
-    String(status),
-    help,
+    'logged' in error ? 'logged' : String(error.status),
+    error.help,
   ]);
   return [['Code', 'Status', 'When'], ['---', '---', '---'], ...rows];
 }

@@ -1,5 +1,6 @@
 /**
- * Every error that the toolkit raises, by code. `status` is the HTTP status an error handler should answer with.
+ * Every error that the toolkit raises, by code. `status` is the HTTP status an error handler should answer with. What is
+ * `logged` is a misuse found at run time: it is explained once to the logger, and nothing is thrown.
  */
 export const ERROR_CATALOGUE = {
   OPTION_INVALID: {
@@ -32,19 +33,23 @@ export const ERROR_CATALOGUE = {
   },
   RATE_LIMIT_MOUNTED_TWICE: {
     status: 500,
-    help: 'One limiter handled the same request twice. It charges once; mount it once. Logged, not thrown.',
+    logged: true,
+    help: 'One limiter handled the same request twice. It charges once; mount it once.',
   },
   RATE_LIMIT_NAME_REUSED: {
     status: 500,
-    help: 'Two limiters of one client use the same policy name and prefix, so that they share their counts. Give each its own `identifier`. Logged, not thrown.',
+    logged: true,
+    help: "Two limiters of one client use the same policy name and prefix, so that each counts the other's requests. Give each its own `identifier`.",
   },
   RATE_LIMIT_TRUST_PROXY_OFF: {
     status: 500,
-    help: '`X-Forwarded-For` arrives but `trust proxy` is off: all clients behind the proxy share one limit. Set `trust proxy` to the number of proxies in front. Logged, not thrown.',
+    logged: true,
+    help: '`X-Forwarded-For` arrives but `trust proxy` is off: all clients behind the proxy share one limit. Set `trust proxy` to the number of proxies in front.',
   },
   RATE_LIMIT_TRUST_PROXY_ANY: {
     status: 500,
-    help: '`trust proxy` is true: any client can choose its own address in `X-Forwarded-For` and with it its limit. Set the number of proxies in front. Logged, not thrown.',
+    logged: true,
+    help: '`trust proxy` is true: any client can choose its own address in `X-Forwarded-For` and with it its limit. Set the number of proxies in front.',
   },
   SESSION_TOO_LARGE: {
     status: 500,

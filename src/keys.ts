@@ -13,7 +13,8 @@ const HASHED = 'sha256-';
 export function keys(prefix = '') {
   return {
     rate: (client: string, policy: string) => `${prefix}rate:{${safeId(client)}}:${safeId(policy)}`,
-    rateBlock: (client: string) => `${prefix}rate-block:{${safeId(client)}}`,
+    rateBlock: (client: string, limiter: string) =>
+      `${prefix}rate-block:{${safeId(client)}}:${safeId(limiter)}`,
     session: (hash: string) => `${prefix}session:${hash}`,
     userSessions: (user: string) => `${prefix}user-sessions:${safeId(user)}`,
     cache: (id: string) => `${prefix}cache:${safeId(id)}`,

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Policy, Quota, Verdict } from './rate-limiter.js';
 
 const BUCKETS = 10;
-const MOST_CLIENTS = 10_000;
+const MOST_WINDOWS = 50_000;
 
 /** Counts per bucket, the newest first, and the number of the newest. */
 interface Window {
@@ -15,7 +15,7 @@ interface Window {
  * sliding windows. It starts empty, so a client may be admitted up to `limit` times more per process.
  */
 export class LocalLimiter {
-  readonly #windows = new LRUCache<string, Window>({ max: MOST_CLIENTS });
+  readonly #windows = new LRUCache<string, Window>({ max: MOST_WINDOWS });
 
   consume(client: string, policies: readonly Policy[], cost: number): Verdict {
     const now = performance.now();
@@ -37,7 +37,7 @@ export class LocalLimiter {
   }
 
   #windowOf(client: string, policy: Policy, now: number): Window {
-    const key = `${policy.name}\n${client}`;
+    const key = `${policy.countedAs ?? policy.name}\n${client}`;
     const current = Math.floor(now / bucketMs(policy));
     const window = this.#windows.get(key) ?? { counts: Array<number>(BUCKETS + 1).fill(0), newest: current };
     const passed = Math.min(BUCKETS + 1, current - window.newest);

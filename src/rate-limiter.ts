@@ -1,4 +1,3 @@
-import { publish } from './diagnostics.js';
 import { keys } from './keys.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
@@ -22,6 +21,10 @@ export interface Policy {
   /** Length of the window in milliseconds; with `token-bucket`, the time in which an empty bucket fills. */
   readonly windowMs: number;
   readonly algorithm: Algorithm;
+  /**
+   * What it is counted under, when that is not the name: windows of different lengths need counts of their own.
+   */
+  readonly countedAs?: string;
 }
 
 /** Names a charge: its bucket or window, and the state that it was made in. */
@@ -58,26 +61,24 @@ export interface Verdict {
  */
 export function rateLimiter(
   redis: RedisClient,
-  { prefix, timeoutMs }: { prefix: string; timeoutMs: number },
+  { prefix, timeoutMs, name }: { readonly prefix: string; readonly timeoutMs: number; readonly name: string },
 ) {
   const link = linkTo(redis);
   const names = keys(prefix);
   const ask = { timeoutMs };
-  const keysOf = (client: string, policies: readonly { readonly name: string }[]) =>
-    policies.map(({ name }) => names.rate(client, name));
+  const keysOf = (client: string, policies: readonly Counted[]) =>
+    policies.map((policy) => names.rate(client, policy.countedAs ?? policy.name));
 
   return {
     /** Decides, and charges every policy when all admit. With cost 0 it only looks. */
     async consume(client: string, policies: readonly Policy[], cost = 1): Promise<Verdict> {
       const reply = await link.run<number[]>(
         consumeQuota,
-        [names.rateBlock(client), ...keysOf(client, policies)],
+        [names.rateBlock(client, name), ...keysOf(client, policies)],
         [cost, ...policies.flatMap(terms)],
         ask,
       );
-      const verdict = parseVerdict(policies, reply);
-      publish(verdict.admitted ? 'admitted' : 'refused', () => ({ client, cost, ...verdict }));
-      return verdict;
+      return parseVerdict(policies, reply.map(Number));
     },
 
     /** Takes back a charge that `consume` made, as long as its window lasts. */
@@ -92,16 +93,18 @@ export function rateLimiter(
     },
 
     /** Forgets what a client was charged, and a block. */
-    async reset(client: string, policies: readonly { readonly name: string }[]): Promise<void> {
-      await link.send('unlink', [names.rateBlock(client), ...keysOf(client, policies)], ask);
+    async reset(client: string, policies: readonly Counted[]): Promise<void> {
+      await link.send('unlink', [names.rateBlock(client, name), ...keysOf(client, policies)], ask);
     },
 
-    /** Refuses a client for a time, whatever its quotas. */
+    /** Refuses a client of this limiter for a time, whatever its quotas. */
     async block(client: string, durationMs: number): Promise<void> {
-      await link.send('set', [names.rateBlock(client), '1', 'PX', durationMs], ask);
+      await link.send('set', [names.rateBlock(client, name), '1', 'PX', durationMs], ask);
     },
   };
 }
+
+type Counted = Pick<Policy, 'name' | 'countedAs'>;
 
 export type RateLimiter = ReturnType<typeof rateLimiter>;
 
@@ -109,27 +112,24 @@ function terms({ algorithm, limit, windowMs }: Policy): (string | number)[] {
   return [LETTERS[algorithm], limit, windowMs];
 }
 
+// Numbers arrive as strings at a client with `stringNumbers`.
 function parseVerdict(policies: readonly Policy[], reply: readonly number[]): Verdict {
-  const [admitted, at, blockedMs] = reply;
+  const [admitted, at, blockedMs = 0] = reply;
   return {
     admitted: admitted === 1,
     at: at!,
-    blockedMs: blockedMs!,
+    blockedMs,
     quotas: policies.map((policy, index) => {
       const first = HEAD_NUMBERS + index * NUMBERS_PER_POLICY;
-      const [used, resetMs, waitMs, place, salt] = reply.slice(first, first + NUMBERS_PER_POLICY) as [
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
+      const numbers = reply.slice(first, first + NUMBERS_PER_POLICY);
+      const [used, resetMs, waitMs, place, salt] = numbers as [number, number, number, number, number];
       return {
         ...policy,
         used,
-        remaining: Math.max(0, policy.limit - used),
-        resetMs,
-        retryAfterMs: waitMs < 0 ? Number.POSITIVE_INFINITY : waitMs,
+        // A blocked client has nothing left of any quota until the block ends.
+        remaining: blockedMs > 0 ? 0 : Math.max(0, policy.limit - used),
+        resetMs: Math.max(resetMs, blockedMs),
+        retryAfterMs: waitMs < 0 ? Number.POSITIVE_INFINITY : Math.max(waitMs, blockedMs),
         charge: { place, salt },
       };
     }),

@@ -18,8 +18,8 @@ type Argument = string | number | Buffer;
 
 // Answers by which Redis says that it cannot serve at the moment, as opposed to "your command is wrong".
 const CANNOT_SERVE =
-  /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|OOM|MISCONF|NOREPLICAS|NOAUTH|NOPERM)\b/;
-const NOT_SERVING_ANYTHING = /^(LOADING|MASTERDOWN|NOAUTH)\b/;
+  /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|OOM|MISCONF|NOREPLICAS|NOAUTH|NOPERM)\b/;
+const NOT_SERVING_ANYTHING = /^(LOADING|BUSY|MASTERDOWN|NOAUTH)\b/;
 const AWAITING_CONNECTION = ['wait', 'connecting', 'connect'];
 
 interface PendingCommand extends Pending {
@@ -66,9 +66,11 @@ export class RedisLink {
   /** Runs a script by its digest; a server that does not know it (restart, `SCRIPT FLUSH`) is sent the text. */
   run<Reply>(script: Script, keys: readonly string[], args: readonly Argument[], ask: Ask): Promise<Reply> {
     const rest = [keys.length, ...keys, ...args];
+    const began = performance.now();
     return this.send<Reply>('evalsha', [script.sha, ...rest], ask).catch((error: ToolkitError) => {
       if (!(error.cause instanceof Error && error.cause.message.startsWith('NOSCRIPT'))) throw error;
-      return this.send<Reply>('eval', [script.lua, ...rest], ask);
+      const leftMs = Math.max(1, Math.round(ask.timeoutMs - (performance.now() - began)));
+      return this.send<Reply>('eval', [script.lua, ...rest], { ...ask, timeoutMs: leftMs });
     });
   }
 

@@ -9,17 +9,16 @@ interface Refusal {
   readonly verdict: Verdict;
   readonly cost: number;
   readonly policies: readonly Policy[];
-  readonly since: number;
+  readonly askedAt: number;
+  readonly answeredAt: number;
 }
 
 /** Clients that Redis has just refused, so that a flood is answered without asking it again. */
 export class RefusedClients {
   readonly #refusals = new LRUCache<string, Refusal>({ max: MOST_CLIENTS });
+  readonly #forgottenAt = new LRUCache<string, number>({ max: MOST_CLIENTS });
 
-  /**
-   * @param askedAt `performance.now()` before Redis was asked: counted from then, the memory ends no later than the
-   * wait that Redis gave
-   */
+  /** @param askedAt `performance.now()` before Redis was asked */
   remember(
     client: string,
     policies: readonly Policy[],
@@ -27,34 +26,47 @@ export class RefusedClients {
     verdict: Verdict,
     askedAt: number,
   ): void {
-    this.#refusals.set(client, { verdict, cost, policies, since: askedAt });
+    // An answer from before a reset or a reward says nothing about the time after it.
+    if ((this.#forgottenAt.get(client) ?? Number.NEGATIVE_INFINITY) >= askedAt) return;
+    this.#refusals.set(client, { verdict, cost, policies, askedAt, answeredAt: performance.now() });
   }
 
   /** The refusal that still holds for this cost, with what is left to wait; nothing when Redis has to be asked. */
   recall(client: string, policies: readonly Policy[], cost: number): Verdict | undefined {
     const refusal = this.#refusals.get(client);
     if (!refusal || !sameTerms(refusal.policies, policies)) return undefined;
-    const elapsed = performance.now() - refusal.since;
-    const { verdict } = refusal;
-    const blockedMs = Math.max(0, verdict.blockedMs - elapsed);
+    const { verdict, askedAt, answeredAt } = refusal;
+    const now = performance.now();
     // A smaller cost may still be admitted; a block holds for all.
     const waitMs =
-      cost >= refusal.cost ? Math.max(...verdict.quotas.map((quota) => quota.retryAfterMs)) - elapsed : 0;
-    if (elapsed > LONGEST_MEMORY_MS || Math.max(blockedMs, waitMs) <= 0) return undefined;
-    return {
-      ...verdict,
-      blockedMs,
-      quotas: verdict.quotas.map((quota) => ({
-        ...quota,
-        resetMs: Math.max(0, quota.resetMs - elapsed),
-        retryAfterMs: Math.max(0, quota.retryAfterMs - elapsed),
-      })),
-    };
+      cost >= refusal.cost
+        ? Math.max(...verdict.quotas.map((quota) => quota.retryAfterMs))
+        : verdict.blockedMs;
+    // Redis decided somewhere between question and answer: the memory ends at the earliest moment at which it can
+    // admit the client, and the client is told the latest.
+    const elapsedAtMost = now - askedAt;
+    if (elapsedAtMost > LONGEST_MEMORY_MS || waitMs <= elapsedAtMost) return undefined;
+    return laterBy(now - answeredAt, verdict);
   }
 
   forget(client: string): void {
+    this.#forgottenAt.set(client, performance.now());
     this.#refusals.delete(client);
   }
+}
+
+function laterBy(elapsedMs: number, verdict: Verdict): Verdict {
+  const left = (ms: number) => Math.max(0, ms - elapsedMs);
+  return {
+    admitted: false,
+    at: verdict.at + elapsedMs,
+    blockedMs: left(verdict.blockedMs),
+    quotas: verdict.quotas.map((quota) => ({
+      ...quota,
+      resetMs: left(quota.resetMs),
+      retryAfterMs: left(quota.retryAfterMs),
+    })),
+  };
 }
 
 function sameTerms(a: readonly Policy[], b: readonly Policy[]): boolean {

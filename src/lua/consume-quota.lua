@@ -1,5 +1,5 @@
 -- Charges a cost to several policies of a client, all or nothing.
--- KEYS    rate-block:{client}, then rate:{client}:<policy> per policy; all in one slot
+-- KEYS    rate-block:{client}:<limiter>, then rate:{client}:<policy> per policy; all in one slot
 -- ARGV    cost, then per policy: algorithm (s sliding-window, f fixed-window, t token-bucket), limit, window in ms
 -- returns {admitted 0|1, now in ms, ms until a block ends (0: none), then per policy: used, ms until more is there,
 --         ms until this cost fits (0: now, -1: never), place and salt of the charge (to be named in a refund)}

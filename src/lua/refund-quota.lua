@@ -5,9 +5,10 @@
 --- @include "quota-state"
 
 local cost = tonumber(ARGV[1])
+local stored = redis.call('MGET', unpack(KEYS))
 for p = 1, #KEYS do
   local arg = p * 5 - 3
-  local s = read_state(KEYS[p], redis.call('GET', KEYS[p]), ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
+  local s = read_state(KEYS[p], stored[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
   local place, salt = place_of(s)
   local chargedAt, chargedSalt = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4])
   -- Another salt: the state was reset or has expired since, and with it the charge.
@@ -18,6 +19,7 @@ for p = 1, #KEYS do
         local taken = math.min(cost, s.packed[i])
         s.packed[i] = s.packed[i] - taken
         s.used = s.used - taken
+        s.keeps_expiry = false
         write_state(s)
       end
     elseif s.algorithm == 't' or place == chargedAt then

@@ -3,6 +3,7 @@ import request from 'supertest';
 import { afterAll, expect, inject, test } from 'vitest';
 import { rateLimit } from '../../middleware/rate-limit.js';
 import type { RateLimitOptions } from '../../middleware/rate-limit-options.js';
+import { stack } from '../../middleware/stack.js';
 import { closeRedis, connectRedis } from '../../src/redis.js';
 
 const redis = connectRedis(inject('redisUrl'));
@@ -67,6 +68,7 @@ test.each([
 test('policies are checked as the options are, and their names have to differ', () => {
   const policy = { name: 'a', limit: 1, windowMs: 1000 };
   expect(() => rateLimit({ redis, policies: [{ ...policy, limit: 0 }] })).toThrow(/"limit"/);
+  expect(() => rateLimit({ redis, policies: [policy], limit: 3 })).toThrow(/"policies" or "limit", not both/);
   expect(() => rateLimit({ redis, policies: [policy, policy] })).toThrow(/two policies are named "a"/);
 });
 
@@ -104,10 +106,19 @@ test('a limiter that meets a request twice charges it once, and explains', async
   expect(codes).toEqual(['RATE_LIMIT_MOUNTED_TWICE']);
 });
 
-test('two limiters with different terms under one name are told that they share their counts', () => {
+test('two limiters that count under one name are told that they count each other', () => {
   const prefix = `reuse-${process.pid}:`;
-  watched({ prefix, limit: 5 });
-  expect(watched({ prefix, limit: 5 }).codes).toEqual([]);
-  expect(watched({ prefix, limit: 100 }).codes).toEqual(['RATE_LIMIT_NAME_REUSED']);
-  expect(watched({ prefix, limit: 100, identifier: 'other' }).codes).toEqual([]);
+  expect(watched({ prefix }).codes).toEqual([]);
+  expect(watched({ prefix }).codes).toEqual(['RATE_LIMIT_NAME_REUSED']);
+  expect(watched({ prefix, identifier: 'other' }).codes).toEqual([]);
+});
+
+test('a limiter that has charged a request does not charge it again through a stack', async () => {
+  const { limiter, codes } = watched({ keyGenerator: () => 'me' });
+  const app = express();
+  app.use(stack(limiter));
+  app.get('/', stack(limiter), (_req, res) => void res.send('ok'));
+  await request(app).get('/').expect(200);
+  expect((await limiter.peek('me')).used).toBe(1);
+  expect(codes).toEqual(['RATE_LIMIT_MOUNTED_TWICE']);
 });

@@ -78,6 +78,8 @@ describe('a refusal', () => {
       handler: (_req, res, _next, options) => void res.status(options.statusCode!).send('mine'),
     });
     expect([handled.status, handled.text]).toEqual([429, 'mine']);
+    // As in express-rate-limit the handler decides about the status too.
+    expect((await refusedBy({ handler: (_req, _res, next) => next() })).status).toBe(200);
   });
 
   test('costs no Redis command while it is remembered, and none is remembered past its time', async () => {
@@ -104,7 +106,7 @@ describe('a refusal', () => {
 
 describe('headers', () => {
   const headersOf = async (options: Partial<RateLimitOptions>) => {
-    const { app } = appWith({ limit: 10, windowMs: 60_000, ...options });
+    const { app } = appWith({ ...(options.policies ? {} : { limit: 10, windowMs: 60_000 }), ...options });
     return (await request(app).get('/')).headers as Record<string, string>;
   };
 
@@ -173,6 +175,28 @@ describe('options of the request', () => {
     await request(app).get('/?limit=9&user=a').expect(200);
     const free = await request(app).get('/free?limit=1&user=a').expect(200);
     expect(free.headers.ratelimit).toBeUndefined();
+  });
+
+  test('windows of different lengths are counted apart, so that a short one forgets nothing of a long one', async () => {
+    const { app } = appWith({
+      limit: (req) => (req.path === '/write' ? 2 : 50),
+      windowMs: (req) => (req.path === '/write' ? 60_000 : 50),
+    });
+    await request(app).get('/write').expect(200);
+    await request(app).get('/write').expect(200);
+    await request(app).get('/read').expect(200);
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    await request(app).get('/write').expect(429);
+  });
+
+  test('what is skipped, later or at once, needs no key and no cost', async () => {
+    const fail = () => {
+      throw new Error('not to be called');
+    };
+    for (const skip of [() => true, async () => true]) {
+      const { app } = appWith({ skip, keyGenerator: fail, cost: fail });
+      await request(app).get('/').expect(200);
+    }
   });
 
   test('req.rateLimit tells where the client stands, under the name asked for', async () => {

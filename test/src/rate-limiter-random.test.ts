@@ -17,7 +17,7 @@ test('after any sequence of calls no key is without expiry, negative, or counts 
   const seed = printedSeed('limiter sequences');
   const dice = random(seed);
   const prefix = `sequences-${seed}:`;
-  const limiter = rateLimiter(redis, { prefix, timeoutMs: 2_000 });
+  const limiter = rateLimiter(redis, { prefix, timeoutMs: 2_000, name: 'p' });
   const policies: readonly Policy[] = [
     { name: 's', limit: 9, windowMs: 200, algorithm: 'sliding-window' },
     { name: 'f', limit: 9, windowMs: 150, algorithm: 'fixed-window' },

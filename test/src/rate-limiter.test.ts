@@ -4,7 +4,7 @@ import { closeRedis, connectRedis } from '../../src/redis.js';
 
 const redis = connectRedis(inject('redisUrl'));
 const prefix = `limiter-${process.pid}:`;
-const limiter = rateLimiter(redis, { prefix, timeoutMs: 2_000 });
+const limiter = rateLimiter(redis, { prefix, timeoutMs: 2_000, name: 'p' });
 const policy = (
   limit: number,
   windowMs = 60_000,
@@ -137,6 +137,32 @@ test('a window that was reconfigured still counts what was charged under the old
   expect((await limiter.consume(client, [policy(10, 30_000)], 0)).quotas[0]!.used).toBe(4);
 });
 
+test('a shorter window forgets the old charges when they are as old as it is long', async () => {
+  await limiter.consume(client, [policy(2, 3_000)], 2);
+  const refused = await limiter.consume(client, [policy(2, 300)]);
+  expect(refused.admitted).toBe(false);
+  expect(refused.quotas[0]!.retryAfterMs).toBeLessThanOrEqual(330 + 300);
+  const fitsAt = refused.at + refused.quotas[0]!.retryAfterMs;
+  let verdict = refused;
+  while (!verdict.admitted && verdict.at <= fitsAt) verdict = await limiter.consume(client, [policy(2, 300)]);
+  expect(verdict.admitted).toBe(true);
+});
+
+test('a bucket of tokens keeps its debt when the limit differs from call to call', async () => {
+  const tokens = (limit: number) => [policy(limit, 3_600_000, 'token-bucket')];
+  await limiter.consume(client, tokens(100));
+  await limiter.consume(client, tokens(5));
+  expect((await limiter.consume(client, tokens(100))).quotas[0]!.remaining).toBe(97);
+});
+
+test('a penalty of any size leaves every policy in order', async () => {
+  const year = 366 * 24 * 3_600_000;
+  const policies = [policy(5), { ...policy(1, year, 'token-bucket'), name: 'q' }];
+  await limiter.adjust(client, policies, 1_000_000_000);
+  expect((await limiter.consume(client, policies, 0)).quotas.map(({ used }) => used)).toEqual([1e9, 1e9]);
+  expect(await redis.pttl(keyOf('q'))).toBeGreaterThan(0);
+});
+
 test('counters grow from two bytes to four without losing a charge', async () => {
   const policies = [policy(1_000_000, 3_600_000)];
   await limiter.consume(client, policies, 65_535);
@@ -165,4 +191,13 @@ test('the process clock plays no part', async () => {
   }
   globalThis.Date = realDate;
   expect((await limiter.consume(client, policies, 0)).quotas[0]!.used).toBe(3);
+});
+
+test('a client that gives numbers as strings is read all the same', async () => {
+  const strings = connectRedis({ url: inject('redisUrl'), stringNumbers: true });
+  const verdict = await rateLimiter(strings, { prefix, timeoutMs: 2_000, name: 'p' }).consume(client, [
+    policy(5),
+  ]);
+  expect(verdict).toMatchObject({ admitted: true, quotas: [{ used: 1, remaining: 4 }] });
+  await closeRedis(strings);
 });

@@ -49,6 +49,31 @@ test('a full Redis is unavailable for writes, and goes on answering reads', asyn
   expect(logger.lines).toEqual([]);
 });
 
+test('a Redis that a script keeps busy is unavailable until the script is killed', async () => {
+  const server = await ownRedis(['--busy-reply-threshold', '10']);
+  const { link } = linkWithLog(server.url);
+  const culprit = new Redis(server.url);
+  onTestFinished(() => culprit.disconnect());
+  await link.send('ping', [], ask);
+  culprit.eval('while true do end', 0).catch(() => undefined);
+  await eventually(
+    'it is busy',
+    async () => (await link.send<never>('get', ['k'], ask).catch(asError)) !== null,
+  );
+  const error = await link.send<never>('get', ['k'], ask).catch(asError);
+  expect(error).toMatchObject({ code: 'REDIS_UNAVAILABLE' });
+  const observer = new Redis(server.url, { enableReadyCheck: false, protocol: 2 });
+  onTestFinished(() => observer.disconnect());
+  await observer.script('KILL');
+  await eventually(
+    'it answers again',
+    async () => (await link.send<never>('get', ['k'], ask).catch(asError)) === null,
+    {
+      withinMs: 1_000,
+    },
+  );
+});
+
 test('a replica is unavailable for writes, and serves them once it is the primary', async () => {
   const primary = await ownRedis();
   const replica = await ownRedis(['--replicaof', '127.0.0.1', `${primary.port}`]);

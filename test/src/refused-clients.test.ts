@@ -27,7 +27,7 @@ test('a refusal holds until the wait that Redis gave is over, counted from befor
   const refused = new RefusedClients();
   at(1_000);
   refused.remember('me', policies, 1, refusal(300), 900);
-  expect(refused.recall('me', policies, 1)?.quotas).toMatchObject([{ retryAfterMs: 200 }]);
+  expect(refused.recall('me', policies, 1)?.quotas).toMatchObject([{ retryAfterMs: 300 }]);
   at(1_199);
   expect(refused.recall('me', policies, 1)).toBeDefined();
   at(1_200);
@@ -49,7 +49,7 @@ test('it holds for the same cost and above, not for a smaller one', () => {
 test('a block holds for every cost', () => {
   const refused = new RefusedClients();
   at(0);
-  refused.remember('me', policies, 3, refusal(0, 500), 0);
+  refused.remember('me', policies, 3, refusal(500, 500), 0);
   expect(refused.recall('me', policies, 1)?.blockedMs).toBe(500);
 });
 
@@ -60,6 +60,24 @@ test('it holds for other terms than it was given under neither, nor for longer t
   expect(refused.recall('me', [{ ...policies[0]!, limit: 9 }], 1)).toBeUndefined();
   at(5_001);
   expect(refused.recall('me', policies, 1)).toBeUndefined();
+});
+
+test('an answer from before a reset is not remembered after it', () => {
+  const refused = new RefusedClients();
+  at(10);
+  refused.forget('me');
+  refused.remember('me', policies, 1, refusal(300), 9);
+  expect(refused.recall('me', policies, 1)).toBeUndefined();
+  refused.remember('me', policies, 1, refusal(300), 11);
+  expect(refused.recall('me', policies, 1)).toBeDefined();
+});
+
+test('what a client is told to wait counts from the answer: Redis decided no later', () => {
+  const refused = new RefusedClients();
+  at(1_000);
+  refused.remember('me', policies, 1, refusal(800), 700);
+  at(1_100);
+  expect(refused.recall('me', policies, 1)).toMatchObject({ at: 100, quotas: [{ retryAfterMs: 700 }] });
 });
 
 test('a flood of clients does not grow the memory without bound', () => {

@@ -16,7 +16,7 @@ async function run({
   prefix,
 }: LimiterLoad): Promise<Decision[]> {
   const redis = connectRedis(url);
-  const limiter = rateLimiter(redis, { prefix, timeoutMs: 5_000 });
+  const limiter = rateLimiter(redis, { prefix, timeoutMs: 5_000, name: 'p' });
   const policies = [{ name: 'oracle', limit, windowMs, algorithm: algorithm as Algorithm }];
   const dice = random(seed);
   const decisions: Decision[] = [];

@@ -5,20 +5,38 @@
 --                 4 once one needs them). A charge counts until the *end* of its bucket is a whole window ago: never
 --                 less than an exact log would count, and never more than a tenth of a window longer.
 -- fixed-window    start of the window in ms (6 bytes), count (4). The window begins with its first charge.
--- token-bucket    moment of the last refill in ms (6 bytes), tokens (8, a double). `limit` tokens per window.
+-- token-bucket    moment of the last refill in ms (6 bytes), what is missing from a full bucket (8, a double), so that a
+--                 limit which differs from request to request finds the same debt. `limit` tokens flow in per window.
 local BUCKETS = 10
 local NARROW = '>I5I2I6I2I2I2I2I2I2I2I2I2I2I2'
 local WIDE = '>I5I2I6I4I4I4I4I4I4I4I4I4I4I4'
 local FIXED = '>I5I2I6I4'
 local TOKENS = '>I5I2I6d'
 local MOST = 4294967295 -- that a counter holds
-local ROUNDING = 1e-9
+local LATEST = 1e14 -- that is accepted as an expiry
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 -- A sliding state is worked on as it is packed: { window, salt, newest bucket, counter 1, ..., counter 11 }.
 local FIRST, LAST = 4, BUCKETS + 4
+
+-- The window was reconfigured: each charge goes where the end of its old bucket lies now. That may be ahead of the
+-- clock, which then stands still here until it has caught up, so that a wait that was told stays true.
+local function rescaled(v, windowMs, current)
+  local places = {}
+  for i = FIRST, LAST do
+    local last = math.ceil((v[3] + FIRST - i + 1) * v[1] / BUCKETS) - 1
+    places[i] = math.floor(last * BUCKETS / windowMs)
+    if v[i] > 0 and places[i] > current then current = places[i] end
+  end
+  local new = { windowMs, v[2], current, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  for i = FIRST, LAST do
+    local to = FIRST + current - places[i]
+    if v[i] > 0 and to <= LAST then new[to] = new[to] + v[i] end
+  end
+  return new
+end
 
 local function read_sliding(raw, windowMs)
   local current = math.floor(now * BUCKETS / windowMs)
@@ -27,14 +45,10 @@ local function read_sliding(raw, windowMs)
   end
   local v = { struct.unpack(#raw == 35 and NARROW or WIDE, raw) }
   local age = current - v[3]
+  -- A further charge in the newest bucket leaves the expiry as it is.
+  local keeps = v[1] == windowMs and age <= 0 and v[FIRST] > 0
   if v[1] ~= windowMs then
-    -- The window was reconfigured. Taking all old charges as made just now can refuse too much for one window, and
-    -- never admits too much.
-    for i = FIRST + 1, LAST do
-      v[FIRST] = v[FIRST] + v[i]
-      v[i] = 0
-    end
-    v[1], v[3] = windowMs, current
+    v = rescaled(v, windowMs, current)
   elseif age > 0 then
     for i = LAST, FIRST, -1 do v[i] = i - age >= FIRST and v[i - age] or 0 end
     v[3] = current
@@ -42,7 +56,7 @@ local function read_sliding(raw, windowMs)
   -- With a negative age the clock was set back: it stands still here until it has caught up.
   local used = 0
   for i = FIRST, LAST do used = used + v[i] end
-  return { packed = v, used = used }
+  return { packed = v, used = used, keeps_expiry = keeps }
 end
 
 -- Milliseconds until the charges of a counter are forgotten.
@@ -52,27 +66,25 @@ end
 
 local function read_fixed(raw, windowMs)
   if raw then
-    local step, salt, start, used = struct.unpack(FIXED, raw)
-    if step == windowMs and now < start + windowMs then
-      return { step = windowMs, salt = salt, at = start, used = used }
-    end
-    -- Reconfigured while it ran: what was used counts in the new window too.
-    if step ~= windowMs and now < start + step then
-      return { step = windowMs, salt = salt, at = now, used = used }
-    end
+    local _, salt, start, used = struct.unpack(FIXED, raw)
+    if now < start + windowMs then return { step = windowMs, salt = salt, at = start, used = used } end
   end
   return { step = windowMs, salt = time[2] % 65536, at = now, used = 0 }
 end
 
+local function rounded_up(missing, limit)
+  return math.max(0, math.ceil(missing - limit * 1e-9))
+end
+
 local function read_tokens(raw, windowMs, limit)
-  local s = { step = windowMs, salt = time[2] % 65536, at = now, tokens = limit }
+  local s = { step = windowMs, salt = time[2] % 65536, at = now, missing = 0 }
   if raw then
-    local _, salt, last, tokens = struct.unpack(TOKENS, raw)
+    local _, salt, last, missing = struct.unpack(TOKENS, raw)
     s.salt = salt
     s.at = math.max(now, last)
-    s.tokens = math.min(limit, tokens + math.max(0, now - last) * limit / windowMs)
+    s.missing = math.max(0, missing - math.max(0, now - last) * limit / windowMs)
   end
-  s.used = math.ceil(limit - s.tokens - ROUNDING)
+  s.used = rounded_up(s.missing, limit)
   return s
 end
 
@@ -92,14 +104,14 @@ end
 -- A charge below nothing is a refund: it takes from the newest bucket first and stops at zero.
 local function charge(s, cost)
   if s.algorithm == 't' then
-    s.tokens = math.min(s.limit, s.tokens - cost)
-    if math.abs(s.tokens) < ROUNDING then s.tokens = 0 end
-    s.used = math.ceil(s.limit - s.tokens - ROUNDING)
+    s.missing = math.min(MOST, math.max(0, s.missing + cost))
+    s.used = rounded_up(s.missing, s.limit)
     return
   end
   if s.algorithm == 's' then
     local v = s.packed
     local left = -cost
+    if cost < 0 then s.keeps_expiry = false end
     if cost >= 0 then v[FIRST] = math.min(MOST, v[FIRST] + cost) end
     for i = FIRST, LAST do
       if left <= 0 then break end
@@ -116,6 +128,10 @@ local function write_state(s)
   if s.algorithm == 's' then
     local v = s.packed
     value = struct.pack(s.used > 65535 and WIDE or NARROW, unpack(v, 1, LAST))
+    if s.keeps_expiry then
+      redis.call('SET', s.key, value, 'KEEPTTL')
+      return
+    end
     local newest = FIRST
     while newest < LAST and v[newest] == 0 do newest = newest + 1 end
     expiry = leaves_ms(v, newest)
@@ -123,13 +139,13 @@ local function write_state(s)
     value = struct.pack(FIXED, s.step, s.salt, s.at, s.used)
     expiry = s.at + s.step - now
   else
-    value = struct.pack(TOKENS, s.step, s.salt, s.at, s.tokens)
-    expiry = math.ceil((s.limit - s.tokens) * s.step / s.limit) + s.at - now
+    value = struct.pack(TOKENS, s.step, s.salt, s.at, s.missing)
+    expiry = math.ceil(s.missing * s.step / s.limit) + s.at - now
   end
   if s.used <= 0 or expiry <= 0 then
     redis.call('DEL', s.key)
   else
-    redis.call('SET', s.key, value, 'PX', expiry)
+    redis.call('SET', s.key, value, 'PX', math.min(expiry, LATEST))
   end
 end
 
@@ -138,8 +154,8 @@ local function release_ms(s)
   if s.used <= 0 then return 0 end
   if s.algorithm == 'f' then return s.at + s.step - now end
   if s.algorithm == 't' then
-    local missing = 1 - (s.tokens - math.floor(s.tokens))
-    return math.max(1, math.ceil(missing * s.step / s.limit)) + s.at - now
+    -- Until the next whole token has flowed in.
+    return math.max(1, math.ceil((s.missing - s.used + 1) * s.step / s.limit)) + s.at - now
   end
   local v = s.packed
   for i = LAST, FIRST, -1 do
@@ -152,8 +168,8 @@ end
 local function wait_ms(s, cost)
   if cost > s.limit then return -1 end
   if s.algorithm == 't' then
-    if s.tokens + ROUNDING >= cost then return 0 end
-    return math.ceil((cost - s.tokens - ROUNDING) * s.step / s.limit) + s.at - now
+    local excess = s.missing + cost - s.limit * (1 + 1e-9)
+    return excess <= 0 and 0 or math.ceil(excess * s.step / s.limit) + s.at - now
   end
   local used = s.used
   if used + cost <= s.limit then return 0 end
