@@ -180,12 +180,13 @@ describe('options of the request', () => {
   test('windows of different lengths are counted apart, so that a short one forgets nothing of a long one', async () => {
     const { app } = appWith({
       limit: (req) => (req.path === '/write' ? 2 : 50),
-      windowMs: (req) => (req.path === '/write' ? 60_000 : 50),
+      windowMs: (req) => (req.path === '/write' ? 3_000 : 20),
     });
     await request(app).get('/write').expect(200);
     await request(app).get('/write').expect(200);
+    // Past the tenth of the long window, to whose end its charges are reckoned.
+    await new Promise((resolve) => setTimeout(resolve, 350));
     await request(app).get('/read').expect(200);
-    await new Promise((resolve) => setTimeout(resolve, 80));
     await request(app).get('/write').expect(429);
   });
 
@@ -251,6 +252,17 @@ describe('requests that are not to be counted', () => {
         .catch(() => undefined);
       await eventually('given back', async () => (await limiter.peek('me')).used === 0);
     }
+  });
+
+  test('what is given back is given back once', async () => {
+    const { app, limiter } = appWith(
+      { limit: 9, keyGenerator: () => 'me', skipFailedRequests: true },
+      (req, res) => void res.status(req.path === '/bad' ? 400 : 200).send('x'),
+    );
+    for (const path of ['/good', '/good', '/good', '/bad']) await request(app).get(path);
+    await eventually('given back', async () => (await limiter.peek('me')).used < 4);
+    // A second refund would have left with the first: the connection keeps their order.
+    expect((await limiter.peek('me')).used).toBe(3);
   });
 
   test('skipSuccessfulRequests gives successful ones back, by requestWasSuccessful', async () => {

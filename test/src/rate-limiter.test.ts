@@ -55,10 +55,13 @@ describe.each(['sliding-window', 'fixed-window', 'token-bucket'] as const)('%s',
     for (let i = 0; i < 5; i++) await limiter.consume(client, policies);
     const refused = await limiter.consume(client, policies);
     const fitsAt = refused.at + refused.quotas[0]!.retryAfterMs;
-    let verdict = refused;
-    while (!verdict.admitted) verdict = await limiter.consume(client, policies);
+    let [verdict, lastRefusal] = [refused, refused];
+    while (!verdict.admitted) {
+      lastRefusal = verdict;
+      verdict = await limiter.consume(client, policies);
+    }
     expect(verdict.at).toBeGreaterThanOrEqual(fitsAt);
-    expect(verdict.at - fitsAt).toBeLessThan(50);
+    expect(lastRefusal.at).toBeLessThan(fitsAt);
   });
 
   test('gives a refund back once, and only to the state that was charged', async () => {
