@@ -23,7 +23,7 @@ export interface AuthRouterDeps {
 /** Login, logout, who am I, where am I logged in, log out everywhere. */
 export function authRouter({ accounts, users, limit, loginLimit, sessions }: AuthRouterDeps): Router {
   const router = Router();
-  const loggedIn = stack(limit, sessions, requireLogin);
+  const loggedIn = stack(limit, sessions, requireLogin(users));
   router.use(noStore);
 
   router.post('/login', stack(limit, loginLimit, sessions), validBody(credentials), async (req, res) => {
@@ -40,18 +40,16 @@ export function authRouter({ accounts, users, limit, loginLimit, sessions }: Aut
     res.status(204).end();
   });
 
-  router.get('/me', loggedIn, async (req, res) => {
-    const user = await users.get(loggedInUser(req));
-    if (!user) throw new Problem(401, 'The user of this session is gone.');
-    res.json(user);
+  router.get('/me', loggedIn, (req, res) => {
+    res.json(loggedInUser(req));
   });
 
   router.get('/sessions', loggedIn, async (req, res) => {
-    res.json({ sessions: await sessions.list(loggedInUser(req)) });
+    res.json({ sessions: await sessions.list(loggedInUser(req).id) });
   });
 
   router.post('/logout-everywhere', loggedIn, async (req, res) => {
-    await sessions.destroyAll(loggedInUser(req));
+    await sessions.destroyAll(loggedInUser(req).id);
     res.status(204).end();
   });
 

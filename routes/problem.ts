@@ -24,16 +24,31 @@ export class Problem extends Error {
 const BODY_PROBLEMS: Record<string, string> = {
   'entity.parse.failed': 'is not valid JSON',
   'entity.too.large': 'is larger than this server takes',
+  'request.size.invalid': 'is not as long as its Content-Length says',
+  'charset.unsupported': 'must be in UTF-8, UTF-16 or UTF-32',
+  'encoding.unsupported': 'must be plain, or compressed with gzip, deflate or br',
 };
+
+// The toolkit has logged these once for the whole outage.
+const LOGGED_ELSEWHERE: readonly string[] = ['REDIS_UNAVAILABLE', 'INVALIDATION_REFUSED'];
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof ToolkitError) return new Problem(error.status, undefined, { code: error.code });
-  const { status, type } = (error ?? {}) as { status?: unknown; type?: unknown };
+  const { status, type, code } = (error ?? {}) as { status?: unknown; type?: unknown; code?: unknown };
   if (typeof status !== 'number' || status < 400 || status > 499) return new Problem(500);
-  const message = BODY_PROBLEMS[String(type)];
-  if (!message) return new Problem(status);
-  return new Problem(status, `The body ${message}.`, { errors: [{ field: 'body', message }] });
+  // The router's, for a parameter of the path.
+  if (error instanceof URIError) return fieldProblem(status, 'path', 'is not valid percent-encoding');
+  const message = String(code).startsWith('Z_') ? 'could not be decompressed' : BODY_PROBLEMS[String(type)];
+  return message ? fieldProblem(status, 'body', message) : new Problem(status);
+}
+
+function fieldProblem(status: number, field: string, message: string): Problem {
+  return new Problem(status, `The ${field} ${message}.`, { errors: [{ field, message }] });
+}
+
+function isLoggedElsewhere(error: unknown): boolean {
+  return error instanceof ToolkitError && LOGGED_ELSEWHERE.includes(error.code);
 }
 
 export const unknownRoute: RequestHandler = (req) => {
@@ -43,7 +58,8 @@ export const unknownRoute: RequestHandler = (req) => {
 /** The last middleware of an app: answers every error as a problem, and logs those that are the server's fault. */
 export const problemHandler: ErrorRequestHandler = (error: unknown, req, res, _next) => {
   const { status, detail, members } = toProblem(error);
-  if (status >= 500) (req as LoggingRequest).log?.error({ err: error }, 'request failed');
+  if (status >= 500 && !isLoggedElsewhere(error))
+    (req as LoggingRequest).log?.error({ err: error }, 'request failed');
   if (res.headersSent) {
     // Half an answer must not look like a whole one.
     res.destroy();

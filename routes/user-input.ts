@@ -3,18 +3,17 @@ import { z } from 'zod';
 const LIMIT = 'must be a whole number from 1 to 100';
 const CURSOR = 'must be the `next` of an earlier page';
 
-// PostgreSQL's text cannot hold NUL, and no other control character belongs into a name.
-const name = z
+// PostgreSQL's text cannot hold NUL; scrypt takes a password with NULs at its end for the one without; and half a
+// surrogate pair becomes U+FFFD in UTF-8, so that different passwords would be the same.
+const text = z
   .string()
-  .trim()
-  .min(1)
-  .max(100)
-  .regex(/^\P{Cc}*$/u, 'must not contain control characters');
-const email = z.string().trim().max(254).pipe(z.email());
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters or halves of surrogate pairs');
+const name = text.trim().min(1).max(100);
+const email = text.trim().max(254).pipe(z.email());
 
 export const userId = z.strictObject({ id: z.uuid('must be a UUID').toLowerCase() });
 
-export const newUser = z.strictObject({ email, name, password: z.string().min(8).max(200).optional() });
+export const newUser = z.strictObject({ email, name, password: text.min(8).max(200) });
 
 export const userChanges = z
   .strictObject({ email: email.optional(), name: name.optional() })
@@ -23,7 +22,7 @@ export const userChanges = z
     when: ({ issues }) => issues.length === 0,
   });
 
-export const credentials = z.strictObject({ email: z.string().max(254), password: z.string().max(200) });
+export const credentials = z.strictObject({ email: text.max(254), password: text.max(200) });
 
 export const page = z.strictObject({
   limit: z

@@ -6,11 +6,10 @@ export interface User {
   updatedAt: string;
 }
 
-/** Without a password the user is listed, but nobody can log in as them. */
 export interface NewUser {
   email: string;
   name: string;
-  password?: string | undefined;
+  password: string;
 }
 
 export interface UserChanges {

@@ -14,19 +14,19 @@ export interface UsersRouterDeps {
   users: UserRepository;
   redis: RedisClient;
   limit: RequestHandler;
+  signUpLimit: RequestHandler;
   sessions: SessionMiddleware;
 }
 
-/** Everybody may read. Who is logged in may create users, and change or delete their own record. */
-export function usersRouter({ users, redis, limit, sessions }: UsersRouterDeps): Router {
+/** Everybody may read and sign up. Who is logged in may change or delete their own record. */
+export function usersRouter({ users, redis, limit, signUpLimit, sessions }: UsersRouterDeps): Router {
   const router = Router();
   const listTags = () => ['users'];
   // PostgreSQL takes a UUID in either case, so both must lead to the same tag.
   const userTags = (req: Request) => [`user:${String(req.params.id).toLowerCase()}`];
   const cached = (tags: typeof userTags) => cacheResponse({ redis, ttlSeconds: 60, tags });
   const purge = invalidateOn({ redis, tags: (req) => [...listTags(), ...userTags(req)] });
-  const loggedIn = stack(limit, sessions, requireLogin);
-  const owner = stack(limit, sessions, requireLogin, requireOwner);
+  const owner = stack(limit, sessions, requireLogin(users), requireOwner);
 
   // No handler of a GET reads req.session: its answer is stored and given to everybody.
   router.get('/', stack(limit, sessions, cached(listTags)), async (req, res) => {
@@ -41,7 +41,7 @@ export function usersRouter({ users, redis, limit, sessions }: UsersRouterDeps):
   // Validated before the purge begins, so that a bad request marks nothing as changing.
   router.post(
     '/',
-    loggedIn,
+    stack(limit, signUpLimit),
     validBody(newUser),
     invalidateOn({ redis, tags: listTags }),
     async (req, res) => {
@@ -51,12 +51,12 @@ export function usersRouter({ users, redis, limit, sessions }: UsersRouterDeps):
   );
 
   router.patch('/:id', owner, validBody(userChanges), purge, async (req, res) => {
-    res.json(await found(freeEmail(users.patch(loggedInUser(req), req.body))));
+    res.json(await found(freeEmail(users.patch(loggedInUser(req).id, req.body))));
   });
 
   router.delete('/:id', owner, purge, async (req, res) => {
     // Sessions first: if that fails nobody was deleted, and the client can try again.
-    const id = loggedInUser(req);
+    const { id } = loggedInUser(req);
     await sessions.destroyAll(id);
     if (!(await users.delete(id))) throw noSuchUser();
     res.status(204).end();
@@ -67,12 +67,15 @@ export function usersRouter({ users, redis, limit, sessions }: UsersRouterDeps):
 
 const requireOwner: RequestHandler = (req, _res, next) => {
   const { id } = parse(userId, req.params, 'path');
-  if (id !== loggedInUser(req))
+  if (id !== loggedInUser(req).id)
     throw new Problem(403, 'Only the user may change or delete their own record.');
   next();
 };
 
-const noSuchUser = () => new Problem(404, 'There is no user with this id.');
+const noSuchUser = () =>
+  new Problem(404, 'There is no user with this id.', {
+    errors: [{ field: 'id', message: 'belongs to no user' }],
+  });
 
 async function found<T>(looking: Promise<T | undefined>): Promise<T> {
   const user = await looking;

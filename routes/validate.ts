@@ -20,6 +20,11 @@ function fieldErrors(issue: z.core.$ZodIssue, whole: string): FieldError[] {
 /** Puts the parsed body in the place of the raw one. */
 export function validBody<T>(schema: z.ZodType<T>): RequestHandler<Record<string, string>, unknown, T> {
   return (req, _res, next) => {
+    // express.json() leaves a body of another type unread.
+    if (req.get('Content-Length') !== '0' && req.is('application/json') === false) {
+      const errors = [{ field: 'Content-Type', message: 'must be application/json' }];
+      throw new Problem(415, 'The body must be JSON, and its Content-Type application/json.', { errors });
+    }
     req.body = parse(schema, req.body, 'body');
     next();
   };

@@ -35,6 +35,7 @@ export function createApp({ redis, pool, logger, config }: AppDeps): Express {
     limit: 10,
     keyGenerator: addressAndEmail,
   });
+  const signUpLimit = rateLimit({ redis, logger, identifier: 'sign-up', windowMs: 60 * MINUTE, limit: 20 });
   const sessions = session({
     redis,
     logger,
@@ -55,7 +56,7 @@ export function createApp({ redis, pool, logger, config }: AppDeps): Express {
   app.use('/health', healthRouter({ checks, deadlineMs: READY_WITHIN_MS }));
   app.use(httpLogging(logger));
   app.use(express.json({ limit: '16kb' }));
-  app.use('/users', usersRouter({ users, redis, limit, sessions }));
+  app.use('/users', usersRouter({ users, redis, limit, signUpLimit, sessions }));
   app.use('/auth', authRouter({ accounts, users, limit, loginLimit, sessions }));
   app.use(unknownRoute);
   app.use(problemHandler);

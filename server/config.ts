@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import express from 'express';
 import { z } from 'zod';
 import { StartupError } from './startup-error.js';
 
@@ -20,8 +21,31 @@ const LogLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'si
   error: 'must be fatal, error, warn, info, debug, trace or silent',
 });
 
-const serverUrl = (schemes: RegExp, example: string) =>
-  z.string().regex(schemes, { error: `must be a URL such as ${example}` });
+const serverUrl = (fits: (url: URL) => boolean, example: string) =>
+  z.string().refine((text) => URL.canParse(text) && fits(new URL(text)), {
+    error: `must be a URL such as ${example}`,
+  });
+
+const isRedis = (url: URL) =>
+  /^rediss?:$/.test(url.protocol) &&
+  namesServer(url) &&
+  /^(\/\d*)?$/.test(url.pathname) &&
+  isDecodable(url.username + url.password);
+
+const isPostgres = (url: URL) => /^postgres(ql)?:$/.test(url.protocol) && namesServer(url);
+
+// Without a host it is the local one's database of that name or number.
+const namesServer = ({ hostname, pathname }: URL) => hostname !== '' || pathname.length > 1;
+
+// ioredis decodes the password and throws; pg takes a bare % as it is.
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const Environment = z.object({
   PORT: z
@@ -30,19 +54,34 @@ const Environment = z.object({
     .transform(Number)
     .pipe(z.number().max(65_535, { error: 'must be a number from 0 to 65535' }))
     .default(3000),
-  REDIS_URL: serverUrl(/^rediss?:\/\/./, 'redis://localhost:6379').optional(),
-  DATABASE_URL: serverUrl(/^postgres(ql)?:\/\/./, 'postgres://user:password@localhost:5432/app').optional(),
+  REDIS_URL: serverUrl(isRedis, 'redis://localhost:6379').optional(),
+  DATABASE_URL: serverUrl(isPostgres, 'postgres://user:password@localhost:5432/app').optional(),
   SESSION_SECRET: z.string().optional(),
   NODE_ENV: z
     .enum(['development', 'test', 'production'], { error: 'must be development, test or production' })
     .default('development'),
   LOG_LEVEL: LogLevel.default('info'),
-  TRUST_PROXY: z.string().transform(parseTrustProxy).default(false),
+  TRUST_PROXY: z
+    .string()
+    .transform(parseTrustProxy)
+    .refine(isTrustProxy, {
+      error: 'must be true, false, a number of proxies, or their addresses such as loopback, 10.0.0.0/8',
+    })
+    .default(false),
 });
 
 function parseTrustProxy(value: string): boolean | number | string {
   if (value === 'true' || value === 'false') return value === 'true';
   return /^\d+$/.test(value) ? Number(value) : value;
+}
+
+function isTrustProxy(value: boolean | number | string): boolean {
+  try {
+    express().set('trust proxy', value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const production = Environment.required({ REDIS_URL: true, DATABASE_URL: true, SESSION_SECRET: true }).extend(

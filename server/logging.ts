@@ -21,6 +21,7 @@ const REDACTED = [
   ...SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
   '*.headers["proxy-authorization"]',
   '*.headers["set-cookie"]',
+  '*.headers["x-api-key"]',
   // ioredis hangs the failed command on its errors: its arguments are session data, or the password of AUTH.
   '*.command.args',
 ];
@@ -33,7 +34,17 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
 
 /** Logs each request once, and gives it the id that its log lines and its response carry. */
 export function httpLogging(logger: Logger): RequestHandler {
-  return pinoHttp({ logger, genReqId: requestId }) as RequestHandler;
+  return pinoHttp({ logger, genReqId: requestId, customErrorObject: withoutInventedError }) as RequestHandler;
+}
+
+// pino-http invents an error, stack and all, for each answer of 500 and above: who threw the real one logs it.
+function withoutInventedError(
+  _req: IncomingMessage,
+  res: ServerResponse,
+  _error: Error,
+  fields: object,
+): object {
+  return res.errored ? fields : { ...fields, err: undefined };
 }
 
 function requestId(req: IncomingMessage, res: ServerResponse): string {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Pool } from 'pg';
+import type { Logger } from 'pino';
 import { closeRedis, connectRedis } from '../index.js';
 import { createApp } from './app.js';
 import { readConfig } from './config.js';
@@ -10,7 +11,7 @@ import { migrate } from './migrate.js';
 import { openPool } from './postgres.js';
 import { seed } from './seed.js';
 import { startServices } from './services/start-services.js';
-import { cleanUp, closable, shutdownOnSignal } from './shutdown.js';
+import { cleanUp, closable, endWithParent, shutdownOnSignal } from './shutdown.js';
 import { StartupError } from './startup-error.js';
 import { DEMO_EMAIL, welcome } from './welcome.js';
 
@@ -19,13 +20,17 @@ const complain = (line: string) => void process.stderr.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
+  // `npm start` gives the pid: a server that outlived its npm would keep the port from the next one.
+  if (process.env.NPM_PID && !config.production) endWithParent(Number(process.env.NPM_PID));
   const logger = createLogger(config.logLevel);
   const services = await startServices({ redisUrl: config.redisUrl, databaseUrl: config.databaseUrl }, say);
-  const redis = connectRedis({ url: services.redisUrl, logger });
-  const pool = openPool(services.databaseUrl, { logger });
-  const cleanup = [() => pool.end(), () => closeRedis(redis), services.stop];
+  const cleanup: (() => Promise<unknown>)[] = [services.stop];
 
   try {
+    const redis = connectRedis({ url: services.redisUrl, logger });
+    cleanup.unshift(() => closeRedis(redis));
+    const pool = openDatabase(services.databaseUrl, logger);
+    cleanup.unshift(() => pool.end());
     await migrate(pool).catch(explain('DATABASE_URL: the database could not be prepared'));
     if (!config.production) await seed(pool);
     const server = createServer(createApp({ redis, pool, logger, config }));
@@ -35,6 +40,14 @@ async function main(): Promise<void> {
   } catch (error) {
     await cleanUp(cleanup, complain);
     throw error;
+  }
+}
+
+function openDatabase(url: string, logger: Logger): Pool {
+  try {
+    return openPool(url, { logger });
+  } catch (cause) {
+    return explain('DATABASE_URL: the database cannot be opened')(cause as Error);
   }
 }
 

@@ -4,6 +4,9 @@ import type { Socket } from 'node:net';
 
 const IN_FLIGHT_TIMEOUT_MS = 10_000;
 const CLEANUP_TIMEOUT_MS = 5_000;
+// Ctrl-C reaches us from the terminal and once more from npm, which passes it on.
+const SAME_SIGNAL_WITHIN_MS = 500;
+const PARENT_CHECK_MS = 250;
 
 /**
  * Prepares the server for a graceful end, to be called before it listens. The returned function stops accepting, closes
@@ -57,10 +60,13 @@ export interface ShutdownOptions {
 
 /** Ends the process gracefully on the first SIGTERM or SIGINT, and at once on the second. */
 export function shutdownOnSignal({ closeServer, cleanup, log }: ShutdownOptions): void {
-  let begun = false;
+  let begunAt: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (begun) process.exit(1);
-    begun = true;
+    if (begunAt !== undefined) {
+      if (performance.now() - begunAt > SAME_SIGNAL_WITHIN_MS) process.exit(1);
+      return;
+    }
+    begunAt = performance.now();
     log(`${signal}: finishing requests in flight; once more to stop at once`);
     void closeServer()
       .then(() => cleanUp(cleanup, log))
@@ -68,6 +74,17 @@ export function shutdownOnSignal({ closeServer, cleanup, log }: ShutdownOptions)
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+}
+
+/** Ends the process as SIGTERM would once its parent is gone, which no signal tells of when the parent was killed. */
+export function endWithParent(parent: number): void {
+  const check = () => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    process.kill(process.pid, 'SIGTERM');
+  };
+  const timer = setInterval(check, PARENT_CHECK_MS).unref();
+  check();
 }
 
 /** Runs the steps in order, each for a bounded time; false when one of them failed. */

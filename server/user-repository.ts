@@ -31,10 +31,9 @@ export function createUserRepository(pool: Pool): UserRepository {
     get: (id) => one(`SELECT ${USER_COLUMNS} FROM users WHERE id = $1`, [id]),
 
     async create({ email, name, password }) {
-      const hash = password === undefined ? null : await hashPassword(password);
       const created = await one(
         `INSERT INTO users (email, name, password_hash) VALUES ($1, $2, $3) RETURNING ${USER_COLUMNS}`,
-        [email, name, hash],
+        [email, name, await hashPassword(password)],
       );
       return created!;
     },

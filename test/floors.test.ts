@@ -46,6 +46,7 @@ const refusedImports: [floor: string, specifier: string, because: string][] = [
   ['src', 'express-redis-toolkit', 'front door'],
   ['middleware', 'ioredis', 'issues no Redis command'],
   ['middleware', '../src/lua/take.js', 'issues no Redis command'],
+  ['middleware', 'pg', 'issues no SQL'],
   ['middleware', '../routes/users.js', 'routes/ is above'],
   ['middleware', '../server/app.js', 'server/ is above'],
   ['middleware', '../index.js', 'front door'],
@@ -84,6 +85,15 @@ const redisCommands = [
   `redis['incr']('key')`,
   `redis.pipeline().get('key').exec()`,
   `options.client!.eval('return 1', 0)`,
+  `store.sendCommand(command)`,
+  `store.call('GET', 'key')`,
+  `deps.store.hset('key', 'field', 1)`,
+  `store?.hgetall('key')`,
+  `store['evalsha']('digest', 0)`,
+  `open().zadd('key', 1, 'member')`,
+  ...['multi', 'pipeline', 'eval', 'hget', 'unlink', 'pexpire', 'incr', 'mget', 'publish', 'subscribe'].map(
+    (command) => `store.${command}('key')`,
+  ),
 ];
 test.each(['middleware', 'routes'].flatMap((floor) => redisCommands.map((command) => [floor, command])))(
   '%s/ may not say %s',
@@ -95,6 +105,29 @@ test.each(['middleware', 'routes'].flatMap((floor) => redisCommands.map((command
   },
 );
 
+const hiddenImports = ['ioredis', 'pg'].flatMap((name) => [
+  `require('${name}')`,
+  `import('${name}')`,
+  `createRequire(__filename)('${name}')`,
+]);
+test.each(['middleware', 'routes'].flatMap((floor) => hiddenImports.map((it) => [floor, it])))(
+  '%s/ may not say %s',
+  async (floor, hidden) => {
+    await put(`${floor}/hidden.ts`, `export const violation = () => ${hidden};\n`);
+    const { passed, output } = await lint(`${floor}/hidden.ts`);
+    expect(output).toContain('import statement');
+    expect(passed).toBe(false);
+  },
+);
+
+test.each(['middleware', 'routes'].flatMap((floor) => ['ioredis', 'pg'].map((name) => [floor, name])))(
+  '%s/ may not say import … = require(%s)',
+  async (floor, name) => {
+    await put(`${floor}/hidden.ts`, `import it = require('${name}');\nexport const its = it;\n`);
+    expect(await lint(`${floor}/hidden.ts`)).toMatchObject({ passed: false });
+  },
+);
+
 test.each([
   `pool.query('x')`,
   `'select id from users'`,
@@ -102,6 +135,17 @@ test.each([
   '`\n  SELECT *\n  FROM $' + '{table}`',
   'sql`insert into users values (1)`',
   `'update users set name = $1'`,
+  `client.query(text)`,
+  `pool.connect()`,
+  `deps.database?.connect()`,
+  `'DROP TABLE users'`,
+  `'truncate users'`,
+  `'TRUNCATE TABLE users CASCADE'`,
+  `'alter table users add column role text'`,
+  `'CREATE TABLE users (id int)'`,
+  `'create unique index on users (email)'`,
+  `'WITH old AS ( SELECT id FROM users ) SELECT * FROM old'`,
+  '`with recursive t(n) as (\n  select 1\n) select n from t`',
 ])('routes/ may not say %s', async (sql) => {
   await put('routes/sql.ts', `export const violation = () => ${sql};\n`);
   const { passed, output } = await lint('routes/sql.ts');
@@ -116,6 +160,10 @@ test('what only looks like a command or SQL is let through', async () => {
     'export const open = (redis: unknown, connect: (it: unknown) => void) => connect(redis);',
     'export const page = (req: { query: string }) => req.query;',
     "export const hint = 'select a user, then update the name';",
+    "export const advice = 'create an account, drop us a line, or truncate the list';",
+    "export const more = ['truncate the list', 'with care', 'alter nothing', 'drop it'];",
+    'export const bound = (it: () => void) => it.call(undefined);',
+    'export const joined = (socket: { connect(): void }) => socket.connect();',
   ].join('\n');
   await put('routes/innocent.ts', `${source}\n`);
   expect(await lint('routes/innocent.ts')).toMatchObject({ passed: true });

@@ -52,6 +52,9 @@ describe('logging in', () => {
   test.each([
     [['email', 'password'], {}],
     [['password'], { email: 'alice@example.com', password: { $ne: '' } }],
+    [['email'], { email: 'alice@example.com\u0000', password: DEMO_PASSWORD }],
+    [['password'], { email: 'alice@example.com', password: `${DEMO_PASSWORD}\u0000` }],
+    [['password'], { email: 'alice@example.com', password: '\ud800' }],
     [['remember'], { email: 'alice@example.com', password: 'x', remember: true }],
   ])('names the wrong fields %j in a 400', async (wrong, input) => {
     const { body } = await app.client().post('/auth/login').send(input).expect(400);
@@ -81,10 +84,14 @@ describe('who am I', () => {
     expect(headers['cache-control']).toBe('no-store');
   });
 
-  test('is a 401 once the record of the user is gone', async () => {
+  test('is a 401 once the record of the user is gone, as is everything else that asks for a login', async () => {
     const { client, user } = await app.loggedIn('grace@example.com');
     await app.pool.query('DELETE FROM users WHERE id = $1', [user.id]);
     await client.get('/auth/me').expect(401);
+    await client.get('/auth/sessions').expect(401);
+    await client.post('/auth/logout-everywhere').expect(401);
+    await client.patch(`/users/${user.id}`).send({ name: 'Ghost' }).expect(401);
+    await client.delete(`/users/${user.id}`).expect(401);
   });
 });
 

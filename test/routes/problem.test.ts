@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import express, { type RequestHandler } from 'express';
 import request from 'supertest';
 import { expect, test } from 'vitest';
@@ -22,10 +23,11 @@ const throwing = (error: unknown): RequestHandler => {
   };
 };
 
-const post = (body: string) =>
+const post = (body: string | Buffer, headers: Record<string, string> = {}) =>
   request(appWith((req, res) => void res.json(req.body)))
     .post('/here')
-    .set('Content-Type', 'application/json')
+    .set({ 'Content-Type': 'application/json', ...headers })
+    .serialize((sent) => sent)
     .send(body);
 
 test('a thrown Problem is the answer, with the members of RFC 9457 and its own', async () => {
@@ -69,7 +71,33 @@ test('a path that cannot be decoded is a 400', async () => {
     .get('/named/%E0')
     .expect(400);
   expect(type).toBe('application/problem+json');
-  expect(body.status).toBe(400);
+  expect(body).toMatchObject({
+    status: 400,
+    detail: 'The path is not valid percent-encoding.',
+    errors: [{ field: 'path', message: 'is not valid percent-encoding' }],
+  });
+});
+
+test.each([
+  [
+    'that is no gzip',
+    Buffer.from('no gzip'),
+    400,
+    /could not be decompressed/,
+    { 'Content-Encoding': 'gzip' },
+  ],
+  [
+    'of a gzip cut short',
+    gzipSync('{"name":"x"}').subarray(0, 20),
+    400,
+    /could not be decompressed/,
+    { 'Content-Encoding': 'gzip' },
+  ],
+  ['in an unknown encoding', '{}', 415, /gzip, deflate or br/, { 'Content-Encoding': 'rot13' }],
+  ['in an unknown charset', '{}', 415, /UTF-8/, { 'Content-Type': 'application/json; charset=x-none' }],
+])('a body %s is refused with a detail', async (_what, sent, status, detail, headers) => {
+  const { body } = await post(sent, headers).expect(status);
+  expect(body).toMatchObject({ status, detail: expect.stringMatching(detail), errors: [{ field: 'body' }] });
 });
 
 test('an error of the toolkit is answered with its status and code', async () => {
@@ -98,6 +126,17 @@ test.each([
     });
     expect(headers['cache-control']).toBe('no-store');
     expect(logged).toEqual(['request failed']);
+  },
+);
+
+test.each(['REDIS_UNAVAILABLE', 'INVALIDATION_REFUSED'] as const)(
+  '%s is not logged again: the toolkit has logged the outage',
+  async (code) => {
+    const logged: string[] = [];
+    await request(appWith(throwing(new ToolkitError(code, 'no answer')), logged))
+      .get('/here')
+      .expect(503);
+    expect(logged).toEqual([]);
   },
 );
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { pino } from 'pino';
 import request from 'supertest';
 import { closeRedis, connectRedis } from '../../index.js';
 import { createApp } from '../../server/app.js';
+import { createLogger } from '../../server/logging.js';
 import { migrate } from '../../server/migrate.js';
 import { openPool } from '../../server/postgres.js';
 import { DEMO_PASSWORD, seed } from '../../server/seed.js';
@@ -12,10 +12,10 @@ import { startRedis } from '../support/redis.js';
 
 let clients = 0;
 
-/** The sample app with a Redis and a seeded database of its own. */
-export async function startApp({ production = false } = {}) {
+/** The sample app with a Redis and a seeded database of its own; `onLog` gets each line of its log. */
+export async function startApp({ production = false, onLog = (_line: string): void => {} } = {}) {
   const [redisServer, database] = await Promise.all([startRedis(), createTestDatabase()]);
-  const logger = pino({ level: 'silent' });
+  const logger = createLogger('info', { write: onLog });
   const pool = openPool(database.url, { logger });
   await migrate(pool);
   await seed(pool);

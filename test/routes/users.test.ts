@@ -9,14 +9,22 @@ beforeAll(async () => {
 });
 afterAll(() => app.stop());
 
+const signUp = (input: object) => app.client().post('/users').send(input);
 const newEmail = () => `${randomUUID()}@example.com`;
 
 async function newcomer() {
   const email = newEmail();
-  const { client } = await app.loggedIn();
-  await client.post('/users').send({ email, name: 'New Comer', password: DEMO_PASSWORD }).expect(201);
+  await signUp({ email, name: 'New Comer', password: DEMO_PASSWORD }).expect(201);
   return app.loggedIn(email);
 }
+
+const VALID = { email: 'x@example.com', name: 'X', password: 'a good password' };
+
+const UNTYPABLE = [
+  ['a NUL', '\u0000'],
+  ['a control character', '\u0007'],
+  ['half a surrogate pair', '\ud800'],
+] as const;
 
 const fields = (body: { errors: { field: string }[] }) => body.errors.map(({ field }) => field);
 
@@ -82,7 +90,11 @@ describe('one user', () => {
   test('an id that nobody has is a 404', async () => {
     const { body, type } = await app.client().get(`/users/${randomUUID()}`).expect(404);
     expect(type).toBe('application/problem+json');
-    expect(body).toMatchObject({ status: 404, title: 'Not Found' });
+    expect(body).toMatchObject({
+      status: 404,
+      title: 'Not Found',
+      errors: [{ field: 'id', message: 'belongs to no user' }],
+    });
   });
 
   test('an id that is no UUID is a 400 that names it', async () => {
@@ -93,7 +105,6 @@ describe('one user', () => {
 
 describe('who may change users', () => {
   test.each([
-    ['post', '/users'],
     ['patch', `/users/${randomUUID()}`],
     ['delete', `/users/${randomUUID()}`],
   ] as const)('%s without a login is a 401', async (method, path) => {
@@ -120,43 +131,73 @@ describe('who may change users', () => {
 
 describe('creating a user', () => {
   test('answers 201 with the user and the place of it, and the user can log in', async () => {
-    const { client } = await app.loggedIn();
     const input = { email: newEmail(), name: '  Zoë Zhang ', password: 'a good password' };
-    const { body, headers } = await client.post('/users').send(input).expect(201);
+    const { body, headers } = await signUp(input).expect(201);
     expect(body).toMatchObject({ email: input.email, name: 'Zoë Zhang' });
     expect(headers.location).toBe(`/users/${body.id}`);
     expect(JSON.stringify(body)).not.toMatch(/password/);
     await app.loggedIn(input.email, input.password);
   });
 
-  test('without a password makes a user as whom nobody can log in', async () => {
-    const { client } = await app.loggedIn();
-    const email = newEmail();
-    await client.post('/users').send({ email, name: 'Listed Only' }).expect(201);
-    await app.client().post('/auth/login').send({ email, password: '' }).expect(401);
+  test('the twenty-first sign-up from one address within an hour is refused, from another address it is not', async () => {
+    const client = app.client();
+    for (let n = 0; n < 20; n++) await client.post('/users').send({}).expect(400);
+    await client.post('/users').send({}).expect(429);
+    await client.get('/users').expect(200);
+    await signUp({}).expect(400);
   });
 
   test.each([
-    [['email', 'name'], {}],
-    [['email'], { email: 'nobody', name: 'X' }],
-    [['name'], { email: 'x@example.com', name: ' ' }],
-    [['name'], { email: 'x@example.com', name: 'a\u0000b' }],
-    [['name'], { email: 'x@example.com', name: 'x'.repeat(101) }],
-    [['name'], { email: 'x@example.com', name: 7 }],
-    [['password'], { email: 'x@example.com', name: 'X', password: 'short' }],
-    [['role', 'id'], { email: 'x@example.com', name: 'X', role: 'admin', id: randomUUID() }],
+    [['email', 'name', 'password'], {}],
+    [['email'], { ...VALID, email: 'nobody' }],
+    [['name'], { ...VALID, name: ' ' }],
+    [['name'], { ...VALID, name: 'x'.repeat(101) }],
+    [['name'], { ...VALID, name: 7 }],
+    [['password'], { ...VALID, password: 'short' }],
+    [['role', 'id'], { ...VALID, role: 'admin', id: randomUUID() }],
     [['body'], []],
   ])('names the wrong fields %j in a 400', async (wrong, input) => {
-    const { client } = await app.loggedIn();
-    const { body, type } = await client.post('/users').send(input).expect(400);
+    const { body, type } = await signUp(input).expect(400);
     expect(type).toBe('application/problem+json');
     expect(fields(body)).toEqual(wrong);
     expect(body.errors[0].message).not.toBe('');
   });
 
+  test.each(
+    ['email', 'name', 'password'].flatMap((field) =>
+      UNTYPABLE.map(([what, text]) => [field, what, text] as const),
+    ),
+  )('%s with %s is a 400 that names it', async (field, _what, text) => {
+    const { body } = await signUp({ ...VALID, [field]: VALID[field as keyof typeof VALID] + text }).expect(
+      400,
+    );
+    expect(fields(body)).toEqual([field]);
+  });
+
+  test.each([
+    ['text/plain', 'text/plain'],
+    ['no', ''],
+    ['a form', 'application/x-www-form-urlencoded'],
+  ])('a body of %s type is a 415 that names the accepted one', async (_what, type) => {
+    const post = app.client().post('/users').unset('Content-Type');
+    if (type) post.set('Content-Type', type);
+    const { body } = await post
+      .serialize((sent) => sent)
+      .send(JSON.stringify(VALID))
+      .expect(415);
+    expect(body).toMatchObject({
+      status: 415,
+      errors: [{ field: 'Content-Type', message: 'must be application/json' }],
+    });
+  });
+
+  test('no body at all is a 400 that names the body', async () => {
+    const { body } = await app.client().post('/users').set('Content-Length', '0').expect(400);
+    expect(fields(body)).toEqual(['body']);
+  });
+
   test('an email that is taken, in whatever case, is a 409 that names it', async () => {
-    const { client } = await app.loggedIn();
-    const { body } = await client.post('/users').send({ email: 'BOB@example.com', name: 'B' }).expect(409);
+    const { body } = await signUp({ ...VALID, email: 'BOB@example.com' }).expect(409);
     expect(body).toMatchObject({ status: 409, title: 'Conflict' });
     expect(fields(body)).toEqual(['email']);
   });
@@ -182,10 +223,17 @@ describe('changing a user', () => {
     ['body', {}],
     ['password', { password: 'another password' }],
     ['email', { email: null }],
+    ['name', { name: 'a\u0000b' }],
+    ['name', { name: 'a\ud800b' }],
   ])('names the wrong %s in a 400', async (field, input) => {
     const { client, user } = await newcomer();
     const { body } = await client.patch(`/users/${user.id}`).send(input).expect(400);
     expect(fields(body)).toEqual([field]);
+  });
+
+  test('with a body that is not JSON is a 415', async () => {
+    const { client, user } = await newcomer();
+    await client.patch(`/users/${user.id}`).type('form').send({ name: 'X' }).expect(415);
   });
 });
 
@@ -195,6 +243,6 @@ describe('deleting a user', () => {
     const elsewhere = await app.loggedIn(user.email);
     await client.delete(`/users/${user.id}`).expect(204);
     await app.client().get(`/users/${user.id}`).expect(404);
-    await elsewhere.client.post('/users').send({ email: newEmail(), name: 'X' }).expect(401);
+    await elsewhere.client.get('/auth/me').expect(401);
   });
 });

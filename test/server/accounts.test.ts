@@ -20,7 +20,7 @@ beforeAll(async () => {
   await migrate(pool);
   const users = createUserRepository(pool);
   await users.create({ email: ANN, name: 'Ann', password: PASSWORD });
-  await users.create({ email: 'listed@example.com', name: 'Listed Only' });
+  await pool.query("INSERT INTO users (email, name) VALUES ('listed@example.com', 'Listed Only')");
   accounts = createAccounts(pool);
 });
 afterAll(async () => {

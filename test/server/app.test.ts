@@ -70,3 +70,18 @@ test('without Redis it is live but not ready, reads are still answered, and a mu
   expect(refused.body).toMatchObject({ status: 503, code: 'REDIS_UNAVAILABLE' });
   await app.stop();
 });
+
+test('a Redis that hangs is one error in the log, however many requests it fails', async () => {
+  const lines: { level: number; err?: unknown; res?: { statusCode: number } }[] = [];
+  const app = await startApp({ onLog: (line) => lines.push(JSON.parse(line)) });
+  const { client } = await app.loggedIn();
+  process.kill(app.redisServer.pid, 'SIGSTOP');
+  await Promise.all(Array.from({ length: 25 }, () => client.get('/auth/me').expect(503)));
+  await Promise.all(Array.from({ length: 25 }, () => client.get('/auth/me').expect(503)));
+  process.kill(app.redisServer.pid, 'SIGCONT');
+  expect(lines.filter(({ level }) => level >= 50)).toMatchObject([{ code: 'REDIS_UNAVAILABLE' }]);
+  const failed = lines.filter(({ res }) => res?.statusCode === 503);
+  expect(failed).toHaveLength(50);
+  expect(failed.filter(({ err }) => err !== undefined)).toEqual([]);
+  await app.stop();
+});

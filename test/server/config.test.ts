@@ -76,11 +76,31 @@ test.each(['abc', '-1', '65536', '80.5', '1e3', ' 80'])('PORT=%s is refused', (P
 test.each([
   ['REDIS_URL', 'http://:hunter2@cache', /^REDIS_URL must be a URL such as redis:/],
   ['DATABASE_URL', 'mysql://app:hunter2@db', /^DATABASE_URL must be a URL such as postgres:/],
+  ['REDIS_URL', 'redis://:hunter2@cache:port', /^REDIS_URL must be a URL such as redis:/],
+  ['REDIS_URL', 'redis://:hunter2%zz@cache', /^REDIS_URL must be a URL such as redis:/],
+  ['REDIS_URL', 'redis://:hunter2@cache/sessions', /^REDIS_URL must be a URL such as redis:/],
+  ['REDIS_URL', 'redis://?', /^REDIS_URL must be a URL such as redis:/],
+  ['DATABASE_URL', 'postgres://app:hunter2@db:54x/app', /^DATABASE_URL must be a URL such as postgres:/],
+  ['DATABASE_URL', 'postgres://app:hunter2/x@db/app', /^DATABASE_URL must be a URL such as postgres:/],
+  ['DATABASE_URL', 'postgres://?', /^DATABASE_URL must be a URL such as postgres:/],
+  ['TRUST_PROXY', 'yes', /^TRUST_PROXY must be /],
+  ['TRUST_PROXY', '-1', /^TRUST_PROXY must be /],
+  ['TRUST_PROXY', '10.0.0.0/99', /^TRUST_PROXY must be /],
   ['NODE_ENV', 'prod', /^NODE_ENV must be development, test or production$/],
   ['LOG_LEVEL', 'loud', /^LOG_LEVEL must be fatal, .* or silent$/],
 ])('%s=%s is refused, without repeating it', (name, value, message) => {
   expect(refusal({ [name]: value })).toMatch(message);
   expect(refusal({ [name]: value })).not.toContain('hunter2');
+});
+
+test.each([
+  ['REDIS_URL', 'rediss://user:p%40ss@[::1]:6380/2'],
+  ['DATABASE_URL', 'postgresql://app@db:5432/app?sslmode=disable'],
+  ['REDIS_URL', 'redis:///2'],
+  ['DATABASE_URL', 'postgres:///app?host=/var/run/postgresql'],
+  ['DATABASE_URL', 'postgres://app:50%off@db/app'],
+])('%s=%s is taken', (name, value) => {
+  expect(Object.values(readConfig({ [name]: value }))).toContain(value);
 });
 
 test.each([

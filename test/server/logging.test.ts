@@ -60,11 +60,12 @@ describe('secrets', () => {
         Cookie: 'sid=cookie-secret',
         Authorization: 'Bearer bearer-secret',
         'Proxy-Authorization': 'proxy-secret',
+        'X-API-Key': 'api-secret',
       },
       seen,
     );
     const text = seen.lines.join('');
-    expect(text).not.toMatch(/(cookie|bearer|proxy)-secret/);
+    expect(text).not.toMatch(/(cookie|bearer|proxy|api)-secret/);
     expect(text).toContain('[redacted]');
   });
 

@@ -7,6 +7,8 @@ import { seed } from '../../server/seed.js';
 import { createUserRepository } from '../../server/user-repository.js';
 import { createTestDatabase } from '../support/postgres.js';
 
+const password = 'a good password';
+
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
 let pool: Pool;
 let users: UserRepository;
@@ -35,7 +37,7 @@ async function walk(limit: number) {
 }
 
 test('a created user can be got, with times as ISO 8601', async () => {
-  const created = await users.create({ email: 'Ann@Example.com', name: 'Ann' });
+  const created = await users.create({ email: 'Ann@Example.com', name: 'Ann', password });
   expect(created).toMatchObject({ email: 'Ann@Example.com', name: 'Ann' });
   expect(new Date(created.createdAt).toISOString()).toBe(created.createdAt);
   expect(await users.get(created.id)).toEqual(created);
@@ -43,20 +45,20 @@ test('a created user can be got, with times as ISO 8601', async () => {
 
 test('whatever the input holds, it is data: quotes and SQL come back as they went in', async () => {
   const name = `Robert'); DROP TABLE users; -- $1 \\ "`;
-  const { id } = await users.create({ email: 'bobby@example.com', name });
+  const { id } = await users.create({ email: 'bobby@example.com', name, password });
   expect((await users.get(id))?.name).toBe(name);
 });
 
 test('a password is stored as a hash only', async () => {
-  await users.create({ email: 'ann@example.com', name: 'Ann', password: 'a good password' });
+  await users.create({ email: 'ann@example.com', name: 'Ann', password });
   const { rows } = await pool.query('SELECT * FROM users');
   expect(rows[0].password_hash).toMatch(/^scrypt\$/);
-  expect(JSON.stringify(rows)).not.toContain('a good password');
+  expect(JSON.stringify(rows)).not.toContain(password);
 });
 
 test('an email can be used once, whatever its case, also when two ask at the same moment', async () => {
   const attempts = ['ann@example.com', 'ANN@example.com'].map((email) =>
-    users.create({ email, name: 'Ann' }),
+    users.create({ email, name: 'Ann', password }),
   );
   const results = await Promise.allSettled(attempts);
   const refused = results.filter((result) => result.status === 'rejected');
@@ -64,15 +66,15 @@ test('an email can be used once, whatever its case, also when two ask at the sam
 });
 
 test('a change to an email that is taken is refused and changes nothing', async () => {
-  await users.create({ email: 'ann@example.com', name: 'Ann' });
-  const bob = await users.create({ email: 'bob@example.com', name: 'Bob' });
+  await users.create({ email: 'ann@example.com', name: 'Ann', password });
+  const bob = await users.create({ email: 'bob@example.com', name: 'Bob', password });
   const change = users.patch(bob.id, { email: 'Ann@example.com', name: 'B' });
   await expect(change).rejects.toBeInstanceOf(EmailTakenError);
   expect(await users.get(bob.id)).toEqual(bob);
 });
 
 test('a change touches the given fields and the time of the update alone', async () => {
-  const ann = await users.create({ email: 'ann@example.com', name: 'Ann' });
+  const ann = await users.create({ email: 'ann@example.com', name: 'Ann', password });
   await pool.query("UPDATE users SET updated_at = '2020-01-01T00:00:00Z'");
   const changed = await users.patch(ann.id, { name: 'Anna' });
   expect(changed).toEqual({ ...ann, name: 'Anna', updatedAt: expect.any(String) });
@@ -80,7 +82,7 @@ test('a change touches the given fields and the time of the update alone', async
 });
 
 test('two changes of different fields at the same moment both last', async () => {
-  const ann = await users.create({ email: 'ann@example.com', name: 'Ann' });
+  const ann = await users.create({ email: 'ann@example.com', name: 'Ann', password });
   await Promise.all([
     users.patch(ann.id, { name: 'Anna' }),
     users.patch(ann.id, { email: 'anna@example.com' }),
@@ -96,10 +98,10 @@ test('who does not exist can be neither got, nor changed, nor deleted', async ()
 });
 
 test('a deleted user is gone, and the email is free', async () => {
-  const ann = await users.create({ email: 'ann@example.com', name: 'Ann' });
+  const ann = await users.create({ email: 'ann@example.com', name: 'Ann', password });
   expect(await users.delete(ann.id)).toBe(true);
   expect(await users.get(ann.id)).toBeUndefined();
-  await users.create({ email: 'ann@example.com', name: 'Another Ann' });
+  await users.create({ email: 'ann@example.com', name: 'Another Ann', password });
 });
 
 test('pages of any size hold each user once, also users made in the same instant', async () => {
@@ -114,15 +116,15 @@ test('pages of any size hold each user once, also users made in the same instant
 });
 
 test('the last full page says that there is no next', async () => {
-  await users.create({ email: 'ann@example.com', name: 'Ann' });
+  await users.create({ email: 'ann@example.com', name: 'Ann', password });
   expect((await users.list({ limit: 1 })).next).toBeNull();
 });
 
 test('a user made while somebody pages through comes last, and nobody is skipped for it', async () => {
-  await users.create({ email: '1@example.com', name: 'One' });
-  await users.create({ email: '2@example.com', name: 'Two' });
+  await users.create({ email: '1@example.com', name: 'One', password });
+  await users.create({ email: '2@example.com', name: 'Two', password });
   const first = await users.list({ limit: 1 });
-  await users.create({ email: '3@example.com', name: 'Three' });
+  await users.create({ email: '3@example.com', name: 'Three', password });
   const rest = await users.list({ limit: 10, after: first.next! });
   expect(rest.users.map(({ name }) => name)).toEqual(['Two', 'Three']);
 });
