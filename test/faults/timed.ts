@@ -11,12 +11,18 @@ export interface Outcome {
   tookMs: number;
   /** Past its deadline; a plain timer of the same length, set at the same moment, tells how busy the machine is. */
   lateMs: number;
+  /** Sooner than a plain timer of the tolerance, set at the same moment: the server was not waited for. */
+  atOnce: boolean;
 }
 
 /** Asks for a write, and measures when its answer or its failure came. */
 export async function timed(client: RedisClient, key = 'outage'): Promise<Outcome> {
   const start = performance.now();
   const plainTimer = sleep(DEADLINE_MS).then(() => performance.now() - start);
+  let atOnce = true;
+  const soon = setTimeout(() => {
+    atOnce = false;
+  }, TOLERANCE_MS);
   const kind = await linkTo(client)
     .send<string>('set', [key, '1'], { timeoutMs: DEADLINE_MS })
     .then(
@@ -24,6 +30,7 @@ export async function timed(client: RedisClient, key = 'outage'): Promise<Outcom
       (error) =>
         error instanceof ToolkitError && error.code === 'REDIS_UNAVAILABLE' ? 'unavailable' : 'other',
     );
+  clearTimeout(soon);
   const tookMs = performance.now() - start;
-  return { kind, tookMs, lateMs: tookMs > DEADLINE_MS ? tookMs - (await plainTimer) : 0 };
+  return { kind, tookMs, atOnce, lateMs: tookMs > DEADLINE_MS ? tookMs - (await plainTimer) : 0 };
 }
