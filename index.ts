@@ -9,8 +9,15 @@ export type {
   RateLimitOptions,
   RateLimitPolicy,
 } from './middleware/rate-limit-options.js';
-export { type SessionMiddleware, session } from './middleware/session.js';
-export type { SessionCookieOptions } from './middleware/session-cookie.js';
+export {
+  type ListedSession,
+  type SessionCalls,
+  type SessionMiddleware,
+  session,
+} from './middleware/session.js';
+export type { SessionConflict } from './middleware/session-conflict.js';
+export type { SessionCookie } from './middleware/session-cookie.js';
+export type { SessionCookieOptions } from './middleware/session-cookie-options.js';
 export type { Session } from './middleware/session-object.js';
 export type { SessionOptions } from './middleware/session-options.js';
 export { stack } from './middleware/stack.js';
@@ -26,4 +33,4 @@ export {
   type RedisClient,
 } from './src/redis.js';
 export type { SessionData } from './src/session-data.js';
-export type { SessionSummary } from './src/session-store.js';
+export type { SessionDevice, SessionSummary } from './src/user-sessions.js';

@@ -16,6 +16,11 @@ export interface Moment {
   readonly headSent: boolean;
 }
 
+/** Not so the stand-ins that WebSocket servers give to middlewares at an upgrade. */
+export function canHold(res: Response): boolean {
+  return typeof res.getHeaders === 'function' && typeof res.flushHeaders === 'function';
+}
+
 /**
  * Keeps everything of a response back (head, body, redirects, streams, `flushHeaders`) until `settle` is done.
  * `settle` is called when the response is about to begin and, when it began before its end, again when it is about

@@ -1,141 +1,154 @@
 import type { Request, Response } from 'express';
 import { ToolkitError } from '../src/errors.js';
-import type { SessionStore, StoredFields, StoredSession } from '../src/session-store.js';
-import { SessionCookie, type SessionCookieOptions, writeSessionId } from './session-cookie.js';
-import { createSession, type Session, type SessionHost, serialize } from './session-object.js';
+import type { StoredSession } from '../src/session-record.js';
+import type { SessionStore } from '../src/session-store.js';
+import type { CookieAttributes, SessionCookie } from './session-cookie.js';
+import { type Changes, type DraftOptions, SessionDraft } from './session-draft.js';
+import { writeSessionId } from './session-id.js';
+import type { Session, SessionHost } from './session-object.js';
 
-export interface RequestSessionOptions {
+export interface RequestSessionOptions extends DraftOptions {
   readonly name: string;
-  readonly secrets: readonly string[];
-  readonly cookie: SessionCookieOptions;
   readonly rolling: boolean;
   readonly saveUninitialized: boolean;
   readonly unset: 'keep' | 'destroy';
-  readonly idleTimeoutMs: number;
   readonly genid: (req: Request) => string;
-  readonly user?: ((session: Session) => string | undefined) | undefined;
+  attributes(req: Request): CookieAttributes;
+  maySend(req: Request, cookie: SessionCookie): boolean;
 }
 
-const NOTHING: StoredFields = new Map();
+/** The session that a request's cookie named. */
+export interface LoadedSession {
+  readonly id: string;
+  /** The cookie's signature is by an older secret. */
+  readonly stale: boolean;
+  readonly stored: StoredSession;
+}
 
-/**
- * The session of one request, from the cookie to the save. It compares what the request leaves behind with what
- * was loaded, property by property, and sends only the difference.
- */
+/** The session of one request, from the cookie to the save. */
 export class RequestSession implements SessionHost {
   /** Whether anyone has looked at the session: then the response may be personal. */
   wasRead = false;
-  #session: Session | null | undefined;
-  #id: string;
-  #stored: StoredFields;
-  #exists: boolean;
-  #idleTimeoutMs: number;
-  #user: string | undefined;
+  #draft: SessionDraft | undefined;
+  #unset: { readonly value: null | undefined } | undefined;
+  #regenerated = false;
   #pending: Promise<void> | undefined;
-  readonly #req: Request;
-  readonly #res: Response;
-  readonly #store: SessionStore;
-  readonly #options: RequestSessionOptions;
-  readonly #cookieId: string | undefined;
+  #ending: Promise<unknown> | undefined;
 
   constructor(
-    req: Request,
-    res: Response,
-    store: SessionStore,
-    options: RequestSessionOptions,
-    loaded?: { readonly id: string; readonly stored: StoredSession },
-  ) {
-    this.#req = req;
-    this.#res = res;
-    this.#store = store;
-    this.#options = options;
-    this.#id = loaded?.id ?? options.genid(req);
-    this.#cookieId = loaded?.id;
-    this.#exists = loaded !== undefined;
-    this.#stored = loaded?.stored.fields ?? NOTHING;
-    this.#idleTimeoutMs = loaded?.stored.idleTimeoutMs ?? options.cookie.maxAge ?? options.idleTimeoutMs;
-    this.#open();
-    this.#user = this.#session ? options.user?.(this.#session) : undefined;
-  }
+    private readonly req: Request,
+    private readonly store: SessionStore,
+    private readonly options: RequestSessionOptions,
+    /** The first of these signs. */
+    private readonly secrets: readonly string[],
+    private readonly loaded?: LoadedSession,
+  ) {}
 
   get id(): string {
-    return this.#id;
+    return this.#opened().id;
   }
 
   get session(): Session | null | undefined {
-    this.wasRead = true;
-    return this.#session;
+    const { session } = this.#opened();
+    return this.#unset ? this.#unset.value : session;
   }
 
   set session(value: Session | null | undefined) {
-    this.wasRead = true;
-    this.#session = value;
+    const { session } = this.#opened();
+    if (value === null || value === undefined) this.#unset = { value };
+    else if (value === session) this.#unset = undefined;
+    else {
+      throw new ToolkitError(
+        'SESSION_REPLACED',
+        'session: req.session cannot be another object; change its properties, or set it to null',
+      );
+    }
   }
 
+  // Old and new id lie in different slots of a Cluster. That the old one is gone is not waited for here but by
+  // `save` and by the response, so that both commands share a round trip.
   regenerate(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#exists) await this.#store.destroy(this.#id, this.#user);
-      this.#id = this.#options.genid(this.#req);
-      this.#forget();
-      this.#idleTimeoutMs = this.#options.cookie.maxAge ?? this.#options.idleTimeoutMs;
+      const { exists, id, user } = this.#opened();
+      if (exists) {
+        this.#ending = Promise.all([this.#ending, this.store.destroy(id, user)]);
+        this.#ending.catch(() => undefined);
+      }
+      this.#regenerated = true;
+      this.#unset = undefined;
       this.#open();
     });
   }
 
   destroy(): Promise<void> {
-    this.#session = undefined;
+    this.#unset = { value: undefined };
     return this.#inTurn(async () => {
-      const user = this.#user;
-      const existed = this.#exists;
-      this.#session = undefined;
-      this.#forget();
-      if (existed) await this.#store.destroy(this.#id, user);
+      const draft = this.#opened();
+      this.#unset = { value: undefined };
+      if (!draft.exists) return;
+      draft.exists = false;
+      await this.store.destroy(draft.id, draft.user);
     });
   }
 
-  save(): Promise<void> {
+  save(session: object): Promise<void> {
     return this.#inTurn(async () => {
-      if (await this.#write()) return;
+      const draft = this.#opened();
+      const isCurrent = session === draft.session && !this.#unset;
+      if (isCurrent && (await this.#write(draft))) return;
       throw new ToolkitError(
         'SESSION_NOT_FOUND',
-        'session.save: the session has ended (logout or expiry); nothing was stored',
+        'session.save: the session has ended (logout or expiry) or was replaced; nothing was stored',
       );
     });
   }
 
   reload(): Promise<void> {
     return this.#inTurn(async () => {
-      const stored = this.#exists ? await this.#store.load(this.#id) : undefined;
+      const { exists, id } = this.#opened();
+      const stored = exists ? await this.store.load(id) : undefined;
       if (!stored) throw new ToolkitError('SESSION_NOT_FOUND', 'session.reload: there is no stored session');
-      this.#stored = stored.fields;
-      this.#open();
+      this.#open({ id, stored });
     });
   }
 
   /** What has to happen before the response may go on, or nothing. */
-  settle(headSent: boolean): Promise<void> | undefined {
+  settle(res: Response, headSent: boolean): Promise<void> | undefined {
     // A method that the handler did not wait for; its failure is the response's.
-    if (this.#pending) return this.#pending.then(() => this.settle(headSent));
-    if (!this.wasRead && !this.#options.rolling && !this.#options.saveUninitialized) return undefined;
-    // Without its cookie a new session could never be found again.
-    if (headSent && !this.#exists) return undefined;
-    if (!this.#session) {
-      return this.#exists && this.#options.unset === 'destroy' ? this.destroy() : undefined;
+    if (this.#pending) return this.#pending.then(() => this.settle(res, headSent));
+    const { rolling, saveUninitialized, unset } = this.options;
+    if (!this.#draft && !rolling && !saveUninitialized && !this.loaded?.stale) return undefined;
+    const draft = this.#draft ?? this.#open(this.loaded);
+    // `delete req.session` takes the property away.
+    if (this.#unset || !Object.hasOwn(this.req, 'session')) {
+      return draft.exists && unset === 'destroy' ? this.destroy() : this.#whenEnded();
     }
-    const modified = this.#isModified();
-    const isNew = this.#id !== this.#cookieId;
-    const keep = isNew ? modified || this.#exists || this.#options.saveUninitialized : true;
-    const wantsCookie = isNew
-      ? keep
-      : this.#options.rolling || (modified && this.#session.cookie.expires !== null);
-    const sendCookie = wantsCookie && !headSent;
-    if (keep && (modified || (isNew && !this.#exists))) {
+    // Without its cookie a new session could never be found again.
+    if (headSent && !draft.exists) return this.#whenEnded();
+    const changes = draft.changes();
+    if (changes || (!draft.exists && (saveUninitialized || this.#regenerated))) {
       return this.#inTurn(async () => {
-        if ((await this.#write()) && sendCookie) this.#sendCookie();
+        if ((await this.#write(draft, changes)) && !headSent) this.#sendCookie(res, draft);
       });
     }
-    if (sendCookie) this.#sendCookie();
-    return undefined;
+    if (!headSent) this.#sendCookie(res, draft);
+    return this.#whenEnded();
+  }
+
+  /** The draft, made at the first look: until then nothing is parsed, and no id is made. */
+  #opened(): SessionDraft {
+    this.wasRead = true;
+    return this.#draft ?? this.#open(this.loaded);
+  }
+
+  #open(known?: { readonly id: string; readonly stored: StoredSession }): SessionDraft {
+    const { req, options } = this;
+    const id = known?.id ?? options.genid(req);
+    if (typeof id !== 'string' || id === '') {
+      throw new ToolkitError('OPTION_INVALID', 'session: genid must return a non-empty string');
+    }
+    this.#draft = new SessionDraft(id, this, req, options, options.attributes(req), known?.stored);
+    return this.#draft;
   }
 
   // One after the other: two saves at once would both create the session.
@@ -149,62 +162,22 @@ export class RequestSession implements SessionHost {
     return turn;
   }
 
-  #open(): void {
-    // A request that set cookie.maxAge ("remember me") chose this session's idle timeout along with it.
-    const { cookie, idleTimeoutMs } = this.#options;
-    const browserOnly = (cookie.maxAge ?? null) === null && this.#idleTimeoutMs === idleTimeoutMs;
-    const maxAge = browserOnly ? null : this.#idleTimeoutMs;
-    this.#session = createSession(this.#id, this, new SessionCookie({ ...cookie, maxAge }), this.#stored);
+  async #write(draft: SessionDraft, changes?: Changes): Promise<boolean> {
+    const [written] = await Promise.all([draft.write(this.store, changes), this.#ending]);
+    return written;
   }
 
-  #forget(): void {
-    this.#exists = false;
-    this.#stored = NOTHING;
-    this.#user = undefined;
+  #whenEnded(): Promise<void> | undefined {
+    return this.#ending?.then(() => undefined);
   }
 
-  #isModified(): boolean {
-    const { set, deleted } = this.#changes(serialize(this.#session!));
-    return (
-      set.size > 0 ||
-      deleted.length > 0 ||
-      (this.#exists && this.#wantedIdleTimeout() !== this.#idleTimeoutMs)
-    );
-  }
-
-  #wantedIdleTimeout(): number {
-    return this.#session!.cookie.originalMaxAge ?? this.#options.idleTimeoutMs;
-  }
-
-  #changes(now: StoredFields) {
-    const set = new Map([...now].filter(([name, json]) => this.#stored.get(name) !== json));
-    return { set, deleted: [...this.#stored.keys()].filter((name) => !now.has(name)) };
-  }
-
-  // An id that this server has just made is created; any other is updated, which fails when it is gone.
-  async #write(): Promise<boolean> {
-    const session = this.#session;
-    if (!session) return false;
-    const fields = serialize(session);
-    const idleTimeoutMs = this.#wantedIdleTimeout();
-    const user = this.#options.user?.(session);
-    if (this.#exists) {
-      const users = { before: this.#user, now: user };
-      if (!(await this.#store.update(this.#id, this.#changes(fields), idleTimeoutMs, users))) return false;
-    } else {
-      await this.#store.create(this.#id, fields, idleTimeoutMs, user);
-    }
-    this.#exists = true;
-    this.#stored = fields;
-    this.#idleTimeoutMs = idleTimeoutMs;
-    this.#user = user;
-    return true;
-  }
-
-  #sendCookie(): void {
-    const { name, secrets } = this.#options;
-    const cookie = this.#session!.cookie;
-    if (this.#options.rolling) cookie.resetMaxAge();
-    writeSessionId(this.#req, this.#res, name, this.#id, secrets[0]!, cookie);
+  #sendCookie(res: Response, draft: SessionDraft): void {
+    const { rolling, name, maySend } = this.options;
+    const isNew = draft.id !== this.loaded?.id;
+    const wanted = isNew ? draft.exists : rolling || this.loaded?.stale || draft.hasNewCookie;
+    const { cookie } = draft.session;
+    if (!wanted || !maySend(this.req, cookie)) return;
+    cookie.resetMaxAge();
+    writeSessionId(res, name, draft.id, this.secrets[0]!, cookie);
   }
 }

@@ -1,44 +1,46 @@
-import { parseCookie } from 'cookie';
-import cookieParser from 'cookie-parser';
-import { sign } from 'cookie-signature';
-import type { CookieOptions, Request, Response } from 'express';
+import { type SerializeOptions, stringifySetCookie } from 'cookie';
+import type { SessionCookieOptions } from './session-cookie-options.js';
 
-/** Cookie settings of a session; express-session's names and meanings. */
-export interface SessionCookieOptions {
-  /**
-   * Milliseconds that the browser keeps the cookie; it is also the idle timeout then.
-   * @default until the browser closes
-   */
-  readonly maxAge?: number | null;
-  readonly httpOnly?: boolean;
+/** Attributes with the request's own answers in the place of `'auto'`. */
+export type CookieAttributes = Omit<SessionCookieOptions, 'secure' | 'sameSite'> & {
+  readonly secure?: boolean;
   readonly sameSite?: boolean | 'lax' | 'strict' | 'none';
-  /** `'auto'`: Secure when the request came over HTTPS. */
-  readonly secure?: boolean | 'auto';
-  readonly path?: string;
-  readonly domain?: string;
-  readonly partitioned?: boolean;
-}
+};
+
+const COMPARED = [
+  'httpOnly',
+  'sameSite',
+  'secure',
+  'path',
+  'domain',
+  'partitioned',
+  'priority',
+] as const satisfies readonly (keyof CookieAttributes)[];
 
 /** The cookie of one session (`req.session.cookie`), which a request may change. */
 export class SessionCookie {
+  /** Milliseconds that `touch` gives the cookie anew, or null for one that ends with the browser. */
   originalMaxAge: number | null;
-  #expires: Date | null = null;
+  #expires: Date | null;
   httpOnly: boolean;
   sameSite: boolean | 'lax' | 'strict' | 'none';
-  secure: boolean | 'auto';
+  secure: boolean;
   path: string;
   domain: string | undefined;
   partitioned: boolean;
+  priority: 'low' | 'medium' | 'high' | undefined;
 
-  constructor(options: SessionCookieOptions = {}) {
+  /** `elapsedMs`: how much of `maxAge` has passed already. */
+  constructor(options: CookieAttributes = {}, elapsedMs = 0) {
     this.httpOnly = options.httpOnly ?? true;
     this.sameSite = options.sameSite ?? 'lax';
-    this.secure = options.secure ?? 'auto';
+    this.secure = options.secure ?? false;
     this.path = options.path ?? '/';
     this.domain = options.domain;
     this.partitioned = options.partitioned ?? false;
+    this.priority = options.priority;
     this.originalMaxAge = options.maxAge ?? null;
-    this.resetMaxAge();
+    this.#expires = fromNow(this.originalMaxAge, elapsedMs);
   }
 
   /** Milliseconds from now until the cookie expires, or null for a cookie that ends with the browser. */
@@ -46,11 +48,11 @@ export class SessionCookie {
     return this.#expires ? this.#expires.getTime() - Date.now() : null;
   }
 
-  set maxAge(ms: number | null | undefined) {
-    if (ms !== undefined && ms !== null && !Number.isFinite(ms)) {
+  set maxAge(ms: number | false | null | undefined) {
+    if (ms && !Number.isFinite(ms)) {
       throw new TypeError(`session: cookie.maxAge must be a number of milliseconds or null, not ${ms}`);
     }
-    this.originalMaxAge = ms ?? null;
+    this.originalMaxAge = typeof ms === 'number' ? ms : null;
     this.resetMaxAge();
   }
 
@@ -60,48 +62,43 @@ export class SessionCookie {
 
   set expires(date: Date | false | null | undefined) {
     this.maxAge = date ? date.getTime() - Date.now() : null;
+    if (date) this.#expires = date;
   }
 
   resetMaxAge(): void {
-    this.#expires = this.originalMaxAge === null ? null : new Date(Date.now() + this.originalMaxAge);
+    this.#expires = fromNow(this.originalMaxAge);
+  }
+
+  get data() {
+    const { originalMaxAge, expires, httpOnly, sameSite, secure, path, domain, partitioned, priority } = this;
+    return { originalMaxAge, expires, httpOnly, sameSite, secure, path, domain, partitioned, priority };
   }
 
   toJSON(): object {
-    const { originalMaxAge, expires, httpOnly, sameSite, secure, path, domain, partitioned } = this;
-    return { originalMaxAge, expires, httpOnly, sameSite, secure, path, domain, partitioned };
+    return this.data;
   }
 
-  attributes(req: Request): CookieOptions {
-    const { httpOnly, sameSite, path, domain, partitioned, expires } = this;
-    return {
-      httpOnly,
-      sameSite,
-      path,
-      secure: this.secure === 'auto' ? req.secure : this.secure,
-      ...(domain === undefined ? {} : { domain }),
-      ...(partitioned ? { partitioned } : {}),
-      ...(expires ? { expires } : {}),
+  /** The line for a `Set-Cookie` header (RFC 6265bis, section 4.1). */
+  serialize(name: string, value: string): string {
+    const { originalMaxAge: _, expires, domain, priority, ...flags } = this.data;
+    const optional = {
+      ...(expires && { expires }),
+      ...(domain && { domain }),
+      ...(priority && { priority }),
     };
+    return stringifySetCookie(name, value, { ...flags, ...optional } as SerializeOptions);
+  }
+
+  /** What a request has set otherwise than the options say, to be stored with the session. */
+  differences(options: CookieAttributes): CookieAttributes | undefined {
+    const standard = new SessionCookie(options);
+    const own: Record<string, unknown> = {};
+    for (const name of COMPARED) if (this[name] !== standard[name]) own[name] = this[name] ?? null;
+    if (this.originalMaxAge !== standard.originalMaxAge) own.maxAge = this.originalMaxAge;
+    return Object.keys(own).length > 0 ? own : undefined;
   }
 }
 
-/** The session id in a request's cookie, when its signature is by one of the secrets. */
-export function readSessionId(req: Request, name: string, secrets: readonly string[]): string | undefined {
-  const header = req.headers.cookie;
-  const value = header === undefined ? undefined : parseCookie(header)[name];
-  if (!value?.startsWith('s:')) return undefined;
-  const id = cookieParser.signedCookie(value, secrets as string[]);
-  return typeof id === 'string' && id !== '' ? id : undefined;
-}
-
-/** Sends the cookie as express-session does: `s:` and a signature by the newest secret. */
-export function writeSessionId(
-  req: Request,
-  res: Response,
-  name: string,
-  id: string,
-  secret: string,
-  cookie: SessionCookie,
-): void {
-  res.cookie(name, `s:${sign(id, secret)}`, cookie.attributes(req));
+function fromNow(ms: number | null, elapsedMs = 0): Date | null {
+  return ms === null ? null : new Date(Date.now() + ms - elapsedMs);
 }

@@ -1,6 +1,6 @@
 import { ToolkitError } from '../src/errors.js';
 import type { SessionData } from '../src/session-data.js';
-import type { StoredFields } from '../src/session-store.js';
+import { isSystemField, type StoredFields } from '../src/session-record.js';
 import type { SessionCookie } from './session-cookie.js';
 
 export type SessionCallback = (error?: unknown) => void;
@@ -9,7 +9,7 @@ export type SessionCallback = (error?: unknown) => void;
 export interface SessionHost {
   regenerate(): Promise<void>;
   destroy(): Promise<void>;
-  save(): Promise<void>;
+  save(session: object): Promise<void>;
   reload(): Promise<void>;
 }
 
@@ -18,21 +18,34 @@ export interface SessionHost {
  * promise. Methods and `id` are not enumerable.
  */
 export interface Session extends SessionData {
+  /** What the cookie carries. Never stored as it is, and not for the eyes of others. */
   readonly id: string;
   cookie: SessionCookie;
+  /**
+   * Ends the session and begins another with a new id, as a login should; `req.session` is the new one when it
+   * calls back, and the response waits until the old one is gone.
+   */
   regenerate(): Promise<void>;
   regenerate(done: SessionCallback): void;
+  /** Ends the session; `req.session` is undefined from now on. @throws ToolkitError `REDIS_UNAVAILABLE` */
   destroy(): Promise<void>;
   destroy(done: SessionCallback): void;
+  /**
+   * Stores what has changed. The end of the request does so too.
+   * @throws ToolkitError `SESSION_NOT_FOUND`, `SESSION_TOO_LARGE`, `SESSION_CONFLICT`, `REDIS_UNAVAILABLE`
+   */
   save(): Promise<void>;
   save(done: SessionCallback): void;
+  /** Reads it again, into a new `req.session`. @throws ToolkitError `SESSION_NOT_FOUND`, `REDIS_UNAVAILABLE` */
   reload(): Promise<void>;
   reload(done: SessionCallback): void;
+  /** Gives the cookie its full `maxAge` again. */
   touch(): Session;
+  /** The same as `touch`. */
   resetMaxAge(): Session;
 }
 
-const REFUSED = new Set(['__proto__', 'constructor', 'prototype', '@meta']);
+const REFUSED = new Set(['__proto__', 'constructor', 'prototype']);
 
 class SessionMethods {
   declare readonly cookie: SessionCookie;
@@ -56,7 +69,7 @@ class SessionMethods {
   }
 
   save(done?: SessionCallback): Promise<void> {
-    return tell(this.#host.save(), done);
+    return tell(this.#host.save(this), done);
   }
 
   reload(done?: SessionCallback): Promise<void> {
@@ -83,7 +96,7 @@ export function createSession(
   Object.defineProperty(session, 'id', { value: id });
   Object.defineProperty(session, 'cookie', { value: cookie, enumerable: true, writable: true });
   for (const [name, json] of fields) {
-    if (!REFUSED.has(name)) (session as unknown as Record<string, unknown>)[name] = JSON.parse(json);
+    if (!isSystemField(name) && !(name in session)) Object.assign(session, { [name]: JSON.parse(json) });
   }
   return session;
 }
@@ -94,11 +107,12 @@ export function createSession(
  */
 export function serialize(session: Session): Map<string, string> {
   const fields = new Map<string, string>();
-  for (const [name, value] of Object.entries(session)) {
+  for (const name of Object.keys(session)) {
     if (name === 'cookie') continue;
-    if (REFUSED.has(name)) throw refused(name);
-    const json = JSON.stringify(value);
-    if (json !== undefined) fields.set(name, json);
+    const json = JSON.stringify(session[name as keyof Session]);
+    if (json === undefined) continue;
+    if (REFUSED.has(name) || isSystemField(name) || name in SessionMethods.prototype) throw refused(name);
+    fields.set(name, json);
   }
   return fields;
 }

@@ -13,6 +13,8 @@ declare global {
 
 const current = Symbol('express-redis-toolkit.session');
 
+type Carrier = { [current]?: RequestSession };
+
 /** Puts `session` and `sessionID` on the request, as express-session names them. */
 export function attach(req: Request, session: RequestSession): void {
   Object.defineProperty(req, current, { value: session, configurable: true });
@@ -27,11 +29,12 @@ export function attach(req: Request, session: RequestSession): void {
   });
 }
 
+/** Whether a session of any kind is on the request already: as in express-session the first one counts. */
 export function hasSession(req: Request): boolean {
-  return current in req;
+  return current in req || Boolean((req as { session?: unknown }).session);
 }
 
 /** Whether anyone has read `req.session` during this request: then its response may be personal. */
 export function sessionWasRead(req: Request): boolean {
-  return (req as { [current]?: RequestSession })[current]?.wasRead ?? false;
+  return (req as Carrier)[current]?.wasRead ?? false;
 }

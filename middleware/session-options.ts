@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Request } from 'express';
-import { ToolkitError } from '../src/errors.js';
 import type { Logger } from '../src/logger.js';
 import {
   aBoolean,
@@ -12,25 +11,35 @@ import {
   oneOf,
 } from '../src/options.js';
 import type { RedisClient } from '../src/redis.js';
-import type { SessionCookieOptions } from './session-cookie.js';
+import type { SessionConflict } from './session-conflict.js';
+import type { SessionCookieOptions } from './session-cookie-options.js';
 import type { Session } from './session-object.js';
 
 /** Options of `session`. Names and meanings are express-session's where it has them. */
 export interface SessionOptions {
   /** The shared ioredis client (`Redis` or `Cluster`). */
   readonly redis: RedisClient;
-  /** Signs the cookie. In a list the first signs and all are accepted, so that a secret can be rotated. */
-  readonly secret: string | readonly string[];
+  /**
+   * Signs the cookie. In a list the first signs and all are accepted, so that a secret can be rotated; a cookie by one
+   * of the others is sent anew.
+   * @default `req.secret`, which `cookieParser(secret)` sets
+   */
+  readonly secret?: string | readonly string[];
   /**
    * Name of the cookie.
    * @default 'connect.sid', or '__Host-connect.sid' when `cookie.secure` is true, without a domain and for the path /
    */
   readonly name?: string;
   /**
-   * Attributes of the cookie.
+   * Attributes of the cookie, or a function of the request that gives them.
    * @default { path: '/', httpOnly: true, sameSite: 'lax', secure: 'auto', maxAge: null }
    */
-  readonly cookie?: SessionCookieOptions;
+  readonly cookie?: SessionCookieOptions | ((req: Request) => SessionCookieOptions);
+  /**
+   * Whether `X-Forwarded-Proto` tells that a request came over HTTPS: true, false, or as Express' `trust proxy` says.
+   * @default `trust proxy`
+   */
+  readonly proxy?: boolean;
   /**
    * Send the cookie with every response, so that its `maxAge` starts anew.
    * @default false
@@ -52,10 +61,26 @@ export interface SessionOptions {
    */
   readonly unset?: 'keep' | 'destroy';
   /**
-   * Names the user of a session, for `list` and `destroyAll`.
+   * When two requests changed the same property: the last to save wins, a 409 (`SESSION_CONFLICT`), or a function that
+   * gives the value to store.
+   * @default 'overwrite'
+   */
+  readonly onConflict?: 'overwrite' | 'fail' | ((conflict: SessionConflict) => unknown);
+  /**
+   * Names the user of a session, for `list`, `destroy` and `destroyAll`.
    * @default sessions belong to nobody
    */
   readonly user?: (session: Session) => string | undefined;
+  /**
+   * Sessions that a user may have at once; a login too many ends those that logged in first.
+   * @default as many as he likes
+   */
+  readonly maxPerUser?: number;
+  /**
+   * What `list` shows of the device that logged in, such as its `User-Agent`; each value is cut to 256 characters.
+   * @default nothing is kept
+   */
+  readonly device?: (req: Request) => Readonly<Record<string, string | undefined>>;
   /**
    * Milliseconds without a request after which a session ends; `cookie.maxAge` takes its place when set.
    * @default 86400000
@@ -67,12 +92,13 @@ export interface SessionOptions {
    */
   readonly absoluteTimeoutMs?: number;
   /**
-   * Bytes of JSON that a save may carry.
+   * Bytes of JSON that a session may hold, however many saves it grew by.
    * @default 65536
    */
   readonly maxBytes?: number;
   /**
-   * While Redis does not answer: an error (503), or an empty session that is not stored.
+   * When a session cannot be read: an error (503), or an empty session that is not stored. What cannot be saved is an
+   * error in both cases.
    * @default 'error'
    */
   readonly onUnavailable?: 'error' | 'anonymous';
@@ -99,6 +125,7 @@ export const defaults = {
   saveUninitialized: false,
   genid: () => randomBytes(32).toString('base64url'),
   unset: 'keep',
+  onConflict: 'overwrite',
   idleTimeoutMs: 86_400_000,
   absoluteTimeoutMs: 2_592_000_000,
   maxBytes: 65_536,
@@ -114,46 +141,27 @@ export const checks = {
       ? undefined
       : 'must be a non-empty string, or a list of them',
   name: aString,
-  cookie: (value: unknown) => (value !== null && typeof value === 'object' ? undefined : 'must be an object'),
+  cookie: (value: unknown) =>
+    value !== null && ['object', 'function'].includes(typeof value)
+      ? undefined
+      : 'must be an object, or a function of the request that returns one',
+  proxy: aBoolean,
   rolling: aBoolean,
   saveUninitialized: aBoolean,
   genid: aFunction,
   unset: oneOf('keep', 'destroy'),
+  onConflict: anyOf(oneOf('overwrite', 'fail'), aFunction),
   user: aFunction,
+  maxPerUser: aPositiveInteger('sessions'),
+  device: aFunction,
   idleTimeoutMs: aPositiveInteger('milliseconds'),
   absoluteTimeoutMs: aPositiveInteger('milliseconds'),
   maxBytes: aPositiveInteger('bytes'),
   onUnavailable: oneOf('error', 'anonymous'),
 };
 
-export const cookieChecks = {
-  maxAge: anyOf(oneOf(null), aPositiveInteger('milliseconds')),
-  httpOnly: aBoolean,
-  sameSite: oneOf(true, false, 'lax', 'strict', 'none'),
-  secure: oneOf(true, false, 'auto'),
-  path: aString,
-  domain: aString,
-  partitioned: aBoolean,
+export const hints = {
+  resave: 'leave it out: what a request did not change is never written',
+  store: 'leave it out: sessions are kept in the Redis of option "redis"',
+  key: 'it is called "name"',
 };
-
-/** The prefix binds the cookie to its host (RFC 6265bis), wherever its rules can be kept. */
-export function defaultName({ secure, domain, path }: SessionCookieOptions): string {
-  return secure === true && domain === undefined && (path ?? '/') === '/'
-    ? '__Host-connect.sid'
-    : 'connect.sid';
-}
-
-export function refuseBrokenPrefix(name: string, { secure, domain, path }: SessionCookieOptions): void {
-  const host = name.startsWith('__Host-');
-  if (!host && !name.startsWith('__Secure-')) return;
-  if (secure !== true) throw broken(name, 'cookie.secure: true');
-  if (host && domain !== undefined) throw broken(name, 'no cookie.domain');
-  if (host && (path ?? '/') !== '/') throw broken(name, 'cookie.path: "/"');
-}
-
-function broken(name: string, demand: string): ToolkitError {
-  return new ToolkitError(
-    'OPTION_INVALID',
-    `session: browsers drop the cookie "${name}" without ${demand} (RFC 6265bis, cookie name prefixes)`,
-  );
-}

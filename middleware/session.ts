@@ -1,31 +1,49 @@
 // Types `req.session` for whoever imports this: tsc keeps no other trace of it in the .d.ts.
 import './session-on-request.js';
+import type { IncomingMessage } from 'node:http';
 import type { Request, RequestHandler } from 'express';
 import { isUnavailable } from '../src/errors.js';
+import { consoleLogger } from '../src/logger.js';
 import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
-import { type SessionSummary, type StoredSession, sessionStore } from '../src/session-store.js';
-import { holdResponse } from './hold-response.js';
+import { hashId } from '../src/session-record.js';
+import { type SessionStore, sessionStore } from '../src/session-store.js';
+import type { SessionSummary } from '../src/user-sessions.js';
+import { canHold, holdResponse } from './hold-response.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
-import { RequestSession } from './request-session.js';
-import { readSessionId } from './session-cookie.js';
-import { attach, hasSession } from './session-on-request.js';
+import { type LoadedSession, RequestSession, type RequestSessionOptions } from './request-session.js';
+import { cookieGuard } from './secure-request.js';
 import {
-  checks,
-  cookieChecks,
+  attributesFor,
   defaultName,
-  defaults,
+  readCookieOptions,
   refuseBrokenPrefix,
-  type SessionOptions,
-} from './session-options.js';
+} from './session-cookie-options.js';
+import { readSessionId, secretsFor } from './session-id.js';
+import type { Session } from './session-object.js';
+import { attach, hasSession } from './session-on-request.js';
+import { checks, defaults, hints, type SessionOptions } from './session-options.js';
 
-/** The middleware, and what can be done with the sessions of a user from anywhere. */
-export interface SessionMiddleware extends RequestHandler {
-  /** The live sessions of a user, oldest first. */
-  list(user: string): Promise<SessionSummary[]>;
+/** What can be done with sessions from anywhere. */
+export interface SessionCalls {
+  /** The live sessions of a user, oldest login first; `current` is the id (`req.sessionID`) of the one that asks. */
+  list(user: string, options?: { readonly current?: string }): Promise<ListedSession[]>;
+  /** Ends one session of a user, by its handle in `list`; says whether there was one. */
+  destroy(user: string, handle: string): Promise<boolean>;
   /** Ends the sessions of a user, but for the one with the id `except`; says how many it ended. */
   destroyAll(user: string, options?: { readonly except?: string }): Promise<number>;
+  /**
+   * The stored session that a request's cookie names, for requests that have no response: a WebSocket's upgrade. Its
+   * `save`, `reload` and `destroy` work; no cookie can be sent.
+   * @throws ToolkitError `REDIS_UNAVAILABLE`
+   */
+  load(req: IncomingMessage): Promise<Session | undefined>;
 }
+
+/** A session of a user; `current` marks the one that asked. */
+export type ListedSession = SessionSummary & { readonly current: boolean };
+
+export type SessionMiddleware = RequestHandler & SessionCalls;
 
 /**
  * `req.session`, compatible with express-session, in Redis. Parallel requests that change different properties
@@ -35,47 +53,79 @@ export interface SessionMiddleware extends RequestHandler {
  * @example
  * app.use(session({ redis, secret: process.env.SESSION_SECRET!, user: (s) => s.userId }));
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; requests may end in `REDIS_UNAVAILABLE`,
- * `SESSION_TOO_LARGE`, `SESSION_PROPERTY_REFUSED`
+ * `SESSION_TOO_LARGE`, `SESSION_PROPERTY_REFUSED`, `SESSION_CONFLICT`, `SESSION_SECRET_MISSING`
  */
 export function session(given: SessionOptions): SessionMiddleware {
-  const options = readOptions('session', given, checks, defaults, ['redis', 'secret']);
-  const cookie = readOptions('session cookie', options.cookie, cookieChecks, {});
-  const name = options.name ?? defaultName(cookie);
-  refuseBrokenPrefix(name, cookie);
-  const secrets = [options.secret].flat() as string[];
+  const options = readOptions('session', given, checks, defaults, ['redis'], hints);
+  const logger = options.logger ?? consoleLogger;
   linkTo(options.redis, options.logger);
   const store = sessionStore(options.redis, options);
-  const settings = { ...options, name, secrets, cookie };
+  const { name, cookieFor } = cookieSettings(options);
+  const secrets = options.secret === undefined ? undefined : [options.secret].flat();
+  const settings: RequestSessionOptions = {
+    ...options,
+    name,
+    attributes: (req) => attributesFor(req, cookieFor(req), options.proxy),
+    maySend: cookieGuard(logger, options.proxy),
+  };
 
-  const load = (req: Request): Promise<Loaded | undefined> | undefined => {
-    const id = readSessionId(req, name, secrets);
-    return id === undefined ? undefined : store.load(id).then((stored) => stored && { id, stored });
+  const concerns = (req: Request) => !hasSession(req) && pathOf(req).startsWith(cookieFor(req).path ?? '/');
+  const find = (req: Request): Promise<LoadedSession | undefined> | undefined => {
+    const signed = readSessionId(req, name, secretsFor(req, secrets));
+    return signed && store.load(signed.id).then((stored) => stored && { ...signed, stored });
+  };
+  const open = (req: Request, loaded?: LoadedSession) => {
+    const current = new RequestSession(req, store, settings, secretsFor(req, secrets), loaded);
+    attach(req, current);
+    return current;
   };
 
   const handler: RequestHandler = async function sessionMiddleware(req, res, next) {
-    if (hasSession(req)) return next();
-    let loaded: Loaded | undefined;
     try {
-      loaded = await (takePrefetched<Promise<Loaded | undefined>>(req, handler) ?? load(req));
+      if (!concerns(req)) return next();
+      const current = open(req, await (takePrefetched<ReturnType<typeof find>>(req, handler) ?? find(req)));
+      if (canHold(res)) holdResponse(res, next, ({ headSent }) => current.settle(res, headSent));
     } catch (error) {
       if (options.onUnavailable === 'error' || !isUnavailable(error)) return next(error);
-      attach(req, new RequestSession(req, res, store, settings));
-      return next();
+      open(req);
     }
-    const current = new RequestSession(req, res, store, settings, loaded);
-    attach(req, current);
-    holdResponse(res, next, ({ headSent }) => current.settle(headSent));
     next();
   };
 
-  return Object.assign(withPrefetch(handler, load), {
-    list: (user: string) => store.list(user),
-    destroyAll: (user: string, { except }: { readonly except?: string } = {}) =>
-      store.destroyAll(user, except),
-  });
+  return Object.assign(
+    withPrefetch(handler, (req) => (concerns(req) ? find(req) : undefined)),
+    callsFor(store, async (req) => {
+      const loaded = await find(req);
+      return loaded && (open(req, loaded).session ?? undefined);
+    }),
+  );
 }
 
-interface Loaded {
-  readonly id: string;
-  readonly stored: StoredSession;
+function cookieSettings({
+  name,
+  cookie,
+}: Pick<SessionOptions, 'name'> & Required<Pick<SessionOptions, 'cookie'>>) {
+  if (typeof cookie === 'function') {
+    return { name: name ?? 'connect.sid', cookieFor: (req: Request) => readCookieOptions(cookie(req)) };
+  }
+  const fixed = readCookieOptions(cookie);
+  const chosen = name ?? defaultName(fixed);
+  refuseBrokenPrefix(chosen, fixed);
+  return { name: chosen, cookieFor: () => fixed };
 }
+
+function callsFor(store: SessionStore, load: (req: Request) => Promise<Session | undefined>): SessionCalls {
+  const handleOf = (id: string | undefined) => (id === undefined ? undefined : hashId(id));
+  return {
+    async list(user, { current } = {}) {
+      const handle = handleOf(current);
+      return (await store.users.list(user)).map((one) => ({ ...one, current: one.handle === handle }));
+    },
+    destroy: (user, handle) => store.users.end(user, handle),
+    destroyAll: (user, { except } = {}) => store.users.endAll(user, handleOf(except)),
+    load: (req) => load(req as Request),
+  };
+}
+
+// As `originalUrl` is Express', a request of plain Node or of a WebSocket's upgrade has none.
+const pathOf = (req: Request): string => (req.originalUrl ?? req.url).split('?', 1)[0]!;

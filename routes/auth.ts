@@ -20,7 +20,7 @@ export interface AuthRouterDeps {
   sessions: SessionMiddleware;
 }
 
-/** Login, logout, who am I, where am I logged in, log out everywhere. */
+/** Login, logout, who am I, where am I logged in, log out there or everywhere. */
 export function authRouter({ accounts, users, limit, loginLimit, sessions }: AuthRouterDeps): Router {
   const router = Router();
   const loggedIn = stack(limit, sessions, requireLogin(users));
@@ -45,7 +45,13 @@ export function authRouter({ accounts, users, limit, loginLimit, sessions }: Aut
   });
 
   router.get('/sessions', loggedIn, async (req, res) => {
-    res.json({ sessions: await sessions.list(loggedInUser(req).id) });
+    res.json({ sessions: await sessions.list(loggedInUser(req).id, { current: req.sessionID }) });
+  });
+
+  router.delete('/sessions/:handle', loggedIn, async (req, res) => {
+    const ended = await sessions.destroy(loggedInUser(req).id, String(req.params.handle));
+    if (!ended) throw new Problem(404, 'You have no such session.');
+    res.status(204).end();
   });
 
   router.post('/logout-everywhere', loggedIn, async (req, res) => {

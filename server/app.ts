@@ -42,6 +42,7 @@ export function createApp({ redis, pool, logger, config }: AppDeps): Express {
     secret: config.sessionSecret,
     cookie: { secure: config.production, sameSite: 'lax' },
     user: ({ userId }) => userId,
+    device: (req) => ({ userAgent: req.get('user-agent'), ip: req.ip }),
   });
   const checks = {
     redis: () => ping(redis, { timeoutMs: READY_WITHIN_MS }),

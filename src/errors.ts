@@ -57,7 +57,24 @@ export const ERROR_CATALOGUE = {
   },
   SESSION_PROPERTY_REFUSED: {
     status: 500,
-    help: 'A session property has a name that cannot be stored (`__proto__`, `constructor`, `prototype`, `@meta`).',
+    help: 'A session property has a name that cannot be stored: `__proto__`, `constructor`, `prototype`, that of a method, or `@meta`, `@user`, `@cookie`, `@device`.',
+  },
+  SESSION_REPLACED: {
+    status: 500,
+    help: '`req.session` was set to an object of the application. Change its properties, or set it to null.',
+  },
+  SESSION_CONFLICT: {
+    status: 409,
+    help: 'Another request changed the same session property meanwhile, and `onConflict` is `fail`, or its function could not keep up.',
+  },
+  SESSION_SECRET_MISSING: {
+    status: 500,
+    help: '`session` has no `secret`, and no `cookieParser(secret)` before it has put one on the request.',
+  },
+  SESSION_COOKIE_INSECURE: {
+    status: 500,
+    logged: true,
+    help: 'The session cookie is not sent, or browsers would drop it, because the request is not known to have come over HTTPS. Behind a proxy set `trust proxy`, or the option `proxy`.',
   },
   SESSION_NOT_FOUND: {
     status: 500,

@@ -1,12 +1,13 @@
--- Notes that a session belongs to a user, and forgets those whose absolute expiry has passed.
+-- Notes when a session became a user's, and forgets those whose absolute expiry has passed.
 -- KEYS    user-sessions:<user>
--- ARGV    session hash, absolute timeout ms
--- returns 1
+-- ARGV    session hash, absolute timeout ms, slack ms, most sessions (0: as many as there are)
+-- returns nothing while they are not too many, then all of them, oldest first
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local expires = now + tonumber(ARGV[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
-redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', expires), ARGV[1])
-local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', tonumber(last[2])))
-return 1
+local life, most = tonumber(ARGV[2]) + tonumber(ARGV[3]), tonumber(ARGV[4])
+-- Microseconds: two logins can share a millisecond.
+local now = time[1] * 1000000 + time[2]
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - life * 1000))
+redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', now), ARGV[1])
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', life))
+if most == 0 or redis.call('ZCARD', KEYS[1]) <= most then return {} end
+return redis.call('ZRANGE', KEYS[1], 0, -1)

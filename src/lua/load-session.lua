@@ -1,38 +1,35 @@
 -- Reads a session, enforces its absolute expiry, and slides its idle expiry.
 -- KEYS    session:<hash>
--- ARGV    share of the idle timeout (0..1) that must have passed before the expiry is moved, so that most reads
---         write nothing; a negative share never moves it
--- returns nil when there is no session, or {created ms, absolute expiry ms, idle timeout ms, last seen ms,
---         property, JSON, property, JSON, ...}
---
--- The field @meta holds "created absolute idle seen" and keeps the key alive when no property is left.
+-- ARGV    ms since it was last seen from which on the expiry is moved, at most; share of the idle timeout (0..1)
+--         from which on it is: most reads write nothing. A negative share never moves it.
+-- returns nil when there is no session, or {created ms, absolute expiry ms, idle timeout ms, last seen ms (before
+--         this read), now ms, property, JSON, property, JSON, ...}
+--- @include "session-meta"
+
 local fields = redis.call('HGETALL', KEYS[1])
 if #fields == 0 then return nil end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local created, absolute, idle, seen
-local reply = { 0, 0, 0, 0 }
+local session
+local reply = { 0, 0, 0, 0, 0 }
 for i = 1, #fields, 2 do
   if fields[i] == '@meta' then
-    created, absolute, idle, seen = string.match(fields[i + 1], '^(%d+) (%d+) (%d+) (%d+)$')
+    session = read_meta(fields[i + 1])
   else
     reply[#reply + 1] = fields[i]
     reply[#reply + 1] = fields[i + 1]
   end
 end
-if not created then return nil end
-created, absolute, idle, seen = tonumber(created), tonumber(absolute), tonumber(idle), tonumber(seen)
-if absolute <= now then
+if not session then return nil end
+if session.absolute <= now then
   redis.call('UNLINK', KEYS[1])
   return nil
 end
 
-local share = tonumber(ARGV[1])
-if share >= 0 and now - seen >= idle * share then
-  seen = now
-  redis.call('HSET', KEYS[1], '@meta', string.format('%.0f %.0f %.0f %.0f', created, absolute, idle, seen))
-  redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', math.min(now + idle, absolute)))
+reply[1], reply[2], reply[3], reply[4], reply[5] =
+  session.created, session.absolute, session.idle, session.seen, now
+local most, share = tonumber(ARGV[1]), tonumber(ARGV[2])
+if share >= 0 and now - session.seen >= math.min(most, session.idle * share) then
+  session.seen = now
+  write_meta(KEYS[1], session)
 end
-reply[1], reply[2], reply[3], reply[4] = created, absolute, idle, seen
 return reply

@@ -1,22 +1,52 @@
 -- Writes what a request changed of a session that still exists: a session that was destroyed stays so.
 -- KEYS    session:<hash>
--- ARGV    idle timeout ms, number of properties to set, then property, JSON, ..., then properties to delete
--- returns 1, or 0 when the session is gone
-local meta = redis.call('HGET', KEYS[1], '@meta')
-if not meta then return 0 end
-local created, absolute = string.match(meta, '^(%d+) (%d+)')
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if tonumber(absolute) <= now then
-  redis.call('UNLINK', KEYS[1])
-  return 0
+-- ARGV    idle timeout ms, most bytes, number of properties to set, number to delete, then property, JSON, ... to
+--         set, then properties to delete, then, if conflicts matter, for each of them in order the SHA-1 of the JSON
+--         that the request had loaded ('' for none, '*' for whatever it was)
+-- returns {'saved'}, {'gone'}, {'too large', bytes} or {'conflict', property, JSON or '', ...}; nothing is written
+--         but for the first
+--- @include "session-meta"
+
+local key = KEYS[1]
+local session = read_meta(redis.call('HGET', key, '@meta'))
+if not session then return { 'gone' } end
+if session.absolute <= now then
+  redis.call('UNLINK', key)
+  return { 'gone' }
 end
 
-local idle, setting = tonumber(ARGV[1]), tonumber(ARGV[2])
-local firstDeleted = 3 + setting * 2
-local changed = { '@meta', string.format('%s %s %.0f %.0f', created, absolute, idle, now) }
-for i = 3, firstDeleted - 1 do changed[#changed + 1] = ARGV[i] end
-redis.call('HSET', KEYS[1], unpack(changed))
-if ARGV[firstDeleted] then redis.call('HDEL', KEYS[1], unpack(ARGV, firstDeleted)) end
-redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', math.min(now + idle, tonumber(absolute))))
-return 1
+local idle, most, setting, deleting = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local first_set, first_deleted = 5, 5 + setting * 2
+local first_expected = first_deleted + deleting
+
+local function change(n)
+  if n < setting then return ARGV[first_set + n * 2], ARGV[first_set + n * 2 + 1] end
+  return ARGV[first_deleted + n - setting], ''
+end
+
+local conflicts = { 'conflict' }
+for i = first_expected, #ARGV do
+  local property, wanted = change(i - first_expected)
+  local current = redis.call('HGET', key, property) or ''
+  local digest = current == '' and '' or redis.sha1hex(current)
+  if ARGV[i] ~= '*' and ARGV[i] ~= digest and current ~= wanted then
+    conflicts[#conflicts + 1] = property
+    conflicts[#conflicts + 1] = current
+  end
+end
+if #conflicts > 1 then return conflicts end
+
+local bytes = session.bytes
+for n = 0, setting + deleting - 1 do
+  local property, wanted = change(n)
+  local before = redis.call('HSTRLEN', key, property)
+  if before > 0 then bytes = bytes - #property - before end
+  if wanted ~= '' then bytes = bytes + #property + #wanted end
+end
+if bytes > most and bytes > session.bytes then return { 'too large', bytes } end
+
+with_arguments('HSET', key, first_set, first_deleted - 1)
+with_arguments('HDEL', key, first_deleted, first_expected - 1)
+session.idle, session.seen, session.bytes = idle, now, bytes
+write_meta(key, session)
+return { 'saved' }

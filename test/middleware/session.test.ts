@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import { expect, test } from 'vitest';
-import { hashId } from '../../src/session-store.js';
+import { hashId } from '../../src/session-record.js';
 import { gate, redisForFile } from './redis-for-file.js';
 import { data, serveSessions } from './session-client.js';
 

@@ -123,13 +123,37 @@ describe('logging out', () => {
   });
 });
 
-test('the list of sessions has every device of the user, and no id that could be used as one', async () => {
-  const here = await login('kofi@example.com');
-  await login('kofi@example.com');
-  await login('lena@example.com');
-  const { body } = await app.client().get('/auth/sessions').set('Cookie', here).expect(200);
-  expect(body.sessions).toHaveLength(2);
-  for (const { createdAt } of body.sessions) expect(Date.parse(createdAt)).toBeLessThanOrEqual(Date.now());
-  const id = decodeURIComponent(here.split('=')[1]!).replace(/^s:/, '').split('.')[0]!;
-  expect(JSON.stringify(body)).not.toContain(id);
+describe('my devices', () => {
+  const sessionsOf = async (cookie: string) =>
+    (await app.client().get('/auth/sessions').set('Cookie', cookie).expect(200)).body.sessions;
+
+  test('are all of mine, the one that asks is marked, and none shows an id that could be used', async () => {
+    await login('kofi@example.com');
+    const here = await login('kofi@example.com');
+    await login('lena@example.com');
+    const sessions = await sessionsOf(here);
+    expect(sessions.map(({ current }: { current: boolean }) => current)).toEqual([false, true]);
+    for (const { createdAt, lastSeenAt, device } of sessions) {
+      expect(Date.parse(createdAt)).toBeLessThanOrEqual(Date.parse(lastSeenAt));
+      expect(device).toEqual({ ip: expect.stringMatching(/^10\./) });
+    }
+    const id = decodeURIComponent(here.split('=')[1]!).replace(/^s:/, '').split('.')[0]!;
+    expect(JSON.stringify(sessions)).not.toContain(id);
+  });
+
+  test('can be logged out one by one, but not by somebody else', async () => {
+    const [here, there, other] = [
+      await login('mallory@example.com'),
+      await login('mallory@example.com'),
+      await login('niaj@example.com'),
+    ];
+    const { handle } = (await sessionsOf(there)).find(({ current }: { current: boolean }) => current);
+    const end = (cookie: string) => app.client().delete(`/auth/sessions/${handle}`).set('Cookie', cookie);
+    await end(other).expect(404);
+    await me(there).expect(200);
+    await end(here).expect(204);
+    await me(there).expect(401);
+    await me(here).expect(200);
+    await end(here).expect(404);
+  });
 });

@@ -1,0 +1,29 @@
+-- A session's field @meta holds "created absolute idle seen bytes", times in ms. It keeps the key alive when no
+-- property is left.
+local META = '%.0f %.0f %.0f %.0f %.0f'
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function read_meta(meta)
+  local created, absolute, idle, seen, bytes = string.match(meta or '', '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  if not created then return nil end
+  return {
+    created = tonumber(created),
+    absolute = tonumber(absolute),
+    idle = tonumber(idle),
+    seen = tonumber(seen),
+    bytes = tonumber(bytes),
+  }
+end
+
+local function write_meta(key, s)
+  redis.call('HSET', key, '@meta', string.format(META, s.created, s.absolute, s.idle, s.seen, s.bytes))
+  redis.call('PEXPIREAT', key, string.format('%.0f', math.min(s.seen + s.idle, s.absolute)))
+end
+
+-- unpack takes less than 8,000 values.
+local function with_arguments(command, key, first, last)
+  for from = first, last, 1000 do
+    redis.call(command, key, unpack(ARGV, from, math.min(from + 999, last)))
+  end
+end
