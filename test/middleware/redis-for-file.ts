@@ -7,6 +7,8 @@ import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { closeRedis, connectRedis } from '../../src/redis.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
 
+export { gate } from '../support/gate.js';
+
 export const quiet = { info() {}, warn() {}, error() {} };
 
 /** A Redis of the test file's own; at the end every key in it must have an expiry. */
@@ -39,15 +41,4 @@ export async function serve(app: Express): Promise<string> {
     server.close();
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-/** A promise that the test settles. */
-export function gate<T = void>() {
-  let open!: (value: T) => void;
-  let fail!: (error: Error) => void;
-  const passed = new Promise<T>((resolve, reject) => {
-    open = resolve;
-    fail = reject;
-  });
-  return { passed, open, fail };
 }
