@@ -30,8 +30,9 @@ export class RequestSession implements SessionHost {
   /** Whether anyone has looked at the session: then the response may be personal. */
   wasRead = false;
   #draft: SessionDraft | undefined;
-  #unset: { readonly value: null | undefined } | undefined;
+  #unset: { readonly value: null | undefined; readonly destroys?: boolean } | undefined;
   #regenerated = false;
+  #hasFailed = false;
   #pending: Promise<void> | undefined;
   #ending: Promise<unknown> | undefined;
 
@@ -81,13 +82,13 @@ export class RequestSession implements SessionHost {
   }
 
   destroy(): Promise<void> {
-    this.#unset = { value: undefined };
+    this.#unset = { value: undefined, destroys: true };
     return this.#inTurn(async () => {
       const draft = this.#opened();
-      this.#unset = { value: undefined };
+      this.#unset = { value: undefined, destroys: true };
       if (!draft.exists) return;
+      await this.#noting(this.store.destroy(draft.id, draft.user));
       draft.exists = false;
-      await this.store.destroy(draft.id, draft.user);
     });
   }
 
@@ -118,10 +119,13 @@ export class RequestSession implements SessionHost {
     if (this.#pending) return this.#pending.then(() => this.settle(res, headSent));
     const { rolling, saveUninitialized, unset } = this.options;
     if (!this.#draft && !rolling && !saveUninitialized && !this.loaded?.stale) return undefined;
+    // The application knows, and says so. Any other answer would promise what was not stored.
+    if (this.#hasFailed && res.statusCode >= 400) return undefined;
     const draft = this.#draft ?? this.#open(this.loaded);
     // `delete req.session` takes the property away.
     if (this.#unset || !Object.hasOwn(this.req, 'session')) {
-      return draft.exists && unset === 'destroy' ? this.destroy() : this.#whenEnded();
+      const destroys = unset === 'destroy' || this.#unset?.destroys;
+      return draft.exists && destroys ? this.destroy() : this.#whenEnded();
     }
     // Without its cookie a new session could never be found again.
     if (headSent && !draft.exists) return this.#whenEnded();
@@ -163,8 +167,16 @@ export class RequestSession implements SessionHost {
   }
 
   async #write(draft: SessionDraft, changes?: Changes): Promise<boolean> {
-    const [written] = await Promise.all([draft.write(this.store, changes), this.#ending]);
+    const [written] = await this.#noting(Promise.all([draft.write(this.store, changes), this.#ending]));
     return written;
+  }
+
+  #noting<Result>(work: Promise<Result>): Promise<Result> {
+    const note = (hasFailed: boolean) => () => {
+      this.#hasFailed = hasFailed;
+    };
+    work.then(note(false), note(true));
+    return work;
   }
 
   #whenEnded(): Promise<void> | undefined {

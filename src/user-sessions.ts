@@ -47,8 +47,8 @@ export function userSessions(
   const most = options.maxPerUser ?? 0;
 
   /** Answers with all sessions, oldest first, when they are more than `maxPerUser`. */
-  function add(user: string, handle: string): Promise<string[]> {
-    const args = [handle, options.absoluteTimeoutMs, SPARED_MS, most];
+  function add(user: string, handle: string, when: 'GT' | 'NX' = 'GT'): Promise<string[]> {
+    const args = [handle, options.absoluteTimeoutMs, SPARED_MS, most, when];
     return link.run<string[]>(indexSession, [names.userSessions(user)], args, ask);
   }
 
@@ -89,9 +89,12 @@ export function userSessions(
   return {
     add,
 
-    /** The session is written by now, and so are those of all logins that have asked this before. */
+    /**
+     * The session is written by now, and so are those of all logins that have asked this before. Its place in the
+     * order must not change any more: parallel logins would end different ones.
+     */
     async addAndMakeRoom(user: string, handle: string): Promise<void> {
-      const handles = await add(user, handle);
+      const handles = await add(user, handle, 'NX');
       if (handles.length === 0) return;
       const owners = await Promise.all(
         handles.map((each) =>

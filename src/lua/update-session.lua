@@ -29,7 +29,9 @@ for i = first_expected, #ARGV do
   local property, wanted = change(i - first_expected)
   local current = redis.call('HGET', key, property) or ''
   local digest = current == '' and '' or redis.sha1hex(current)
-  if ARGV[i] ~= '*' and ARGV[i] ~= digest and current ~= wanted then
+  -- Two that count to the same number are in conflict, two that delete are not.
+  local isSame = ARGV[i] == digest or (current == '' and wanted == '')
+  if ARGV[i] ~= '*' and not isSame then
     conflicts[#conflicts + 1] = property
     conflicts[#conflicts + 1] = current
   end

@@ -72,6 +72,12 @@ async function serveAndLose(prepare: (one: Client) => Promise<unknown> = async (
     app.get('/callback', (req, res) => {
       void req.session.save((error) => res.status(418).send((error as { code: string }).code));
     });
+    app.get('/careless', (req, res) => void req.session.save(() => res.send('done')));
+    app.get('/careless-logout', (req, res) => void req.session.destroy(() => res.send('done')));
+    app.get('/awaited', async (req, res) => {
+      await req.session.save();
+      res.send('done');
+    });
   });
   const one = client();
   await prepare(one);
@@ -95,10 +101,18 @@ test('so it is for a session that existed, and for a logout that nobody waited f
   }
 });
 
-test('a callback is told, and what it answers is held to the same rule', async () => {
+test('a callback is told, and may answer with an error of its own', async () => {
   const answer = await (await serveAndLose()).get('/callback');
-  expect(answer).toMatchObject({ status: 503, cookie: undefined });
+  expect(answer).toMatchObject({ status: 418, text: 'REDIS_UNAVAILABLE', cookie: undefined });
 });
+
+test.each(['careless', 'careless-logout', 'awaited'])(
+  'no handler can answer as if it had been stored, and the error is handled once: %s',
+  async (way) => {
+    const answer = await (await serveAndLose((one) => one.get('/start'))).get(`/${way}`);
+    expect(answer).toMatchObject({ status: 503, text: '{"error":"REDIS_UNAVAILABLE"}', cookie: undefined });
+  },
+);
 
 test('what cannot be stored goes to the error handler', async () => {
   const circular: Record<string, unknown> = {};
