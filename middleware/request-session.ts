@@ -6,6 +6,7 @@ import type { CookieAttributes, SessionCookie } from './session-cookie.js';
 import { type Changes, type DraftOptions, SessionDraft } from './session-draft.js';
 import { writeSessionId } from './session-id.js';
 import type { Session, SessionHost } from './session-object.js';
+import { Turns } from './turns.js';
 
 export interface RequestSessionOptions extends DraftOptions {
   readonly name: string;
@@ -33,7 +34,7 @@ export class RequestSession implements SessionHost {
   #unset: { readonly value: null | undefined; readonly destroys?: boolean } | undefined;
   #regenerated = false;
   #hasFailed = false;
-  #pending: Promise<void> | undefined;
+  readonly #turns = new Turns();
   #ending: Promise<unknown> | undefined;
 
   constructor(
@@ -69,7 +70,7 @@ export class RequestSession implements SessionHost {
   // Old and new id lie in different slots of a Cluster. That the old one is gone is not waited for here but by
   // `save` and by the response, so that both commands share a round trip.
   regenerate(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { exists, id, user } = this.#opened();
       if (exists) {
         this.#ending = Promise.all([this.#ending, this.store.destroy(id, user)]);
@@ -83,7 +84,7 @@ export class RequestSession implements SessionHost {
 
   destroy(): Promise<void> {
     this.#unset = { value: undefined, destroys: true };
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const draft = this.#opened();
       this.#unset = { value: undefined, destroys: true };
       if (!draft.exists) return;
@@ -93,7 +94,7 @@ export class RequestSession implements SessionHost {
   }
 
   save(session: object): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const draft = this.#opened();
       const isCurrent = session === draft.session && !this.#unset;
       if (isCurrent && (await this.#write(draft))) return;
@@ -105,18 +106,19 @@ export class RequestSession implements SessionHost {
   }
 
   reload(): Promise<void> {
-    return this.#inTurn(async () => {
-      const { exists, id } = this.#opened();
+    return this.#turns.take(async () => {
+      const { exists, id, hasNewCookie } = this.#opened();
       const stored = exists ? await this.store.load(id) : undefined;
       if (!stored) throw new ToolkitError('SESSION_NOT_FOUND', 'session.reload: there is no stored session');
-      this.#open({ id, stored });
+      this.#open({ id, stored }).hasNewCookie = hasNewCookie;
     });
   }
 
   /** What has to happen before the response may go on, or nothing. */
   settle(res: Response, headSent: boolean): Promise<void> | undefined {
     // A method that the handler did not wait for; its failure is the response's.
-    if (this.#pending) return this.#pending.then(() => this.settle(res, headSent));
+    const { pending } = this.#turns;
+    if (pending) return pending.then(() => this.settle(res, headSent));
     const { rolling, saveUninitialized, unset } = this.options;
     if (!this.#draft && !rolling && !saveUninitialized && !this.loaded?.stale) return undefined;
     // The application knows, and says so. Any other answer would promise what was not stored.
@@ -131,7 +133,7 @@ export class RequestSession implements SessionHost {
     if (headSent && !draft.exists) return this.#whenEnded();
     const changes = draft.changes();
     if (changes || (!draft.exists && (saveUninitialized || this.#regenerated))) {
-      return this.#inTurn(async () => {
+      return this.#turns.take(async () => {
         if ((await this.#write(draft, changes)) && !headSent) this.#sendCookie(res, draft);
       });
     }
@@ -153,17 +155,6 @@ export class RequestSession implements SessionHost {
     }
     this.#draft = new SessionDraft(id, this, req, options, options.attributes(req), known?.stored);
     return this.#draft;
-  }
-
-  // One after the other: two saves at once would both create the session.
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#pending ? this.#pending.then(work, work) : work();
-    const done = () => {
-      if (this.#pending === turn) this.#pending = undefined;
-    };
-    this.#pending = turn;
-    turn.then(done, done);
-    return turn;
   }
 
   async #write(draft: SessionDraft, changes?: Changes): Promise<boolean> {

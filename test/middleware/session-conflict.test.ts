@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { SessionConflict } from '../../middleware/session-conflict.js';
 import type { SessionOptions } from '../../middleware/session-options.js';
 import { gate, redisForFile } from './redis-for-file.js';
 import { data, serveSessions } from './session-client.js';
@@ -75,6 +76,12 @@ test('a function merges, is told all three values, and the session shows what it
   ]);
   expect(stored.cart).toEqual(['book', 'pen', 'cup']);
   expect(answer.cart).toEqual(['book', 'pen', 'cup']);
+});
+
+test('two that come to the same value are in conflict as well: they may both have counted', async () => {
+  const both = ({ theirs, ours }: SessionConflict) => [...(theirs as string[]), (ours as string[]).at(-1)];
+  const { stored } = await conflict(both, 'add=pen', 'add=pen');
+  expect(stored.cart).toEqual(['book', 'pen', 'pen']);
 });
 
 test('a deletion is undefined to the function, and undefined deletes', async () => {

@@ -23,7 +23,10 @@ async function serveSockets(way: 'load' | 'as a middleware') {
   const sockets = new WebSocketServer({ noServer: true });
   server.on('upgrade', async (req, socket, head) => {
     // As in the example of `ws` for express-session.
-    if (way === 'as a middleware') await new Promise((next) => sessions(req as never, {} as never, next));
+    if (way === 'as a middleware') {
+      const error = await new Promise((next) => sessions(req as never, {} as never, next));
+      expect(error).toBeUndefined();
+    }
     const loaded = way === 'load' ? await sessions.load(req) : (req as never as { session: object }).session;
     const own = loaded as { user?: string; messages?: number; save(): Promise<void> } | undefined;
     if (!own?.user) {
