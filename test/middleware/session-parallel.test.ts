@@ -69,9 +69,9 @@ async function resurrects(here: Instance, there: Instance): Promise<boolean> {
   await one.get('/set?start=1');
   const old = one.cookie;
   const slow = await during(here, old, 'late=1', () => clientOf(there.url, old).get('/logout'));
-  expect(slow).toMatchObject({ status: 200, cookie: undefined });
+  expect(slow.status).toBe(200);
   const { cookie: _, ...left } = JSON.parse((await clientOf(there.url, old).get('/show')).text);
-  return Object.keys(left).length > 0;
+  return Object.keys(left).length > 0 || slow.cookie !== undefined;
 }
 
 describe('two processes', () => {

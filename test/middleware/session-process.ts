@@ -10,12 +10,15 @@ import { gate } from '../support/gate.js';
 
 const { REDIS_URL: url, SECRET: secret } = process.env as { REDIS_URL: string; SECRET: string };
 
+// One that lasts is sent with every save.
+const cookie = { maxAge: 600_000 };
+
 /** A process of its own with sessions: ours, or those of express-session and connect-redis. */
 async function sessions(): Promise<RequestHandler> {
-  if (process.env.KIND === 'ours') return session({ redis: connectRedis(url), secret });
+  if (process.env.KIND === 'ours') return session({ redis: connectRedis(url), secret, cookie });
   const client = await createClient({ url }).connect();
   const store = new RedisStore({ client, prefix: 'theirs:' });
-  return require('express-session')({ store, secret, resave: false, saveUninitialized: false });
+  return require('express-session')({ store, secret, cookie, resave: false, saveUninitialized: false });
 }
 
 let [arrived, released] = [gate(), gate()];
