@@ -2,7 +2,7 @@
 import './session-on-request.js';
 import type { IncomingMessage } from 'node:http';
 import type { Request, RequestHandler } from 'express';
-import { isUnavailable } from '../src/errors.js';
+import { isUnavailable, ToolkitError } from '../src/errors.js';
 import { consoleLogger } from '../src/logger.js';
 import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
@@ -57,6 +57,7 @@ export type SessionMiddleware = RequestHandler & SessionCalls;
  */
 export function session(given: SessionOptions): SessionMiddleware {
   const options = readOptions('session', given, checks, defaults, ['redis'], hints);
+  refuseUserless(options);
   const logger = options.logger ?? consoleLogger;
   linkTo(options.redis, options.logger);
   const store = sessionStore(options.redis, options);
@@ -99,6 +100,13 @@ export function session(given: SessionOptions): SessionMiddleware {
       return loaded && (open(req, loaded).session ?? undefined);
     }),
   );
+}
+
+function refuseUserless(options: SessionOptions): void {
+  for (const name of ['maxPerUser', 'device'] as const) {
+    if (options[name] === undefined || options.user) continue;
+    throw new ToolkitError('OPTION_INVALID', `session: option "${name}" needs option "user" beside it`);
+  }
 }
 
 function cookieSettings({

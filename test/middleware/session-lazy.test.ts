@@ -76,3 +76,11 @@ test('the options of express-session that have no place here say what to do', as
     await expect(serveSessions(given, routes)).rejects.toThrow(advice);
   }
 });
+
+test('options about users need to know who that is', async () => {
+  for (const option of [{ maxPerUser: 1 }, { device: () => ({}) }]) {
+    await expect(serveSessions({ redis: file.redis, ...option }, routes)).rejects.toThrow(
+      /needs option "user"/,
+    );
+  }
+});
