@@ -2,21 +2,11 @@ import type { Request, Response } from 'express';
 import { ToolkitError } from '../src/errors.js';
 import type { StoredSession } from '../src/session-record.js';
 import type { SessionStore } from '../src/session-store.js';
-import type { CookieAttributes, SessionCookie } from './session-cookie.js';
-import { type Changes, type DraftOptions, SessionDraft } from './session-draft.js';
+import { type Changes, SessionDraft } from './session-draft.js';
 import { writeSessionId } from './session-id.js';
 import type { Session, SessionHost } from './session-object.js';
+import type { SessionSettings } from './session-settings.js';
 import { Turns } from './turns.js';
-
-export interface RequestSessionOptions extends DraftOptions {
-  readonly name: string;
-  readonly rolling: boolean;
-  readonly saveUninitialized: boolean;
-  readonly unset: 'keep' | 'destroy';
-  readonly genid: (req: Request) => string;
-  attributes(req: Request): CookieAttributes;
-  maySend(req: Request, cookie: SessionCookie): boolean;
-}
 
 /** The session that a request's cookie named. */
 export interface LoadedSession {
@@ -40,7 +30,7 @@ export class RequestSession implements SessionHost {
   constructor(
     private readonly req: Request,
     private readonly store: SessionStore,
-    private readonly options: RequestSessionOptions,
+    private readonly options: SessionSettings,
     /** The first of these signs. */
     private readonly secrets: readonly string[],
     private readonly loaded?: LoadedSession,

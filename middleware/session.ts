@@ -2,27 +2,19 @@
 import './session-on-request.js';
 import type { IncomingMessage } from 'node:http';
 import type { Request, RequestHandler } from 'express';
-import { isUnavailable, ToolkitError } from '../src/errors.js';
-import { consoleLogger } from '../src/logger.js';
-import { readOptions } from '../src/options.js';
+import { isUnavailable } from '../src/errors.js';
 import { linkTo } from '../src/redis-link.js';
 import { hashId } from '../src/session-record.js';
 import { type SessionStore, sessionStore } from '../src/session-store.js';
 import type { SessionSummary } from '../src/user-sessions.js';
 import { canHold, holdResponse } from './hold-response.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
-import { type LoadedSession, RequestSession, type RequestSessionOptions } from './request-session.js';
-import { cookieGuard } from './secure-request.js';
-import {
-  attributesFor,
-  defaultName,
-  readCookieOptions,
-  refuseBrokenPrefix,
-} from './session-cookie-options.js';
+import { type LoadedSession, RequestSession } from './request-session.js';
 import { readSessionId, secretsFor } from './session-id.js';
 import type { Session } from './session-object.js';
 import { attach, hasSession } from './session-on-request.js';
-import { checks, defaults, hints, type SessionOptions } from './session-options.js';
+import type { SessionOptions } from './session-options.js';
+import { readSettings } from './session-settings.js';
 
 /** What can be done with sessions from anywhere. */
 export interface SessionCalls {
@@ -56,21 +48,12 @@ export type SessionMiddleware = RequestHandler & SessionCalls;
  * `SESSION_TOO_LARGE`, `SESSION_PROPERTY_REFUSED`, `SESSION_CONFLICT`, `SESSION_SECRET_MISSING`
  */
 export function session(given: SessionOptions): SessionMiddleware {
-  const options = readOptions('session', given, checks, defaults, ['redis'], hints);
-  refuseUserless(options);
-  const logger = options.logger ?? consoleLogger;
-  linkTo(options.redis, options.logger);
-  const store = sessionStore(options.redis, options);
-  const { name, cookieFor } = cookieSettings(options);
-  const secrets = options.secret === undefined ? undefined : [options.secret].flat();
-  const settings: RequestSessionOptions = {
-    ...options,
-    name,
-    attributes: (req) => attributesFor(req, cookieFor(req), options.proxy),
-    maySend: cookieGuard(logger, options.proxy),
-  };
+  const settings = readSettings(given);
+  const { redis, name, secrets, onUnavailable } = settings;
+  linkTo(redis, settings.logger);
+  const store = sessionStore(redis, settings);
 
-  const concerns = (req: Request) => !hasSession(req) && pathOf(req).startsWith(cookieFor(req).path ?? '/');
+  const concerns = (req: Request) => !hasSession(req) && pathOf(req).startsWith(settings.pathFor(req));
   const find = (req: Request): Promise<LoadedSession | undefined> | undefined => {
     const signed = readSessionId(req, name, secretsFor(req, secrets));
     return signed && store.load(signed.id).then((stored) => stored && { ...signed, stored });
@@ -87,7 +70,7 @@ export function session(given: SessionOptions): SessionMiddleware {
       const current = open(req, await (takePrefetched<ReturnType<typeof find>>(req, handler) ?? find(req)));
       if (canHold(res)) holdResponse(res, next, ({ headSent }) => current.settle(res, headSent));
     } catch (error) {
-      if (options.onUnavailable === 'error' || !isUnavailable(error)) return next(error);
+      if (onUnavailable === 'error' || !isUnavailable(error)) return next(error);
       open(req);
     }
     next();
@@ -100,26 +83,6 @@ export function session(given: SessionOptions): SessionMiddleware {
       return loaded && (open(req, loaded).session ?? undefined);
     }),
   );
-}
-
-function refuseUserless(options: SessionOptions): void {
-  for (const name of ['maxPerUser', 'device'] as const) {
-    if (options[name] === undefined || options.user) continue;
-    throw new ToolkitError('OPTION_INVALID', `session: option "${name}" needs option "user" beside it`);
-  }
-}
-
-function cookieSettings({
-  name,
-  cookie,
-}: Pick<SessionOptions, 'name'> & Required<Pick<SessionOptions, 'cookie'>>) {
-  if (typeof cookie === 'function') {
-    return { name: name ?? 'connect.sid', cookieFor: (req: Request) => readCookieOptions(cookie(req)) };
-  }
-  const fixed = readCookieOptions(cookie);
-  const chosen = name ?? defaultName(fixed);
-  refuseBrokenPrefix(chosen, fixed);
-  return { name: chosen, cookieFor: () => fixed };
 }
 
 function callsFor(store: SessionStore, load: (req: Request) => Promise<Session | undefined>): SessionCalls {

@@ -26,7 +26,12 @@ export function middlewaresBehave(open: () => RedisClient): void {
         { name: 'day', limit: 1_000, windowMs: 86_400_000 },
       ],
     });
-    sessions = session({ ...shared, secret: 'secret', user: (of) => (of as { userId?: string }).userId });
+    sessions = session({
+      ...shared,
+      secret: 'secret',
+      user: (of) => (of as { userId?: string }).userId,
+      maxPerUser: 3,
+    });
     const names = new Map([['7', 'Ann']]);
     reads = 0;
     const app = express();
@@ -83,9 +88,17 @@ export function middlewaresBehave(open: () => RedisClient): void {
       const whoAmI = async (cookie: string) =>
         (await request(server).get('/me').set('Cookie', cookie)).body.userId;
       expect(await Promise.all(cookies.map(whoAmI))).toEqual(['ann', 'ann']);
-      expect(await sessions.list('ann')).toHaveLength(2);
-      expect(await sessions.destroyAll('ann')).toBe(2);
+      const listed = await sessions.list('ann');
+      expect(listed).toHaveLength(2);
+      expect(await sessions.destroy('ann', listed[0]!.handle)).toBe(true);
+      expect(await sessions.destroyAll('ann')).toBe(1);
       expect(await Promise.all(cookies.map(whoAmI))).toEqual([null, null]);
+    });
+
+    test('of more logins at once than a user may have sessions, as many as he may remain', async () => {
+      await Promise.all(Array.from({ length: 8 }, () => request(server).post('/login')));
+      expect(await sessions.list('ann')).toHaveLength(3);
+      expect(await sessions.destroyAll('ann')).toBe(3);
     });
   });
 }

@@ -1,0 +1,60 @@
+import type { Request } from 'express';
+import { ToolkitError } from '../src/errors.js';
+import { consoleLogger } from '../src/logger.js';
+import { readOptions } from '../src/options.js';
+import { cookieGuard } from './secure-request.js';
+import type { CookieAttributes, SessionCookie } from './session-cookie.js';
+import {
+  attributesFor,
+  defaultName,
+  readCookieOptions,
+  refuseBrokenPrefix,
+} from './session-cookie-options.js';
+import type { DraftOptions } from './session-draft.js';
+import { checks, defaults, hints, type SessionOptions } from './session-options.js';
+
+/** What a request's session needs of the options. */
+export interface SessionSettings extends DraftOptions {
+  readonly name: string;
+  readonly rolling: boolean;
+  readonly saveUninitialized: boolean;
+  readonly unset: 'keep' | 'destroy';
+  readonly genid: (req: Request) => string;
+  attributes(req: Request): CookieAttributes;
+  maySend(req: Request, cookie: SessionCookie): boolean;
+}
+
+/** The options, checked and completed. @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
+export function readSettings(given: SessionOptions) {
+  const options = readOptions('session', given, checks, defaults, ['redis'], hints);
+  refuseUserless(options);
+  const { name, cookieFor } = cookieSettings(options);
+  return {
+    ...options,
+    name,
+    secrets: options.secret === undefined ? undefined : [options.secret].flat(),
+    pathFor: (req: Request) => cookieFor(req).path ?? '/',
+    attributes: (req: Request) => attributesFor(req, cookieFor(req), options.proxy),
+    maySend: cookieGuard(options.logger ?? consoleLogger, options.proxy),
+  };
+}
+
+function refuseUserless(options: SessionOptions): void {
+  for (const name of ['maxPerUser', 'device'] as const) {
+    if (options[name] === undefined || options.user) continue;
+    throw new ToolkitError('OPTION_INVALID', `session: option "${name}" needs option "user" beside it`);
+  }
+}
+
+function cookieSettings({
+  name,
+  cookie,
+}: Pick<SessionOptions, 'name'> & Required<Pick<SessionOptions, 'cookie'>>) {
+  if (typeof cookie === 'function') {
+    return { name: name ?? 'connect.sid', cookieFor: (req: Request) => readCookieOptions(cookie(req)) };
+  }
+  const fixed = readCookieOptions(cookie);
+  const chosen = name ?? defaultName(fixed);
+  refuseBrokenPrefix(chosen, fixed);
+  return { name: chosen, cookieFor: () => fixed };
+}
