@@ -32,7 +32,7 @@ interface Member {
 
 test('whatever the names, limits and windows, another parser reads what the draft demands', () => {
   const dice = random(printedSeed('rate-limit headers'));
-  for (let round = 0; round < sized({ quick: 2_000, full: 50_000 }); round++) {
+  for (let round = 0; round < sized({ quick: 2_000, full: 20_000 }); round++) {
     const quotas = Array.from({ length: 1 + dice.below(4) }, (_, i): Quota => {
       const limit = 1 + dice.below(1_000_000_000);
       const used = dice.below(limit + 5);
@@ -62,7 +62,7 @@ test('whatever the names, limits and windows, another parser reads what the draf
       expect(Number.isInteger(limits[i]!.params.t)).toBe(true);
     }
   }
-});
+}, 60_000);
 
 test('a name that cannot be a structured-field string is told', () => {
   expect(['default', 'a b', '"quoted\\"'].map(isFieldString)).toEqual([true, true, true]);
