@@ -1,7 +1,8 @@
-import type { OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { NextFunction, Response } from 'express';
 import { applyHead } from './apply-head.js';
+import { deferDestroy } from './deferred-destroy.js';
+import { type HeldHead, headersSentError, holdHead, restoreHead } from './held-head.js';
 
 interface Call {
   run(): unknown;
@@ -36,6 +37,8 @@ export function holdResponse(
   const sources = new Set<Readable>();
   let state: 'untouched' | 'begun' | 'ended' | 'dropped' = 'untouched';
   let held: Call[] | undefined;
+  let head: HeldHead | undefined;
+  let mayDestroy: (() => void) | undefined;
 
   const mayRun = (call: Call): boolean => {
     if (held) {
@@ -49,15 +52,21 @@ export function holdResponse(
     const settled = attempt(() => settle({ isEnd: call.isEnd, headSent: res.headersSent }));
     if (!settled) return true;
     held = [call];
-    showHeadersSent(res, true);
+    if (!res.headersSent) head = holdHead(res);
+    mayDestroy = deferDestroy(res);
     settled.then(release, drop);
     return false;
   };
 
+  const open = () => {
+    held = undefined;
+    head?.open();
+    head = undefined;
+  };
+
   const release = () => {
     const calls = held ?? [];
-    held = undefined;
-    showHeadersSent(res, false);
+    open();
     try {
       for (const [position, call] of calls.entries()) {
         if (position === 0 || mayRun(call)) call.run();
@@ -66,13 +75,14 @@ export function holdResponse(
       // What the handler's own call would have thrown, e.g. ERR_INVALID_ARG_TYPE.
       return drop(error);
     }
+    mayDestroy?.();
     if (state === 'begun') res.emit('drain');
   };
 
   const drop = (error: unknown) => {
     state = 'dropped';
-    held = undefined;
-    showHeadersSent(res, false);
+    open();
+    mayDestroy?.();
     // The rest of the dropped body must not end up in the error's answer.
     for (const source of sources) source.unpipe(res);
     if (!res.headersSent) restoreHead(res, before);
@@ -80,14 +90,19 @@ export function holdResponse(
   };
 
   res.on('pipe', (source: Readable) => sources.add(source));
-  interceptCalls(res, mayRun, () => state === 'untouched');
+  interceptCalls(res, mayRun, { isUntouched: () => state === 'untouched', isHeld: () => held !== undefined });
 }
 
-function interceptCalls(res: Response, mayRun: (call: Call) => boolean, isUntouched: () => boolean): void {
+function interceptCalls(
+  res: Response,
+  mayRun: (call: Call) => boolean,
+  { isUntouched, isHeld }: { isUntouched(): boolean; isHeld(): boolean },
+): void {
   const { writeHead, write, end, flushHeaders } = res;
   let heldBytes = 0;
 
   res.writeHead = function heldWriteHead(...args: unknown[]) {
+    if (isHeld()) throw headersSentError();
     const first = isUntouched();
     if (first) applyHead(res, args);
     const run = () => (first ? writeHead.call(res, res.statusCode) : writeHead.apply(res, args as never));
@@ -110,22 +125,6 @@ function interceptCalls(res: Response, mayRun: (call: Call) => boolean, isUntouc
     if (mayRun({ run, isEnd: true })) run();
     return res;
   }) as typeof res.end;
-}
-
-// To the handler a held response has begun: an error after `res.end()` must not start a second one.
-function showHeadersSent(res: Response, begun: boolean): void {
-  if (begun) Object.defineProperty(res, 'headersSent', { value: true, configurable: true });
-  else delete (res as { headersSent?: boolean }).headersSent;
-}
-
-function restoreHead(
-  res: Response,
-  { status, message, headers }: { status: number; message: string; headers: OutgoingHttpHeaders },
-): void {
-  res.statusCode = status;
-  res.statusMessage = message;
-  for (const name of res.getHeaderNames()) if (!(name in headers)) res.removeHeader(name);
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value);
 }
 
 function attempt(settle: () => Promise<void> | undefined): Promise<void> | undefined {

@@ -3,6 +3,7 @@ import cookieParser from 'cookie-parser';
 import { sign } from 'cookie-signature';
 import type { Request, Response } from 'express';
 import { ToolkitError } from '../src/errors.js';
+import { amendHead } from './held-head.js';
 import type { SessionCookie } from './session-cookie.js';
 
 /** An id whose signature is by one of the secrets. */
@@ -48,5 +49,5 @@ export function writeSessionId(
   secret: string,
   cookie: SessionCookie,
 ): void {
-  res.appendHeader('Set-Cookie', cookie.serialize(name, `s:${sign(id, secret)}`));
+  amendHead(res, () => res.appendHeader('Set-Cookie', cookie.serialize(name, `s:${sign(id, secret)}`)));
 }

@@ -1,6 +1,7 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
+import { amendHead } from '../../middleware/held-head.js';
 import { holdResponse } from '../../middleware/hold-response.js';
 import { gate, serve } from './redis-for-file.js';
 import { tellError } from './session-client.js';
@@ -50,7 +51,7 @@ export async function askHeld(
 function setLate(res: Response): void {
   if (settledOnce.has(res)) return;
   settledOnce.add(res);
-  res.appendHeader('Set-Cookie', 'late=1');
+  amendHead(res, () => res.appendHeader('Set-Cookie', 'late=1'));
 }
 
 const settledOnce = new WeakSet<Response>();

@@ -1,0 +1,70 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { Response } from 'express';
+
+const MUTATORS = ['setHeader', 'appendHeader', 'removeHeader', 'setHeaders'] as const;
+const amending = Symbol('express-redis-toolkit.amending');
+
+type Amendable = Response & { [amending]?: boolean };
+
+/** A head as a handler left it, which nobody but the holder may change any more. */
+export interface HeldHead {
+  /** Gives the head back as it was left, with what was amended. */
+  open(): void;
+}
+
+export function headersSentError(): Error {
+  const message = 'Cannot set headers after they are sent to the client';
+  return Object.assign(new Error(message), { code: 'ERR_HTTP_HEADERS_SENT' });
+}
+
+/**
+ * Makes a response that is held look sent: an error after `res.end()` must not start a second answer, and a handler
+ * that goes on setting status or headers must not change the first one.
+ */
+export function holdHead(res: Response): HeldHead {
+  const { statusCode, statusMessage } = res;
+  Object.defineProperty(res, 'headersSent', { value: true, configurable: true });
+  const own = MUTATORS.map((name) => [name, Object.getOwnPropertyDescriptor(res, name)] as const);
+  for (const name of MUTATORS) {
+    const mutate = res[name] as (...args: unknown[]) => unknown;
+    Object.defineProperty(res, name, {
+      configurable: true,
+      writable: true,
+      value(...args: unknown[]) {
+        if (!(res as Amendable)[amending]) throw headersSentError();
+        return mutate.apply(res, args);
+      },
+    });
+  }
+  return {
+    open() {
+      delete (res as { headersSent?: boolean }).headersSent;
+      for (const [name, descriptor] of own) {
+        if (descriptor) Object.defineProperty(res, name, descriptor);
+        else Reflect.deleteProperty(res, name);
+      }
+      res.statusCode = statusCode;
+      res.statusMessage = statusMessage;
+    },
+  };
+}
+
+/** Changes the head of a response although it may be held, e.g. adds the cookie of a session that was just stored. */
+export function amendHead(res: Response, change: () => void): void {
+  (res as Amendable)[amending] = true;
+  try {
+    change();
+  } finally {
+    (res as Amendable)[amending] = false;
+  }
+}
+
+export function restoreHead(
+  res: Response,
+  { status, message, headers }: { status: number; message: string; headers: OutgoingHttpHeaders },
+): void {
+  res.statusCode = status;
+  res.statusMessage = message;
+  for (const name of res.getHeaderNames()) if (!(name in headers)) res.removeHeader(name);
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value);
+}
