@@ -4,10 +4,12 @@ import {
   aBoolean,
   aFunction,
   aPositiveInteger,
+  aString,
   connectionChecks,
   type WithDefaults,
 } from '../src/options.js';
 import type { RedisClient } from '../src/redis.js';
+import type { QueryParams } from './url-tag.js';
 
 /** Options of `cacheResponse`. */
 export interface CacheResponseOptions {
@@ -29,6 +31,17 @@ export interface CacheResponseOptions {
    * @default method, host and URL
    */
   readonly key?: (req: Request) => string;
+  /**
+   * Query parameters that make a response another one: only those of `allow`, or all but those of `ignore`.
+   * @default all of them, in any order
+   */
+  readonly queryParams?: QueryParams;
+  /**
+   * A response header by which handlers tell this cache alone what to do, in the words of `Cache-Control`
+   * (RFC 9213). It outranks `CDN-Cache-Control`, which outranks `Cache-Control`.
+   * @default only CDN-Cache-Control
+   */
+  readonly targetedHeader?: string;
   /**
    * Store and serve although the request has `Authorization`, or somebody read `req.session`: everybody gets the
    * same response.
@@ -69,8 +82,33 @@ export const checks = {
   ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),
   tags: aFunction,
   key: aFunction,
+  queryParams: queryParamLists,
+  targetedHeader: aString,
   shared: aBoolean,
   maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
 };
 
-export type CacheSettings = WithDefaults<CacheResponseOptions, typeof defaults>;
+export type CacheSettings = WithDefaults<CacheResponseOptions, typeof defaults> & {
+  /** Targeted fields in the order in which they are heard (RFC 9213 §2.2). */
+  readonly targets: readonly string[];
+  /** Responses to requests with `Authorization` are for everybody who has the same key. */
+  readonly ignoresCredentials: boolean;
+};
+
+export function settingsOf(options: WithDefaults<CacheResponseOptions, typeof defaults>): CacheSettings {
+  const own = options.targetedHeader?.toLowerCase();
+  return {
+    ...options,
+    targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],
+    ignoresCredentials: options.shared || options.key !== undefined,
+  };
+}
+
+function queryParamLists(value: unknown): string | undefined {
+  const entries = Object.entries(value ?? {});
+  const [name, list] = entries[0] ?? [];
+  const isList = Array.isArray(list) && list.every((item) => typeof item === 'string');
+  return entries.length === 1 && (name === 'allow' || name === 'ignore') && isList
+    ? undefined
+    : 'must be { allow: [...] } or { ignore: [...] } with names of query parameters';
+}

@@ -1,20 +1,32 @@
 import type { Request, RequestHandler, Response } from 'express';
+import { LRUCache } from 'lru-cache';
 import { isUnavailable } from '../src/errors.js';
+import { fillTurns, type Turn } from '../src/fill-turns.js';
+import type { Fields } from '../src/http/fields.js';
+import { type Reuse, requestDirectives, reuseOf } from '../src/http/reuse.js';
 import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
+import { type Lookup, responseCache } from '../src/response-cache.js';
+import { type Forwarded, fill } from './cache-fill.js';
 import {
-  type Entry,
-  type EntryHead,
-  pinVersions,
-  type ResponseCache,
-  responseCache,
-} from '../src/response-cache.js';
-import { mayServe, mayStore, policyFor, policyFrom } from './cache-policy.js';
-import { type CacheResponseOptions, type CacheSettings, checks, defaults } from './cache-response-options.js';
+  type CacheResponseOptions,
+  type CacheSettings,
+  checks,
+  defaults,
+  settingsOf,
+} from './cache-response-options.js';
+import { serveEntry } from './cache-serve.js';
 import { setCacheStatus } from './cache-status.js';
-import { captureResponse } from './capture-response.js';
-import { ownHeaders } from './own-headers.js';
+import { detachResponse } from './detach-response.js';
+import {
+  askForWhole,
+  askToValidate,
+  hasForeignCondition,
+  headersAsAsked,
+  isConditional,
+} from './forwarded-request.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
+import { purgeAfterChange } from './purge-after-change.js';
 import { sessionWasRead } from './session-on-request.js';
 import { targetUri, urlTag } from './url-tag.js';
 
@@ -22,6 +34,11 @@ import { targetUri, urlTag } from './url-tag.js';
 interface Question {
   readonly id: string;
   readonly tags: readonly string[];
+}
+
+interface Asked {
+  readonly question: Question;
+  readonly answer: Promise<Lookup>;
 }
 
 /**
@@ -35,35 +52,104 @@ interface Question {
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; a handler's own errors pass through
  */
 export function cacheResponse(given: CacheResponseOptions): RequestHandler {
-  const options = readOptions('cacheResponse', given, checks, defaults, ['redis']);
-  linkTo(options.redis, options.logger);
-  const cache = responseCache(options.redis, options);
+  const settings = settingsOf(readOptions('cacheResponse', given, checks, defaults, ['redis']));
+  linkTo(settings.redis, settings.logger);
+  const cache = responseCache(settings.redis, settings);
+  const turns = fillTurns(settings.redis, cache.versions, settings);
+  const onceConditional = new LRUCache<string, true>({ max: 10_000 });
 
   const name = (req: Request): Question => ({
-    id: options.key?.(req) ?? `GET:${targetUri(req)}`,
-    tags: [...new Set([...(options.tags?.(req) ?? []), urlTag(req.originalUrl)])],
+    id: settings.key?.(req) ?? `GET:${targetUri(req, settings.queryParams)}`,
+    tags: [...new Set([...(settings.tags?.(req) ?? []), urlTag(req.originalUrl, settings.queryParams)])],
   });
+  const lookUp = ({ id, tags }: Question, req: Request) => cache.lookUp(id, tags, req.headers as Fields);
   const ask = (req: Request): Asked | undefined => {
-    if (!isCacheable(req, options)) return undefined;
+    if (!isCacheable(req, settings)) return undefined;
     const question = name(req);
-    const answer = cache.lookUp(question.id, question.tags);
+    const answer = lookUp(question, req);
     answer.catch(() => undefined);
     return { question, answer };
   };
 
+  const forward = (
+    question: Question,
+    rest: Omit<Forwarded, 'id' | 'tags' | 'asked'>,
+    req: Request,
+    res: Response,
+  ) => {
+    const asked = headersAsAsked(req);
+    const { stale } = rest;
+    if (stale) askToValidate(req, stale);
+    // What the client has may save the handler the body, once; then there should be something to store.
+    else if (isConditional(req) && !hasForeignCondition(req)) {
+      if (onceConditional.has(question.id)) askForWhole(req);
+      else onceConditional.set(question.id, true);
+    }
+    fill(cache, { ...question, asked, ...rest }, req, res, settings, () => !isCacheable(req, settings));
+  };
+
+  /** Answers from the cache, or says what the handler has to be asked for, or nothing when somebody else asks it. */
+  const decide = async (question: Question, first: Promise<Lookup>, req: Request, res: Response) => {
+    const wanted = requestDirectives(req.headers as Fields);
+    let lookup = await first;
+    for (let waited = false; ; waited = true) {
+      const { entry, miss } = usable(lookup, req, settings);
+      const reuse =
+        entry && !hasForeignCondition(req) ? reuseOf(entry.head.terms, wanted, Date.now()) : undefined;
+      const stale = reuse && entry ? { stale: entry } : {};
+      const fwd: Forwarded['fwd'] = reuse === undefined ? miss : reuse === 'request' ? reuse : 'stale';
+      if (reuse === 'serve') {
+        const status = waited ? ({ fwd: miss, collapsed: true } as const) : ({ hit: true } as const);
+        return void serveEntry(entry!, req, res, status);
+      }
+      if (reuse === 'serve-and-refresh') {
+        detachResponse(req, res, () => serveEntry(entry!, req, res, { hit: true }));
+        if (req.method === 'HEAD') return undefined;
+        const { id, tags } = question;
+        const turn = await turns.take(id, tags, { patiently: false }).catch(() => undefined);
+        return turn && { fwd, turn, ...stale, inBackground: true as const };
+      }
+      if (wanted.has('only-if-cached')) {
+        setCacheStatus(res, { detail: 'only-if-cached' });
+        return void res.status(504).end();
+      }
+      const turn = await takeTurn(question, reuse, req);
+      if (turn) return { fwd, turn, ...stale };
+      lookup = await lookUp(question, req);
+    }
+  };
+
+  // Others wait only for a handler call whose answer they can use.
+  const takeTurn = (
+    { id, tags }: Question,
+    reuse: Reuse | undefined,
+    req: Request,
+  ): Promise<Turn | undefined> => {
+    const { method, headers } = req;
+    const passing = isConditional(req) && reuse === undefined && !onceConditional.has(id);
+    const isPersonal = headers.authorization !== undefined && !settings.ignoresCredentials;
+    const alone = isPersonal || method === 'HEAD' || headers.range !== undefined;
+    if (alone || passing || reuse === 'request' || hasForeignCondition(req)) return turns.free(tags);
+    return turns.take(id, tags, { patiently: true });
+  };
+
   const handler: RequestHandler = async function cacheResponseMiddleware(req, res, next) {
-    if (req.method !== 'GET' && req.method !== 'HEAD') return next();
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      purgeAfterChange(cache.versions, req, res, next, settings);
+      return next();
+    }
     const early = takePrefetched<Asked>(req, handler);
-    if (!isCacheable(req, options)) {
+    if (!isCacheable(req, settings)) {
       setCacheStatus(res, { fwd: 'bypass' });
       return next();
     }
     const question = name(req);
     try {
       // An earlier middleware may have changed what the key and the tags are made of.
-      const entry = await (early && isSame(early.question, question) ? early : ask(req)!).answer;
-      if (entry && serve(entry, question, req, res)) return;
-      await fill(cache, question, entry !== undefined, req, res, options);
+      const first = early && isSame(early.question, question) ? early.answer : lookUp(question, req);
+      const forwarded = await decide(question, first, req, res);
+      if (!forwarded) return;
+      forward(question, forwarded, req, res);
     } catch (error) {
       if (!isUnavailable(error)) return next(error);
       setCacheStatus(res, { fwd: 'bypass' });
@@ -73,77 +159,18 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   return withPrefetch(handler, ask);
 }
 
-interface Asked {
-  readonly question: Question;
-  readonly answer: Promise<Entry | undefined>;
+// A response that a session, which somebody has looked at, went into may be meant for one person.
+function isCacheable(req: Request, { ignoresCredentials }: CacheSettings): boolean {
+  if (req.method !== 'GET' && req.method !== 'HEAD') return false;
+  return ignoresCredentials || !sessionWasRead(req);
 }
 
-// A response to credentials, or to a session that somebody has looked at, may be meant for one person.
-function isCacheable(req: Request, { shared, key }: CacheSettings): boolean {
-  if (req.method !== 'GET' && req.method !== 'HEAD') return false;
-  return shared || key !== undefined || (req.headers.authorization === undefined && !sessionWasRead(req));
+// The handler may answer differently to credentials, unless the response said that it does not (RFC 9111 §3.5).
+function usable(lookup: Lookup, req: Request, { ignoresCredentials }: CacheSettings): Lookup {
+  const forEverybody = ignoresCredentials || req.headers.authorization === undefined;
+  return forEverybody || lookup.entry?.head.terms.forAuthorized ? lookup : { miss: lookup.miss };
 }
 
 function isSame(a: Question, b: Question): boolean {
   return a.id === b.id && a.tags.length === b.tags.length && a.tags.every((tag, i) => tag === b.tags[i]);
-}
-
-function serve({ head, body }: Entry, { id }: Question, req: Request, res: Response): boolean {
-  const policy = policyFrom(head.policy);
-  if (!mayServe(policy, id, req)) return false;
-  res.status(head.status);
-  for (const [name, value] of Object.entries(head.headers)) res.setHeader(name, value);
-  res.setHeader('Date', new Date(policy.date()).toUTCString());
-  res.setHeader('Age', Math.round(policy.age()));
-  setCacheStatus(res, { hit: true, ttl: Math.max(0, Math.round(policy.timeToLive() / 1000)) });
-  if (req.fresh) {
-    for (const name of ['Content-Type', 'Content-Length', 'Content-Encoding']) res.removeHeader(name);
-    res.status(304).end();
-    return true;
-  }
-  if (head.status !== 204) res.setHeader('Content-Length', body.length);
-  if (req.method === 'HEAD') res.end();
-  else res.end(body);
-  return true;
-}
-
-/** Lets the handler answer, and stores a copy under the versions that were current before it ran. */
-async function fill(
-  cache: ResponseCache,
-  { id, tags }: Question,
-  foundUnusable: boolean,
-  req: Request,
-  res: Response,
-  options: CacheSettings,
-): Promise<void> {
-  const versions = pinVersions(tags, await cache.versions.readOrCreate(tags));
-  const fwd = foundUnusable ? 'stale' : 'uri-miss';
-  const headersBefore = res.getHeaders();
-  let policy: ReturnType<typeof policyFor>;
-  let headers: EntryHead['headers'];
-  const wanted = () => {
-    policy = policyFor(id, req, res, options.ttlSeconds);
-    headers = ownHeaders(res, headersBefore);
-    return (
-      req.method === 'GET' && versions !== undefined && isCacheable(req, options) && mayStore(policy, res)
-    );
-  };
-  captureResponse(res, {
-    maxBodyBytes: options.maxBodyBytes,
-    onHead() {
-      const stored = wanted();
-      setCacheStatus(res, stored ? { fwd, stored } : { fwd });
-      return stored;
-    },
-    onBody(body) {
-      // The session may have been read after the response began.
-      if (!isCacheable(req, options)) return;
-      const entry = {
-        head: { status: res.statusCode, headers, policy: policy.toObject(), versions: versions! },
-        body,
-      };
-      // The outage itself is reported by the link; the next request fills again.
-      cache.store(id, entry, policy.timeToLive()).catch(() => undefined);
-    },
-  });
 }

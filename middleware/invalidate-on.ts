@@ -100,7 +100,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
 
 function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): string[] {
   // The target itself is old after an unsafe request (RFC 9111 §4.4).
-  const urlTags = [req.originalUrl, ...(urls?.(req) ?? [])].map(urlTag);
+  const urlTags = [req.originalUrl, ...(urls?.(req) ?? [])].map((url) => urlTag(url));
   return [...new Set([...(tags?.(req) ?? []), ...urlTags])];
 }
 

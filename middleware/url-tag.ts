@@ -1,13 +1,61 @@
 import type { Request } from 'express';
 
+/** Which query parameters make a response another one. */
+export type QueryParams = { readonly allow: readonly string[] } | { readonly ignore: readonly string[] };
+
 /** The tag that every cached response has, so that it can be purged by URL: path and query, whatever the host. */
-export function urlTag(url: string): string {
-  return `url:${url}`;
+export function urlTag(url: string, params?: QueryParams): string {
+  return `url:${normalisedUrl(url, params)}`;
+}
+
+/** The URL with its query parameters sorted by name, and without those that do not count. */
+export function normalisedUrl(url: string, params?: QueryParams): string {
+  const start = url.indexOf('?');
+  if (start < 0) return url;
+  const path = url.slice(0, start);
+  const named = url
+    .slice(start + 1)
+    .split('&')
+    .map((pair) => ({ pair, name: decoded(pair.split('=', 1)[0]!) }));
+  const counting = params ? named.filter(({ name }) => counts(name, params)) : named;
+  if (counting.length === 0) return path;
+  // A stable sort: the order of values of one name may mean something.
+  counting.sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
+  return `${path}?${counting.map(({ pair }) => pair).join('&')}`;
+}
+
+function counts(name: string, params: QueryParams): boolean {
+  return 'allow' in params ? params.allow.includes(name) : !params.ignore.includes(name);
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name.replaceAll('+', ' '));
+  } catch {
+    return name;
+  }
 }
 
 /** The target of a request (RFC 9110 §7.1) without its scheme. */
-export function targetUri(req: Request): string {
+export function targetUri(req: Request, params?: QueryParams): string {
   // Node passes on whatever the client calls a host; a slash in it would pose as the beginning of the path.
   const host = (req.headers.host ?? '').toLowerCase().replaceAll('/', '%2F');
-  return `${host}${req.originalUrl}`;
+  return `${host}${normalisedUrl(req.originalUrl, params)}`;
+}
+
+/** Further URLs that an unsafe request has changed: `Location` and `Content-Location` of its origin (RFC 9111 §4.4). */
+export function namedByResponse(req: Request, locations: readonly unknown[]): string[] {
+  const own = parsed(`http://${req.headers.host ?? 'unknown'}${req.originalUrl}`);
+  return locations.flatMap((location) => {
+    const url = own && typeof location === 'string' ? parsed(location, own) : undefined;
+    return url && url.host === own!.host ? [url.pathname + url.search] : [];
+  });
+}
+
+function parsed(url: string, base?: URL): URL | undefined {
+  try {
+    return new URL(url, base);
+  } catch {
+    return undefined;
+  }
 }

@@ -48,12 +48,9 @@ export function tagVersions(
     readOrCreate(tags: readonly string[]): Promise<Versions> {
       return Promise.all(
         tags.map(async (tag) => {
-          const key = names.tag(tag);
-          const [, version] = await Promise.all([
-            link.send('set', [key, freshVersion(), 'PX', VERSION_TTL_MS, 'NX'], ask),
-            link.send<string | null>('get', [key], ask),
-          ]);
-          return unmarked(version);
+          const fresh = freshVersion();
+          const args = [names.tag(tag), fresh, 'PX', VERSION_TTL_MS, 'NX', 'GET'];
+          return unmarked((await link.send<string | null>('set', args, ask)) ?? fresh);
         }),
       );
     },
