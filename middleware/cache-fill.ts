@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import type { Entry, EntryHead } from '../src/cache-record.js';
+import { pinLate, pinVersions } from '../src/fill-start.js';
 import type { FillOutcome, Turn } from '../src/fill-turns.js';
 import { responseDirectives } from '../src/http/cache-control.js';
 import { isNotModified, isSameRepresentation } from '../src/http/conditional.js';
@@ -9,11 +10,12 @@ import { mayReplaceError, requestDirectives } from '../src/http/reuse.js';
 import { storedFields, updatedFields } from '../src/http/stored-fields.js';
 import { keepForMs, type Terms, termsOf } from '../src/http/storing.js';
 import { variantOf, varyNames } from '../src/http/vary.js';
-import { pinVersions, type ResponseCache } from '../src/response-cache.js';
+import type { ResponseCache } from '../src/response-cache.js';
 import type { CacheSettings } from './cache-response-options.js';
 import { sendNotModified, serveEntry } from './cache-serve.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import { captureResponse, type Verdict } from './capture-response.js';
+import { takeHandlerTags } from './handler-tags.js';
 import { handlersFields, resetFields } from './response-fields.js';
 
 /** A request that the handler answers. */
@@ -42,7 +44,8 @@ export function fill(
   const { id, tags, fwd, turn, asked, stale } = forwarded;
   const requestedAt = Date.now();
   const before = res.getHeaders();
-  const versions = pinVersions(tags, turn.versions);
+  const versions = pinVersions(tags, turn.start.versions);
+  let named: readonly string[] = [];
   const { ttlSeconds, targets, ignoresCredentials } = settings;
   const rules = { ttlSeconds, targets, ignoresCredentials };
   let entryHead: EntryHead | undefined;
@@ -52,11 +55,20 @@ export function fill(
     settled = true;
     Promise.resolve(outcome).then(turn.end, () => turn.end('failed'));
   };
-  const store = (entry: Entry) =>
+  const store = ({ head, body }: Entry) => {
+    const keep = async (): Promise<FillOutcome> => {
+      const pinned = await pinLate(cache.versions, turn.start, head.versions, named);
+      if (!pinned) return 'failed';
+      const entry = { head: { ...head, versions: pinned }, body };
+      const stored = cache.store(id, entry, keepForMs(head.terms, head.fields, Date.now()));
+      // Over one connection in one write: who goes on finds the entry.
+      if (cache.keepsOrder) turn.end('stored');
+      await stored;
+      return 'stored';
+    };
     // An outage is reported by the link; the next request fills again.
-    settle(
-      cache.store(id, entry, keepForMs(entry.head.terms, entry.head.fields, Date.now())).then(() => 'stored'),
-    );
+    settle(keep());
+  };
   const drop = (entry: Entry) => settle(cache.drop(id, entry).then(() => 'unstorable'));
   const mayStore = () => versions !== undefined && !isPersonal() && !requestDirectives(asked).has('no-store');
 
@@ -84,6 +96,7 @@ export function fill(
       drop(entry);
       return entry;
     }
+    named = [...new Set([...named, ...Object.keys(entry.head.versions)])];
     const refreshed = { head: headOf(arrived, terms), body: entry.body };
     if (mayStore()) store(refreshed);
     return { ...refreshed, head: { ...refreshed.head, versions: entry.head.versions } };
@@ -101,6 +114,7 @@ export function fill(
   });
 
   const onHead = (): Verdict => {
+    named = takeHandlerTags(res);
     const arrived = {
       status: res.statusCode,
       fields: handlersFields(res, before),

@@ -7,6 +7,7 @@ import { type Reuse, requestDirectives, reuseOf } from '../src/http/reuse.js';
 import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
 import { type Lookup, responseCache } from '../src/response-cache.js';
+import { EVERYTHING } from '../src/tag-versions.js';
 import { type Forwarded, fill } from './cache-fill.js';
 import {
   type CacheResponseOptions,
@@ -25,6 +26,7 @@ import {
   headersAsAsked,
   isConditional,
 } from './forwarded-request.js';
+import { offerCacheTags } from './handler-tags.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { sessionWasRead } from './session-on-request.js';
@@ -53,14 +55,15 @@ interface Asked {
  */
 export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   const settings = settingsOf(readOptions('cacheResponse', given, checks, defaults, ['redis']));
+  const { queryParams } = settings;
   linkTo(settings.redis, settings.logger);
   const cache = responseCache(settings.redis, settings);
   const turns = fillTurns(settings.redis, cache.versions, settings);
   const onceConditional = new LRUCache<string, true>({ max: 10_000 });
 
   const name = (req: Request): Question => ({
-    id: settings.key?.(req) ?? `GET:${targetUri(req, settings.queryParams)}`,
-    tags: [...new Set([...(settings.tags?.(req) ?? []), urlTag(req.originalUrl, settings.queryParams)])],
+    id: settings.key?.(req) ?? `GET:${targetUri(req, queryParams)}`,
+    tags: [...new Set([...(settings.tags?.(req) ?? []), urlTag(req.originalUrl, queryParams), EVERYTHING])],
   });
   const lookUp = ({ id, tags }: Question, req: Request) => cache.lookUp(id, tags, req.headers as Fields);
   const ask = (req: Request): Asked | undefined => {
@@ -138,6 +141,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       purgeAfterChange(cache.versions, req, res, next, settings);
       return next();
     }
+    offerCacheTags(res);
     const early = takePrefetched<Asked>(req, handler);
     if (!isCacheable(req, settings)) {
       setCacheStatus(res, { fwd: 'bypass' });

@@ -1,3 +1,4 @@
+import type { PinnedVersions } from './fill-start.js';
 import type { Fields } from './http/fields.js';
 import type { Terms } from './http/storing.js';
 
@@ -10,7 +11,7 @@ export interface EntryHead {
   readonly fields: Fields;
   readonly terms: Terms;
   /** Versions of the entry's tags, read before its handler ran. */
-  readonly versions: Readonly<Record<string, string>>;
+  readonly versions: PinnedVersions;
   /** The request fields that `Vary` names, and a digest of what they said. */
   readonly vary: readonly string[];
   readonly variant: string;

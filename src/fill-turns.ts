@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import { beginFill, type FillStart } from './fill-start.js';
 import { keys } from './keys.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
 import { loadScript } from './scripts.js';
-import { freshVersion, type TagVersions, type Versions } from './tag-versions.js';
+import { freshVersion, type TagVersions } from './tag-versions.js';
 
 const releaseLease = loadScript('release-lease');
 
@@ -19,8 +20,8 @@ export type FillOutcome = 'stored' | 'unstorable' | 'failed';
 
 /** The right to run the handler for a key. */
 export interface Turn {
-  /** The versions of the tags, read before the handler runs. */
-  readonly versions: Versions;
+  /** What was current before the handler runs. */
+  readonly start: FillStart;
   /** Lets those who wait go on: to the stored response, to the handler, or to their own turn. */
   end(outcome: FillOutcome): void;
 }
@@ -38,7 +39,7 @@ export function fillTurns(
 
   /** A turn beside all others, for a response that nobody waits for. */
   const free = async (tags: readonly string[]): Promise<Turn> => ({
-    versions: await versions.readOrCreate(tags),
+    start: await beginFill(versions, tags),
     end() {},
   });
 
@@ -81,17 +82,17 @@ export function fillTurns(
       land();
     };
     try {
-      const [holder, current] = await Promise.all([
+      const [holder, start] = await Promise.all([
         link.send<string | null>('set', [names.cacheLease(id), token, 'PX', LEASE_MS, 'NX', 'GET'], {
           timeoutMs,
         }),
-        versions.readOrCreate(tags),
+        beginFill(versions, tags),
       ]);
-      if (holder === null) return { versions: current, end: ending(id, token, landed) };
+      if (holder === null) return { start, end: ending(id, token, landed) };
       if (holder === UNSHARED) unshared.set(id, true);
       else if (patiently) await waitFor(id);
       landed();
-      return holder === UNSHARED ? { versions: current, end() {} } : undefined;
+      return holder === UNSHARED ? { start, end() {} } : undefined;
     } catch (error) {
       landed();
       throw error;

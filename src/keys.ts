@@ -20,6 +20,7 @@ export function keys(prefix = '') {
     cache: (id: string) => `${prefix}cache:${safeId(id)}`,
     cacheVariant: (id: string, slot: number) => `${prefix}cache-variant:${slot}:${safeId(id)}`,
     cacheLease: (id: string) => `${prefix}cache-lease:${safeId(id)}`,
+    invalidationEpoch: () => `${prefix}epoch:invalidation`,
     tag: (tag: string) => `${prefix}tag:${safeId(tag)}`,
   };
 }

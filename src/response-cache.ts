@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { type CacheRecord, decodeRecord, type Entry, encodeRecord } from './cache-record.js';
 import { publish } from './diagnostics.js';
+import type { PinnedVersions } from './fill-start.js';
 import type { Fields } from './http/fields.js';
 import { variantOf } from './http/vary.js';
 import { keys } from './keys.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
-import { tagVersions, type Versions } from './tag-versions.js';
+import { tagVersions } from './tag-versions.js';
 
 // Requests choose the variant: without a bound they could fill Redis with one URL.
 const VARIANT_SLOTS = 32;
@@ -35,6 +36,29 @@ export function responseCache(
   // The names that Vary had last time, so that the variant can be asked for together with them.
   const varied = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
 
+  // The tags that its handler named last time, likewise.
+  const extraTags = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
+
+  const readVersions = async (tags: readonly string[]) => {
+    const current = await versions.read(tags);
+    return new Map(tags.map((tag, position) => [tag, current[position]!]));
+  };
+  const isValid = async (
+    id: string,
+    { head }: Entry,
+    tags: readonly string[],
+    current: ReadonlyMap<string, string | null>,
+  ): Promise<boolean> => {
+    const pinned = Object.keys(head.versions);
+    if (!tags.every((tag) => Object.hasOwn(head.versions, tag))) return false;
+    const asked = new Set(tags);
+    const extra = pinned.filter((tag) => !asked.has(tag));
+    if (extra.length > 0) extraTags.set(id, extra);
+    const unread = extra.filter((tag) => !current.has(tag));
+    const all = unread.length > 0 ? new Map([...current, ...(await readVersions(unread))]) : current;
+    return isCurrent(head.versions, all);
+  };
+
   const read = async (key: string): Promise<CacheRecord | undefined> => {
     const bytes = await link.send<Buffer | null>('get', [key], { ...ask, as: 'bytes' });
     return bytes ? decodeRecord(bytes) : undefined;
@@ -61,11 +85,14 @@ export function responseCache(
 
   return {
     versions,
+    /** What is sent first is done first; not so in a Cluster, whose nodes know nothing of each other. */
+    keepsOrder: !redis.isCluster,
 
     /** The response for a request, if all its tags are at the versions that it was filled under. */
     async lookUp(id: string, tags: readonly string[], request: Fields): Promise<Lookup> {
-      const [{ found, varies }, current] = await Promise.all([find(id, request), versions.read(tags)]);
-      const entry = found?.body && isCurrent(found.head.versions, tags, current) ? found : undefined;
+      const expected = [...new Set([...tags, ...(extraTags.get(id) ?? [])])];
+      const [{ found, varies }, current] = await Promise.all([find(id, request), readVersions(expected)]);
+      const entry = found?.body && (await isValid(id, found, tags, current)) ? found : undefined;
       publish(entry ? 'hit' : 'miss', () => ({ id, tags }));
       return { ...(entry ? { entry: entry as Entry } : {}), miss: varies ? 'vary-miss' : 'uri-miss' };
     },
@@ -92,23 +119,9 @@ export function responseCache(
 
 export type ResponseCache = ReturnType<typeof responseCache>;
 
-/** The versions by tag, or nothing when one of them is missing: then a fill must not be stored. */
-export function pinVersions(tags: readonly string[], versions: Versions): Record<string, string> | undefined {
-  const pinned = tags.map((tag, position) => [tag, versions[position]] as const);
-  return pinned.every(([, version]) => version)
-    ? (Object.fromEntries(pinned) as Record<string, string>)
-    : undefined;
-}
-
-function isCurrent(
-  pinned: Readonly<Record<string, string>>,
-  tags: readonly string[],
-  current: Versions,
-): boolean {
-  return (
-    Object.keys(pinned).length === new Set(tags).size &&
-    tags.every((tag, position) => current[position] !== null && pinned[tag] === current[position])
-  );
+// Marked or missing is not current, whatever the entry says.
+function isCurrent(pinned: PinnedVersions, current: ReadonlyMap<string, string | null>): boolean {
+  return Object.entries(pinned).every(([tag, version]) => current.get(tag) === version);
 }
 
 // Two variants may share a slot: the later takes it, and the other is a miss.

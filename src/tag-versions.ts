@@ -11,6 +11,9 @@ const refreshTag = loadScript('refresh-tag');
 // A version that expires costs one miss; a day keeps that rare, and unused tags from piling up.
 const VERSION_TTL_MS = 24 * 3_600_000;
 
+/** The tag of everything that is cached. */
+export const EVERYTHING = '*';
+
 /** The current versions of some tags, in their order; null where there is none or a mutation is in flight. */
 export type Versions = readonly (string | null)[];
 
@@ -29,8 +32,23 @@ export function tagVersions(
   const names = keys(prefix);
   const ask = { timeoutMs };
 
+  const epochKey = names.invalidationEpoch();
+  const create = async (key: string): Promise<string> => {
+    const fresh = freshVersion();
+    return (
+      (await link.send<string | null>('set', [key, fresh, 'PX', VERSION_TTL_MS, 'NX', 'GET'], ask)) ?? fresh
+    );
+  };
+
+  // In a Cluster the epoch lies elsewhere: whoever sees a tag's new state must be able to see the new epoch.
+  const afterNewEpoch = async (writes: () => Promise<unknown>[]): Promise<void> => {
+    const epoch = link.send('set', [epochKey, freshVersion(), 'PX', VERSION_TTL_MS], ask);
+    if (redis.isCluster) await epoch;
+    await Promise.all([epoch, ...writes()]);
+  };
+
   const refresh = async (tags: readonly string[], mark: string): Promise<void> => {
-    await Promise.all(
+    await afterNewEpoch(() =>
       tags.map((tag) => link.run(refreshTag, [names.tag(tag)], [freshVersion(), VERSION_TTL_MS, mark], ask)),
     );
     publish('purged', () => ({ tags }));
@@ -46,20 +64,22 @@ export function tagVersions(
 
     /** Reads the versions and creates those that are missing; for the moment before a fill begins. */
     readOrCreate(tags: readonly string[]): Promise<Versions> {
-      return Promise.all(
-        tags.map(async (tag) => {
-          const fresh = freshVersion();
-          const args = [names.tag(tag), fresh, 'PX', VERSION_TTL_MS, 'NX', 'GET'];
-          return unmarked((await link.send<string | null>('set', args, ask)) ?? fresh);
-        }),
-      );
+      return Promise.all(tags.map(async (tag) => unmarked(await create(names.tag(tag)))));
     },
+
+    /**
+     * A value that every invalidation and every mutation changes before it touches a tag. While it is the same, tags
+     * that were not known when a fill began had the versions that they have now.
+     */
+    epoch: () => create(epochKey),
 
     /** Everything filled under these tags until now is dead when this resolves. */
     invalidate: (tags: readonly string[]) => refresh(tags, ''),
 
-    async mark(tags: readonly string[], mark: string, expiryMs: number): Promise<void> {
-      await Promise.all(tags.map((tag) => link.run(markTag, [names.tag(tag)], [mark, expiryMs], ask)));
+    mark(tags: readonly string[], mark: string, expiryMs: number): Promise<void> {
+      return afterNewEpoch(() =>
+        tags.map((tag) => link.run(markTag, [names.tag(tag)], [mark, expiryMs], ask)),
+      );
     },
 
     /** Takes a mark out and gives the tags fresh versions; marks of other mutations stay. */
