@@ -9,7 +9,7 @@ import {
   type WithDefaults,
 } from '../src/options.js';
 import type { RedisClient } from '../src/redis.js';
-import type { QueryParams } from './url-tag.js';
+import type { QueryParams } from '../src/url-tag.js';
 
 /** Options of `cacheResponse`. */
 export interface CacheResponseOptions {

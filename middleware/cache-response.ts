@@ -8,6 +8,7 @@ import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
 import { type Lookup, responseCache } from '../src/response-cache.js';
 import { EVERYTHING } from '../src/tag-versions.js';
+import { urlTag } from '../src/url-tag.js';
 import { type Forwarded, fill } from './cache-fill.js';
 import {
   type CacheResponseOptions,
@@ -29,8 +30,8 @@ import {
 import { offerCacheTags } from './handler-tags.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { purgeAfterChange } from './purge-after-change.js';
+import { targetUri } from './request-url.js';
 import { sessionWasRead } from './session-on-request.js';
-import { targetUri, urlTag } from './url-tag.js';
 
 /** What a request asks of the cache. */
 interface Question {

@@ -1,8 +1,9 @@
 import type { NextFunction, Request, Response } from 'express';
 import { consoleLogger, type Logger } from '../src/logger.js';
 import type { TagVersions } from '../src/tag-versions.js';
+import { type QueryParams, urlTag } from '../src/url-tag.js';
 import { holdResponse } from './hold-response.js';
-import { namedByResponse, type QueryParams, urlTag } from './url-tag.js';
+import { namedByResponse } from './request-url.js';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 

@@ -21,6 +21,7 @@ export function keys(prefix = '') {
     cacheVariant: (id: string, slot: number) => `${prefix}cache-variant:${slot}:${safeId(id)}`,
     cacheLease: (id: string) => `${prefix}cache-lease:${safeId(id)}`,
     invalidationEpoch: () => `${prefix}epoch:invalidation`,
+    value: (key: string) => `${prefix}${safeId(key)}`,
     tag: (tag: string) => `${prefix}tag:${safeId(tag)}`,
   };
 }
