@@ -6,6 +6,7 @@ import {
   aPositiveInteger,
   aString,
   connectionChecks,
+  oneOf,
   type WithDefaults,
 } from '../src/options.js';
 import type { RedisClient } from '../src/redis.js';
@@ -54,6 +55,12 @@ export interface CacheResponseOptions {
    */
   readonly maxBodyBytes?: number;
   /**
+   * A Redis that comes back may come back with an older state: `forget` begins with a cold cache then, `keep` risks
+   * stale answers until their time is over.
+   * @default 'forget'
+   */
+  readonly onRestart?: 'forget' | 'keep';
+  /**
    * Milliseconds to wait for Redis; after that the handler answers as if there were no cache.
    * @default 100
    */
@@ -73,6 +80,7 @@ export interface CacheResponseOptions {
 export const defaults = {
   shared: false,
   maxBodyBytes: 1_048_576,
+  onRestart: 'forget',
   timeoutMs: 100,
   prefix: '',
 } satisfies Partial<CacheResponseOptions>;
@@ -85,6 +93,7 @@ export const checks = {
   queryParams: queryParamLists,
   targetedHeader: aString,
   shared: aBoolean,
+  onRestart: oneOf('forget', 'keep'),
   maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
 };
 

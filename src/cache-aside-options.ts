@@ -11,6 +11,12 @@ export interface CacheAsideOptions {
    */
   readonly onUnavailable?: 'refuse' | 'proceed';
   /**
+   * A Redis that comes back may come back with an older state: `forget` begins with a cold cache then, `keep` risks
+   * stale answers until their time is over.
+   * @default 'forget'
+   */
+  readonly onRestart?: 'forget' | 'keep';
+  /**
    * Milliseconds to wait for Redis; after that a value is loaded as if there were no cache.
    * @default 100
    */
@@ -46,6 +52,7 @@ export interface CachedValueOptions {
 
 export const defaults = {
   onUnavailable: 'refuse',
+  onRestart: 'forget',
   timeoutMs: 100,
   prefix: '',
 } satisfies CacheAsideOptions;
@@ -55,6 +62,7 @@ export const checks = {
   prefix: connectionChecks.prefix,
   timeoutMs: connectionChecks.timeoutMs,
   logger: connectionChecks.logger,
+  onRestart: oneOf('forget', 'keep'),
   onUnavailable: oneOf('refuse', 'proceed'),
 };
 

@@ -8,7 +8,7 @@ import { variantOf } from './http/vary.js';
 import { keys } from './keys.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
-import { tagVersions } from './tag-versions.js';
+import { type TagVersionsOptions, tagVersions } from './tag-versions.js';
 
 // Requests choose the variant: without a bound they could fill Redis with one URL.
 const VARIANT_SLOTS = 32;
@@ -25,10 +25,7 @@ export interface Lookup {
  * URL's key lies its response, or, when responses vary, the names of the request fields that tell which of a bounded
  * number of slots holds the one for a request.
  */
-export function responseCache(
-  redis: RedisClient,
-  options: { readonly prefix: string; readonly timeoutMs: number },
-) {
+export function responseCache(redis: RedisClient, options: TagVersionsOptions) {
   const link = linkTo(redis);
   const names = keys(options.prefix);
   const versions = tagVersions(redis, options);

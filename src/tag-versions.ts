@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { publish } from './diagnostics.js';
+import { generationOf } from './generation.js';
 import { keys } from './keys.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
@@ -20,17 +21,35 @@ export type Versions = readonly (string | null)[];
 /** Unique, never a counter: one that was evicted and began anew could match an old entry again. */
 export const freshVersion = (): string => randomBytes(9).toString('base64url');
 
+export interface TagVersionsOptions {
+  readonly prefix: string;
+  readonly timeoutMs: number;
+  /** Whether versions from before a restart of Redis still count. */
+  readonly onRestart?: 'forget' | 'keep';
+}
+
 /**
  * The versions of tags. An entry carries the versions that it was filled under and is served only while they
  * are current, so an invalidation costs one write per tag however many entries there are.
  */
 export function tagVersions(
   redis: RedisClient,
-  { prefix, timeoutMs }: { prefix: string; timeoutMs: number },
+  { prefix, timeoutMs, onRestart = 'forget' }: TagVersionsOptions,
 ) {
   const link = linkTo(redis);
   const names = keys(prefix);
   const ask = { timeoutMs };
+
+  const generation = onRestart === 'keep' ? async () => '' : generationOf(redis);
+
+  // A version counts only in the run of the server that it was read from.
+  const ofThisRun = async (values: readonly Promise<string | null>[]): Promise<Versions> => {
+    const [run, ...versions] = await Promise.all([generation(timeoutMs), ...values]);
+    return versions.map((value) => {
+      const version = unmarked(value);
+      return version === null ? null : `${version}${run && `@${run}`}`;
+    });
+  };
 
   const epochKey = names.invalidationEpoch();
   const create = async (key: string): Promise<string> => {
@@ -57,21 +76,19 @@ export function tagVersions(
   return {
     /** Reads the versions. One key a command: in a Cluster each may live elsewhere. */
     read(tags: readonly string[]): Promise<Versions> {
-      return Promise.all(
-        tags.map((tag) => link.send<string | null>('get', [names.tag(tag)], ask).then(unmarked)),
-      );
+      return ofThisRun(tags.map((tag) => link.send<string | null>('get', [names.tag(tag)], ask)));
     },
 
     /** Reads the versions and creates those that are missing; for the moment before a fill begins. */
     readOrCreate(tags: readonly string[]): Promise<Versions> {
-      return Promise.all(tags.map(async (tag) => unmarked(await create(names.tag(tag)))));
+      return ofThisRun(tags.map((tag) => create(names.tag(tag))));
     },
 
     /**
      * A value that every invalidation and every mutation changes before it touches a tag. While it is the same, tags
      * that were not known when a fill began had the versions that they have now.
      */
-    epoch: () => create(epochKey),
+    epoch: async () => (await ofThisRun([create(epochKey)]))[0]!,
 
     /** Everything filled under these tags until now is dead when this resolves. */
     invalidate: (tags: readonly string[]) => refresh(tags, ''),
