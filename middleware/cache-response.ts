@@ -1,15 +1,15 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { LRUCache } from 'lru-cache';
 import { isUnavailable } from '../src/errors.js';
-import { fillTurns, type Turn } from '../src/fill-turns.js';
+import { fillTurns } from '../src/fill-turns.js';
 import type { Fields } from '../src/http/fields.js';
-import { type Reuse, requestDirectives, reuseOf } from '../src/http/reuse.js';
 import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
 import { type Lookup, responseCache } from '../src/response-cache.js';
 import { EVERYTHING } from '../src/tag-versions.js';
 import { urlTag } from '../src/url-tag.js';
-import { type Forwarded, fill } from './cache-fill.js';
+import { decisions, type Question } from './cache-decision.js';
+import { fill } from './cache-fill.js';
 import {
   type CacheResponseOptions,
   type CacheSettings,
@@ -17,27 +17,13 @@ import {
   defaults,
   settingsOf,
 } from './cache-response-options.js';
-import { serveEntry } from './cache-serve.js';
 import { setCacheStatus } from './cache-status.js';
-import { detachResponse } from './detach-response.js';
-import {
-  askForWhole,
-  askToValidate,
-  hasForeignCondition,
-  headersAsAsked,
-  isConditional,
-} from './forwarded-request.js';
+import { headersAsAsked, type PassedOn, prepareRequest } from './forwarded-request.js';
 import { offerCacheTags } from './handler-tags.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { targetUri } from './request-url.js';
 import { sessionWasRead } from './session-on-request.js';
-
-/** What a request asks of the cache. */
-interface Question {
-  readonly id: string;
-  readonly tags: readonly string[];
-}
 
 interface Asked {
   readonly question: Question;
@@ -60,7 +46,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   linkTo(settings.redis, settings.logger);
   const cache = responseCache(settings.redis, settings);
   const turns = fillTurns(settings.redis, cache.versions, settings);
-  const onceConditional = new LRUCache<string, true>({ max: 10_000 });
+  const passedOn: PassedOn = new LRUCache({ max: 10_000 });
 
   const name = (req: Request): Question => ({
     id: settings.key?.(req) ?? `GET:${targetUri(req, queryParams)}`,
@@ -75,67 +61,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
     return { question, answer };
   };
 
-  const forward = (
-    question: Question,
-    rest: Omit<Forwarded, 'id' | 'tags' | 'asked'>,
-    req: Request,
-    res: Response,
-  ) => {
-    const asked = headersAsAsked(req);
-    const { stale } = rest;
-    if (stale) askToValidate(req, stale);
-    // What the client has may save the handler the body, once; then there should be something to store.
-    else if (isConditional(req) && !hasForeignCondition(req)) {
-      if (onceConditional.has(question.id)) askForWhole(req);
-      else onceConditional.set(question.id, true);
-    }
-    fill(cache, { ...question, asked, ...rest }, req, res, settings, () => !isCacheable(req, settings));
-  };
-
-  /** Answers from the cache, or says what the handler has to be asked for, or nothing when somebody else asks it. */
-  const decide = async (question: Question, first: Promise<Lookup>, req: Request, res: Response) => {
-    const wanted = requestDirectives(req.headers as Fields);
-    let lookup = await first;
-    for (let waited = false; ; waited = true) {
-      const { entry, miss } = usable(lookup, req, settings);
-      const reuse =
-        entry && !hasForeignCondition(req) ? reuseOf(entry.head.terms, wanted, Date.now()) : undefined;
-      const stale = reuse && entry ? { stale: entry } : {};
-      const fwd: Forwarded['fwd'] = reuse === undefined ? miss : reuse === 'request' ? reuse : 'stale';
-      if (reuse === 'serve') {
-        const status = waited ? ({ fwd: miss, collapsed: true } as const) : ({ hit: true } as const);
-        return void serveEntry(entry!, req, res, status);
-      }
-      if (reuse === 'serve-and-refresh') {
-        detachResponse(req, res, () => serveEntry(entry!, req, res, { hit: true }));
-        if (req.method === 'HEAD') return undefined;
-        const { id, tags } = question;
-        const turn = await turns.take(id, tags, { patiently: false }).catch(() => undefined);
-        return turn && { fwd, turn, ...stale, inBackground: true as const };
-      }
-      if (wanted.has('only-if-cached')) {
-        setCacheStatus(res, { detail: 'only-if-cached' });
-        return void res.status(504).end();
-      }
-      const turn = await takeTurn(question, reuse, req);
-      if (turn) return { fwd, turn, ...stale };
-      lookup = await lookUp(question, req);
-    }
-  };
-
-  // Others wait only for a handler call whose answer they can use.
-  const takeTurn = (
-    { id, tags }: Question,
-    reuse: Reuse | undefined,
-    req: Request,
-  ): Promise<Turn | undefined> => {
-    const { method, headers } = req;
-    const passing = isConditional(req) && reuse === undefined && !onceConditional.has(id);
-    const isPersonal = headers.authorization !== undefined && !settings.ignoresCredentials;
-    const alone = isPersonal || method === 'HEAD' || headers.range !== undefined;
-    if (alone || passing || reuse === 'request' || hasForeignCondition(req)) return turns.free(tags);
-    return turns.take(id, tags, { patiently: true });
-  };
+  const decide = decisions(cache, turns, settings, passedOn);
 
   const handler: RequestHandler = async function cacheResponseMiddleware(req, res, next) {
     if (req.method !== 'GET' && req.method !== 'HEAD') {
@@ -152,9 +78,12 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
     try {
       // An earlier middleware may have changed what the key and the tags are made of.
       const first = early && isSame(early.question, question) ? early.answer : lookUp(question, req);
-      const forwarded = await decide(question, first, req, res);
-      if (!forwarded) return;
-      forward(question, forwarded, req, res);
+      const decided = await decide(question, first, req, res);
+      if (!decided) return;
+      const asked = headersAsAsked(req);
+      prepareRequest(req, question.id, decided.stale, passedOn);
+      const isPersonal = () => !isCacheable(req, settings);
+      fill(cache, { ...question, asked, ...decided }, req, res, settings, isPersonal);
     } catch (error) {
       if (!isUnavailable(error)) return next(error);
       setCacheStatus(res, { fwd: 'bypass' });
@@ -168,12 +97,6 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
 function isCacheable(req: Request, { ignoresCredentials }: CacheSettings): boolean {
   if (req.method !== 'GET' && req.method !== 'HEAD') return false;
   return ignoresCredentials || !sessionWasRead(req);
-}
-
-// The handler may answer differently to credentials, unless the response said that it does not (RFC 9111 §3.5).
-function usable(lookup: Lookup, req: Request, { ignoresCredentials }: CacheSettings): Lookup {
-  const forEverybody = ignoresCredentials || req.headers.authorization === undefined;
-  return forEverybody || lookup.entry?.head.terms.forAuthorized ? lookup : { miss: lookup.miss };
 }
 
 function isSame(a: Question, b: Question): boolean {

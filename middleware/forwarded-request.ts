@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import type { LRUCache } from 'lru-cache';
 import type { Entry } from '../src/cache-record.js';
 import { validatorsOf } from '../src/http/conditional.js';
 import type { Fields } from '../src/http/fields.js';
@@ -15,8 +16,20 @@ export function isConditional(req: Request): boolean {
   return CONDITIONS.some((name) => req.headers[name] !== undefined);
 }
 
+/** The keys for which a client's own condition has been passed on. */
+export type PassedOn = LRUCache<string, true>;
+
+/** Changes what the handler is asked: to validate what is stored, or for something that can be stored. */
+export function prepareRequest(req: Request, id: string, stale: Entry | undefined, passedOn: PassedOn): void {
+  if (stale) askToValidate(req, stale);
+  if (stale || !isConditional(req) || hasForeignCondition(req)) return;
+  // What the client has may save the handler the body, once; then there should be something to store.
+  if (passedOn.has(id)) askForWhole(req);
+  else passedOn.set(id, true);
+}
+
 /** Has the handler validate a stored response in place of what the client has (RFC 9111 §4.3.1). */
-export function askToValidate(req: Request, { head }: Entry): void {
+function askToValidate(req: Request, { head }: Entry): void {
   askForWhole(req);
   const validators = validatorsOf(head.fields);
   if (Object.keys(validators).length > 0) for (const name of PARTS) delete req.headers[name];
@@ -24,7 +37,7 @@ export function askToValidate(req: Request, { head }: Entry): void {
 }
 
 /** Has the handler answer in full, so that there is something to store; the client's 304 is made from that. */
-export function askForWhole(req: Request): void {
+function askForWhole(req: Request): void {
   for (const name of CONDITIONS) delete req.headers[name];
 }
 
