@@ -18,6 +18,8 @@ export function serveEntry(
   const { terms, fields } = head;
   const age = Math.floor(ageAt(terms, Date.now()));
   res.status(head.status);
+  // The handler's own, of a 304 or an error, would go out with this status.
+  res.statusMessage = '';
   setFields(res, fields);
   res.setHeader('Age', age);
   setCacheStatus(res, { ...status, ttl: Math.floor(terms.lifetime - age) });
@@ -30,6 +32,7 @@ export function serveEntry(
 export function sendNotModified(res: Response): void {
   for (const name of ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Range'])
     res.removeHeader(name);
+  res.statusMessage = '';
   res.status(304).end();
 }
 

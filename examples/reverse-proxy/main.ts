@@ -16,7 +16,7 @@ const url = values.redis ?? process.env.REDIS_URL;
 
 async function main(origin: URL): Promise<void> {
   const redis = connectRedis(url ?? (await startRedis({ log: console.log })).url);
-  createProxy(origin, { redis }).listen(Number(values.port), () => {
+  createProxy(origin, { redis, timeoutMs: 1000 }).listen(Number(values.port), () => {
     console.log(`http://localhost:${values.port} caches ${origin.href}`);
   });
 }

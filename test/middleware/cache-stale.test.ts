@@ -93,3 +93,18 @@ test("a validation asks Express' own handlers, and their 304 is absorbed", async
   }
   expect(calls).toBe(3);
 });
+
+test('what stands in for a 304 or an error has a reason phrase of its own', async () => {
+  let calls = 0;
+  const app = await serveCached({
+    redis: file.redis,
+    handler: (_req, res) => {
+      if (++calls === 1) return void res.set('Cache-Control', 'no-cache').set('ETag', '"a"').send('stored');
+      res.statusMessage = 'Not Modified';
+      res.status(304).end();
+    },
+  });
+  await app.get();
+  const { status, statusText } = await fetch(app.url);
+  expect([calls, status, statusText]).toEqual([2, 200, 'OK']);
+});
