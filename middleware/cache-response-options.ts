@@ -12,6 +12,16 @@ import {
 import type { RedisClient } from '../src/redis.js';
 import type { QueryParams } from '../src/url-tag.js';
 
+// Here, because who imports the package sees this file.
+declare global {
+  namespace Express {
+    interface Response {
+      /** Adds tags to the response, should it be cached; for what the handler knows and the request does not. */
+      cacheTags(...tags: readonly string[]): void;
+    }
+  }
+}
+
 /** Options of `cacheResponse`. */
 export interface CacheResponseOptions {
   /** The shared ioredis client (`Redis` or `Cluster`). */

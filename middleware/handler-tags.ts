@@ -1,13 +1,5 @@
 import type { Response } from 'express';
-
-declare global {
-  namespace Express {
-    interface Response {
-      /** Adds tags to the response, should it be cached; for what the handler knows and the request does not. */
-      cacheTags(...tags: readonly string[]): void;
-    }
-  }
-}
+import type {} from './cache-response-options.js';
 
 const named = Symbol('express-redis-toolkit.cacheTags');
 
