@@ -4,10 +4,23 @@ import {
   aBoolean,
   aFunction,
   aPositiveInteger,
+  aString,
   connectionChecks,
+  oneOf,
   type WithDefaults,
 } from '../src/options.js';
 import type { RedisClient } from '../src/redis.js';
+import type { QueryParams } from '../src/url-tag.js';
+
+// Here, because who imports the package sees this file.
+declare global {
+  namespace Express {
+    interface Response {
+      /** Adds tags to the response, should it be cached; for what the handler knows and the request does not. */
+      cacheTags(...tags: readonly string[]): void;
+    }
+  }
+}
 
 /** Options of `cacheResponse`. */
 export interface CacheResponseOptions {
@@ -30,6 +43,17 @@ export interface CacheResponseOptions {
    */
   readonly key?: (req: Request) => string;
   /**
+   * Query parameters that make a response another one: only those of `allow`, or all but those of `ignore`.
+   * @default all of them, in any order
+   */
+  readonly queryParams?: QueryParams;
+  /**
+   * A response header by which handlers tell this cache alone what to do, in the words of `Cache-Control`
+   * (RFC 9213). It outranks `CDN-Cache-Control`, which outranks `Cache-Control`.
+   * @default only CDN-Cache-Control
+   */
+  readonly targetedHeader?: string;
+  /**
    * Store and serve although the request has `Authorization`, or somebody read `req.session`: everybody gets the
    * same response.
    * @default false
@@ -40,6 +64,12 @@ export interface CacheResponseOptions {
    * @default 1048576
    */
   readonly maxBodyBytes?: number;
+  /**
+   * A Redis that comes back may come back with an older state: `forget` begins with a cold cache then, `keep` risks
+   * stale answers until their time is over.
+   * @default 'forget'
+   */
+  readonly onRestart?: 'forget' | 'keep';
   /**
    * Milliseconds to wait for Redis; after that the handler answers as if there were no cache.
    * @default 100
@@ -60,6 +90,7 @@ export interface CacheResponseOptions {
 export const defaults = {
   shared: false,
   maxBodyBytes: 1_048_576,
+  onRestart: 'forget',
   timeoutMs: 100,
   prefix: '',
 } satisfies Partial<CacheResponseOptions>;
@@ -69,8 +100,34 @@ export const checks = {
   ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),
   tags: aFunction,
   key: aFunction,
+  queryParams: queryParamLists,
+  targetedHeader: aString,
   shared: aBoolean,
+  onRestart: oneOf('forget', 'keep'),
   maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
 };
 
-export type CacheSettings = WithDefaults<CacheResponseOptions, typeof defaults>;
+export type CacheSettings = WithDefaults<CacheResponseOptions, typeof defaults> & {
+  /** Targeted fields in the order in which they are heard (RFC 9213 §2.2). */
+  readonly targets: readonly string[];
+  /** Responses to requests with `Authorization` are for everybody who has the same key. */
+  readonly ignoresCredentials: boolean;
+};
+
+export function settingsOf(options: WithDefaults<CacheResponseOptions, typeof defaults>): CacheSettings {
+  const own = options.targetedHeader?.toLowerCase();
+  return {
+    ...options,
+    targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],
+    ignoresCredentials: options.shared || options.key !== undefined,
+  };
+}
+
+function queryParamLists(value: unknown): string | undefined {
+  const entries = Object.entries(value ?? {});
+  const [name, list] = entries[0] ?? [];
+  const isList = Array.isArray(list) && list.every((item) => typeof item === 'string');
+  return entries.length === 1 && (name === 'allow' || name === 'ignore') && isList
+    ? undefined
+    : 'must be { allow: [...] } or { ignore: [...] } with names of query parameters';
+}

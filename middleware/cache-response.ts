@@ -1,27 +1,33 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
+import { LRUCache } from 'lru-cache';
 import { isUnavailable } from '../src/errors.js';
+import { fillTurns } from '../src/fill-turns.js';
+import type { Fields } from '../src/http/fields.js';
 import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
+import { type Lookup, responseCache } from '../src/response-cache.js';
+import { EVERYTHING } from '../src/tag-versions.js';
+import { urlTag } from '../src/url-tag.js';
+import { decisions, type Question } from './cache-decision.js';
+import { fill } from './cache-fill.js';
 import {
-  type Entry,
-  type EntryHead,
-  pinVersions,
-  type ResponseCache,
-  responseCache,
-} from '../src/response-cache.js';
-import { mayServe, mayStore, policyFor, policyFrom } from './cache-policy.js';
-import { type CacheResponseOptions, type CacheSettings, checks, defaults } from './cache-response-options.js';
+  type CacheResponseOptions,
+  type CacheSettings,
+  checks,
+  defaults,
+  settingsOf,
+} from './cache-response-options.js';
 import { setCacheStatus } from './cache-status.js';
-import { captureResponse } from './capture-response.js';
-import { ownHeaders } from './own-headers.js';
+import { headersAsAsked, type PassedOn, prepareRequest } from './forwarded-request.js';
+import { offerCacheTags } from './handler-tags.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
+import { purgeAfterChange } from './purge-after-change.js';
+import { targetUri } from './request-url.js';
 import { sessionWasRead } from './session-on-request.js';
-import { targetUri, urlTag } from './url-tag.js';
 
-/** What a request asks of the cache. */
-interface Question {
-  readonly id: string;
-  readonly tags: readonly string[];
+interface Asked {
+  readonly question: Question;
+  readonly answer: Promise<Lookup>;
 }
 
 /**
@@ -35,35 +41,49 @@ interface Question {
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; a handler's own errors pass through
  */
 export function cacheResponse(given: CacheResponseOptions): RequestHandler {
-  const options = readOptions('cacheResponse', given, checks, defaults, ['redis']);
-  linkTo(options.redis, options.logger);
-  const cache = responseCache(options.redis, options);
+  const settings = settingsOf(readOptions('cacheResponse', given, checks, defaults, ['redis']));
+  const { queryParams } = settings;
+  linkTo(settings.redis, settings.logger);
+  const cache = responseCache(settings.redis, settings);
+  const turns = fillTurns(settings.redis, cache.versions, settings);
+  const passedOn: PassedOn = new LRUCache({ max: 10_000 });
 
   const name = (req: Request): Question => ({
-    id: options.key?.(req) ?? `GET:${targetUri(req)}`,
-    tags: [...new Set([...(options.tags?.(req) ?? []), urlTag(req.originalUrl)])],
+    id: settings.key?.(req) ?? `GET:${targetUri(req, queryParams)}`,
+    tags: [...new Set([...(settings.tags?.(req) ?? []), urlTag(req.originalUrl, queryParams), EVERYTHING])],
   });
+  const lookUp = ({ id, tags }: Question, req: Request) => cache.lookUp(id, tags, req.headers as Fields);
   const ask = (req: Request): Asked | undefined => {
-    if (!isCacheable(req, options)) return undefined;
+    if (!isCacheable(req, settings)) return undefined;
     const question = name(req);
-    const answer = cache.lookUp(question.id, question.tags);
+    const answer = lookUp(question, req);
     answer.catch(() => undefined);
     return { question, answer };
   };
 
+  const decide = decisions(cache, turns, settings, passedOn);
+
   const handler: RequestHandler = async function cacheResponseMiddleware(req, res, next) {
-    if (req.method !== 'GET' && req.method !== 'HEAD') return next();
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      purgeAfterChange(cache.versions, req, res, next, settings);
+      return next();
+    }
+    offerCacheTags(res);
     const early = takePrefetched<Asked>(req, handler);
-    if (!isCacheable(req, options)) {
+    if (!isCacheable(req, settings)) {
       setCacheStatus(res, { fwd: 'bypass' });
       return next();
     }
     const question = name(req);
     try {
       // An earlier middleware may have changed what the key and the tags are made of.
-      const entry = await (early && isSame(early.question, question) ? early : ask(req)!).answer;
-      if (entry && serve(entry, question, req, res)) return;
-      await fill(cache, question, entry !== undefined, req, res, options);
+      const first = early && isSame(early.question, question) ? early.answer : lookUp(question, req);
+      const decided = await decide(question, first, req, res);
+      if (!decided) return;
+      const asked = headersAsAsked(req);
+      prepareRequest(req, question.id, decided.stale, passedOn);
+      const isPersonal = () => !isCacheable(req, settings);
+      fill(cache, { ...question, asked, ...decided }, req, res, settings, isPersonal);
     } catch (error) {
       if (!isUnavailable(error)) return next(error);
       setCacheStatus(res, { fwd: 'bypass' });
@@ -73,77 +93,12 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   return withPrefetch(handler, ask);
 }
 
-interface Asked {
-  readonly question: Question;
-  readonly answer: Promise<Entry | undefined>;
-}
-
-// A response to credentials, or to a session that somebody has looked at, may be meant for one person.
-function isCacheable(req: Request, { shared, key }: CacheSettings): boolean {
+// A response that a session, which somebody has looked at, went into may be meant for one person.
+function isCacheable(req: Request, { ignoresCredentials }: CacheSettings): boolean {
   if (req.method !== 'GET' && req.method !== 'HEAD') return false;
-  return shared || key !== undefined || (req.headers.authorization === undefined && !sessionWasRead(req));
+  return ignoresCredentials || !sessionWasRead(req);
 }
 
 function isSame(a: Question, b: Question): boolean {
   return a.id === b.id && a.tags.length === b.tags.length && a.tags.every((tag, i) => tag === b.tags[i]);
-}
-
-function serve({ head, body }: Entry, { id }: Question, req: Request, res: Response): boolean {
-  const policy = policyFrom(head.policy);
-  if (!mayServe(policy, id, req)) return false;
-  res.status(head.status);
-  for (const [name, value] of Object.entries(head.headers)) res.setHeader(name, value);
-  res.setHeader('Date', new Date(policy.date()).toUTCString());
-  res.setHeader('Age', Math.round(policy.age()));
-  setCacheStatus(res, { hit: true, ttl: Math.max(0, Math.round(policy.timeToLive() / 1000)) });
-  if (req.fresh) {
-    for (const name of ['Content-Type', 'Content-Length', 'Content-Encoding']) res.removeHeader(name);
-    res.status(304).end();
-    return true;
-  }
-  if (head.status !== 204) res.setHeader('Content-Length', body.length);
-  if (req.method === 'HEAD') res.end();
-  else res.end(body);
-  return true;
-}
-
-/** Lets the handler answer, and stores a copy under the versions that were current before it ran. */
-async function fill(
-  cache: ResponseCache,
-  { id, tags }: Question,
-  foundUnusable: boolean,
-  req: Request,
-  res: Response,
-  options: CacheSettings,
-): Promise<void> {
-  const versions = pinVersions(tags, await cache.versions.readOrCreate(tags));
-  const fwd = foundUnusable ? 'stale' : 'uri-miss';
-  const headersBefore = res.getHeaders();
-  let policy: ReturnType<typeof policyFor>;
-  let headers: EntryHead['headers'];
-  const wanted = () => {
-    policy = policyFor(id, req, res, options.ttlSeconds);
-    headers = ownHeaders(res, headersBefore);
-    return (
-      req.method === 'GET' && versions !== undefined && isCacheable(req, options) && mayStore(policy, res)
-    );
-  };
-  captureResponse(res, {
-    maxBodyBytes: options.maxBodyBytes,
-    onHead() {
-      const stored = wanted();
-      setCacheStatus(res, stored ? { fwd, stored } : { fwd });
-      return stored;
-    },
-    onBody(body) {
-      // The session may have been read after the response began.
-      if (!isCacheable(req, options)) return;
-      const entry = {
-        head: { status: res.statusCode, headers, policy: policy.toObject(), versions: versions! },
-        body,
-      };
-      // The outage itself is reported by the link; the next request fills again.
-      cache.store(id, entry, policy.timeToLive()).catch(() => undefined);
-    },
-  });
 }

@@ -1,17 +1,27 @@
 import type { Response } from 'express';
 import { serializeList, Token } from 'structured-headers';
 
-type Parameters = Readonly<Record<string, string | number | boolean>>;
+/** Parameters of RFC 9211 §2. Strings become tokens; undefined is left out. */
+export interface CacheStatus {
+  readonly hit?: true;
+  readonly fwd?: 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'request' | 'stale';
+  readonly 'fwd-status'?: number;
+  readonly ttl?: number;
+  readonly stored?: boolean;
+  readonly collapsed?: true;
+  readonly detail?: string;
+}
 
 const CACHE_NAME = new Token('toolkit');
 
-/** `Cache-Status` (RFC 9211). Strings become tokens, as the RFC has them for `fwd`; undefined is left out. */
-export function setCacheStatus(res: Response, parameters: Parameters): void {
-  const given = Object.entries(parameters).map(
-    ([name, value]) => [name, typeof value === 'string' ? new Token(value) : value] as const,
+/** `Cache-Status` (RFC 9211), behind what caches nearer to the origin said. */
+export function setCacheStatus(res: Response, parameters: CacheStatus): void {
+  const given = Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined || value === false
+      ? []
+      : [[name, typeof value === 'string' ? new Token(value) : value] as const],
   );
   const own = serializeList([[CACHE_NAME, new Map(given)]]);
-  // A cache nearer to the origin has spoken first.
   const earlier = res.getHeader('Cache-Status');
   res.setHeader('Cache-Status', earlier === undefined ? own : `${String(earlier)}, ${own}`);
 }

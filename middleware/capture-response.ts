@@ -1,61 +1,104 @@
 import type { Response } from 'express';
 import { applyHead } from './apply-head.js';
 
+/** What becomes of a response whose head is complete. */
+export interface Verdict {
+  /** The body's bytes are wanted. */
+  readonly keep: boolean;
+  /** Answers the client in place of the handler, whose own bytes are not sent. */
+  readonly instead?: () => void;
+}
+
 export interface Capture {
   readonly maxBodyBytes: number;
-  /** Called when the head is complete, before anything is sent; says whether the body is wanted. */
-  onHead(): boolean;
-  /** Called after the response was sent whole, with the bytes that the handler wrote. */
-  onBody(body: Buffer): void;
+  /** Called when the head is complete, before anything is sent. */
+  onHead(): Verdict;
+  /** Called when the handler has said all, with its bytes, or with nothing when they are too many or too few. */
+  onBody(body: Buffer | undefined): void;
 }
 
 /** Copies what a handler sends, without holding it back. Past `maxBodyBytes` the copy is dropped. */
 export function captureResponse(res: Response, { maxBodyBytes, onHead, onBody }: Capture): void {
   const { writeHead, write, end } = res;
-  let chunks: Buffer[] | undefined;
-  let bytes = 0;
-  let begun = false;
+  const copy = bodyCopy(maxBodyBytes);
+  let state = 'untouched' as 'untouched' | 'sent' | 'replaced';
+  let declared: unknown;
+  let ended = false;
+
+  const isReplaced = () => state === 'replaced';
 
   const begin = () => {
-    if (begun) return;
-    begun = true;
-    if (onHead()) chunks = [];
+    if (state !== 'untouched') return;
+    state = 'sent';
+    declared = res.getHeader('content-length');
+    const { keep, instead } = onHead();
+    if (keep) copy.start();
+    if (!instead) return;
+    const watched = { writeHead: res.writeHead, write: res.write, end: res.end };
+    Object.assign(res, { writeHead, write, end });
+    instead();
+    Object.assign(res, watched);
+    state = 'replaced';
   };
-
-  const keep = (chunk: unknown, encoding: unknown) => {
-    if (!chunks || chunk === undefined || chunk === null || typeof chunk === 'function') return;
-    // A copy: the caller may reuse its buffer once the write is through.
-    const copy =
-      typeof chunk === 'string'
-        ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
-        : Buffer.from(chunk as Uint8Array);
-    bytes += copy.length;
-    if (bytes > maxBodyBytes) chunks = undefined;
-    else chunks.push(copy);
+  const finish = () => {
+    if (ended) return;
+    ended = true;
+    // A handler that promised more than it sent was cut short.
+    const isWhole = declared === undefined || Number(declared) === copy.bytes();
+    onBody(isWhole ? copy.whole() : undefined);
   };
 
   res.writeHead = function capturedWriteHead(...args: unknown[]) {
-    if (begun) return writeHead.apply(res, args as never);
-    applyHead(res, args);
-    begin();
-    return writeHead.call(res, res.statusCode);
+    const first = state === 'untouched';
+    if (first) {
+      applyHead(res, args);
+      begin();
+    }
+    if (isReplaced()) return res;
+    return first ? writeHead.call(res, res.statusCode) : writeHead.apply(res, args as never);
   } as typeof res.writeHead;
   res.write = ((...args: unknown[]) => {
     begin();
-    keep(args[0], args[1]);
-    return write.apply(res, args as never);
+    copy.add(args[0], args[1]);
+    return isReplaced() ? called(args) : write.apply(res, args as never);
   }) as typeof res.write;
   res.end = ((...args: unknown[]) => {
     begin();
-    keep(args[0], args[1]);
-    return end.apply(res, args as never);
+    copy.add(args[0], args[1]);
+    if (isReplaced()) called(args);
+    else end.apply(res, args as never);
+    // What the client did not stay for may be whole nevertheless; what was destroyed is not.
+    if (isReplaced() || !res.destroyed) finish();
+    return res;
   }) as typeof res.end;
+}
 
-  res.once('finish', () => {
-    if (!chunks) return;
-    const declared = res.getHeader('content-length');
-    // A handler that promised more than it sent was cut short.
-    if (declared !== undefined && Number(declared) !== bytes) return;
-    onBody(Buffer.concat(chunks, bytes));
-  });
+// Who waits for a write that is not sent must not wait for ever.
+function called(args: readonly unknown[]): true {
+  const callback = args.findLast((argument) => typeof argument === 'function');
+  if (callback) setImmediate(callback as () => void);
+  return true;
+}
+
+function bodyCopy(maxBytes: number) {
+  let chunks: Buffer[] | undefined;
+  let bytes = 0;
+  return {
+    start() {
+      chunks = [];
+    },
+    add(chunk: unknown, encoding: unknown) {
+      if (!chunks || chunk === undefined || chunk === null || typeof chunk === 'function') return;
+      // A copy: the caller may reuse its buffer once the write is through.
+      const copied =
+        typeof chunk === 'string'
+          ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
+          : Buffer.from(chunk as Uint8Array);
+      bytes += copied.length;
+      if (bytes > maxBytes) chunks = undefined;
+      else chunks.push(copied);
+    },
+    bytes: () => bytes,
+    whole: () => chunks && Buffer.concat(chunks, bytes),
+  };
 }

@@ -1,13 +1,13 @@
 import type { Request, RequestHandler } from 'express';
-import { ToolkitError } from '../src/errors.js';
 import { consoleLogger, type Logger } from '../src/logger.js';
-import { beginMutation, type Mutation } from '../src/mutation.js';
+import { beginMutation, type Mutation, refusedMutation } from '../src/mutation.js';
 import { aFunction, connectionChecks, oneOf, readOptions } from '../src/options.js';
 import type { RedisClient } from '../src/redis.js';
 import { linkTo } from '../src/redis-link.js';
 import { tagVersions } from '../src/tag-versions.js';
+import { urlTag } from '../src/url-tag.js';
 import { holdResponse } from './hold-response.js';
-import { urlTag } from './url-tag.js';
+import { changedUrlTags, isSafe } from './purge-after-change.js';
 
 /** Options of `invalidateOn`. */
 export interface InvalidateOnOptions {
@@ -23,6 +23,11 @@ export interface InvalidateOnOptions {
    * @default none
    */
   readonly urls?: (req: Request) => readonly string[];
+  /**
+   * Whether a request changes anything; of one that does not, nothing is marked or purged.
+   * @default all but GET, HEAD, OPTIONS and TRACE do
+   */
+  readonly when?: (req: Request) => boolean;
   /**
    * When Redis cannot take the mark: refuse the mutation (503) before the handler runs, or let it proceed, at the
    * risk of stale answers until their `ttlSeconds` are over.
@@ -56,10 +61,9 @@ const checks = {
   ...connectionChecks,
   tags: aFunction,
   urls: aFunction,
+  when: aFunction,
   onUnavailable: oneOf('refuse', 'proceed'),
 };
-
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /**
  * Makes cached responses old when a handler changes what they show. The tags are marked before the handler runs:
@@ -77,21 +81,26 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
   const versions = tagVersions(options.redis, options);
 
   return async function invalidateOnMiddleware(req, res, next) {
-    if (SAFE_METHODS.has(req.method)) return next();
+    if (!(options.when?.(req) ?? !isSafe(req))) return next();
     const tags = tagsOf(req, options);
     let mutation: Mutation | undefined;
     try {
       mutation = await beginMutation(versions, tags);
     } catch (cause) {
-      if (options.onUnavailable === 'refuse') return next(refused(cause));
+      if (options.onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
-    const purge = () =>
-      (mutation ? mutation.finish() : versions.invalidate(tags)).catch((err: unknown) => {
+    const purge = () => {
+      const others =
+        res.statusCode < 400 ? changedUrlTags(req, res).filter((tag) => !tags.includes(tag)) : [];
+      const marked = mutation ? mutation.finish() : versions.invalidate(tags);
+      const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
+      return all.then(noAnswer, (err: unknown) => {
         const consequence = mutation
           ? 'the tags are not cached until their marks expire'
           : 'stale answers are possible';
         logger.error({ err, tags }, `a purge failed; ${consequence}`);
       });
+    };
     // A handler that streams may commit after its first byte: the mark stands until the last.
     holdResponse(res, next, ({ isEnd }) => (isEnd ? purge() : undefined));
     next();
@@ -100,15 +109,8 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
 
 function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): string[] {
   // The target itself is old after an unsafe request (RFC 9111 §4.4).
-  const urlTags = [req.originalUrl, ...(urls?.(req) ?? [])].map(urlTag);
+  const urlTags = [req.originalUrl, ...(urls?.(req) ?? [])].map((url) => urlTag(url));
   return [...new Set([...(tags?.(req) ?? []), ...urlTags])];
 }
 
-function refused(cause: unknown): unknown {
-  if (!(cause instanceof ToolkitError) || cause.code !== 'REDIS_UNAVAILABLE') return cause;
-  return new ToolkitError(
-    'INVALIDATION_REFUSED',
-    'The change was not made: the cache could not be told of it. Retry.',
-    { cause },
-  );
-}
+function noAnswer(): void {}

@@ -80,6 +80,14 @@ export const ERROR_CATALOGUE = {
     status: 500,
     help: 'The session ended while the request was running (logout, expiry): its changes were not stored.',
   },
+  CACHE_KEY_INVALID: {
+    status: 500,
+    help: "A key given to `cacheAside` is not `<entity>:<id>`, or its entity is one of the toolkit's own.",
+  },
+  CACHE_VALUE_TOO_LARGE: {
+    status: 500,
+    help: 'A value given to `cacheAside` is more than 1 MB of JSON. Cache parts of it under keys of their own.',
+  },
   INVALIDATION_REFUSED: {
     status: 503,
     help: 'Redis could not take the mark that guards a mutation against stale reads, so the handler was not run. Retry later.',

@@ -18,6 +18,10 @@ export function keys(prefix = '') {
     session: (hash: string) => `${prefix}session:${hash}`,
     userSessions: (user: string) => `${prefix}user-sessions:${safeId(user)}`,
     cache: (id: string) => `${prefix}cache:${safeId(id)}`,
+    cacheVariant: (id: string, slot: number) => `${prefix}cache-variant:${slot}:${safeId(id)}`,
+    cacheLease: (id: string) => `${prefix}cache-lease:${safeId(id)}`,
+    invalidationEpoch: () => `${prefix}epoch:invalidation`,
+    value: (key: string) => `${prefix}${safeId(key)}`,
     tag: (tag: string) => `${prefix}tag:${safeId(tag)}`,
   };
 }

@@ -1,3 +1,4 @@
+import { isUnavailable, ToolkitError } from './errors.js';
 import { freshVersion, type TagVersions } from './tag-versions.js';
 
 // A process that dies leaves its marks behind: for this long the tags are not cached.
@@ -32,4 +33,14 @@ export async function beginMutation(versions: TagVersions, tags: readonly string
       return versions.unmark(tags, mark);
     },
   };
+}
+
+/** The error of a change that was not made because its marks could not be set; another cause is passed on. */
+export function refusedMutation(cause: unknown): unknown {
+  if (!isUnavailable(cause)) return cause;
+  return new ToolkitError(
+    'INVALIDATION_REFUSED',
+    'The change was not made: the cache could not be told of it. Retry.',
+    { cause },
+  );
 }

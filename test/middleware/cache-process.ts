@@ -23,6 +23,7 @@ async function wait(at: unknown): Promise<void> {
 }
 
 app.get('/thing', cacheResponse({ redis, ttlSeconds: 60, timeoutMs: 1000, tags }), async (req, res) => {
+  await database.incr('calls');
   const value = await database.get('value');
   await wait(req.headers['x-wait']);
   res.send(value);

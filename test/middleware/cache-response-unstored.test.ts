@@ -18,7 +18,7 @@ const personal: Record<string, RequestHandler> = {
   'Set-Cookie': (_req, res) => void res.cookie('a', '1').send('x'),
   private: (_req, res) => void res.set('Cache-Control', 'private, max-age=60').send('x'),
   'no-store': (_req, res) => void res.set('Cache-Control', 'no-store').send('x'),
-  'no-cache': (_req, res) => void res.set('Cache-Control', 'no-cache').send('x'),
+  'no-cache without a validator': (_req, res) => void res.set('Cache-Control', 'no-cache').end('x'),
   'Set-Cookie in writeHead': (_req, res) => void res.writeHead(200, { 'Set-Cookie': 'a=1' }).end('x'),
   'private in writeHead': (_req, res) =>
     void res.writeHead(200, ['Cache-Control', 'private'] as never).end('x'),

@@ -150,3 +150,33 @@ test('an error of the handler purges as well, and a safe method does not', async
   expect((await app.patch()).status).toBe(500);
   expect(await app.value()).toBe('1');
 });
+
+test('when says which requests change something, whatever their method', async () => {
+  const app = await serveRow({
+    redis: file.redis,
+    invalidate: { when: (req) => req.query.dry === undefined },
+  });
+  await app.warm();
+  await app.patch('/thing?dry');
+  expect((await app.get('/thing')).hit).toBe(true);
+  await app.patch('/thing');
+  expect((await app.get('/thing')).hit).toBe(false);
+});
+
+test.each(['Location', 'Content-Location'])(
+  '%s of the same origin is invalidated too, of another it is not',
+  async (header) => {
+    let location = 'http://elsewhere.example/other';
+    const app = await serveRow({
+      redis: file.redis,
+      cache: { tags: () => [] },
+      mutate: (_req, res) => void res.set(header, location).status(201).end(),
+    });
+    await eventually('a hit', async () => (await app.get('/other')).hit);
+    await app.patch('/thing');
+    expect((await app.get('/other')).hit).toBe(true);
+    location = './other';
+    await app.patch('/thing');
+    expect((await app.get('/other')).hit).toBe(false);
+  },
+);

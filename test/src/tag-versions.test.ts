@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { pinVersions } from '../../src/response-cache.js';
+import { pinVersions } from '../../src/fill-start.js';
 import { type TagVersions, tagVersions } from '../../src/tag-versions.js';
 import { redisForFile } from '../middleware/redis-for-file.js';
 

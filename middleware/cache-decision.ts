@@ -1,0 +1,97 @@
+import type { Request, Response } from 'express';
+import type { Entry } from '../src/cache-record.js';
+import type { FillTurns, Turn } from '../src/fill-turns.js';
+import type { Fields } from '../src/http/fields.js';
+import { type Reuse, requestDirectives, reuseOf } from '../src/http/reuse.js';
+import { variantOf } from '../src/http/vary.js';
+import type { Lookup, ResponseCache } from '../src/response-cache.js';
+import type { Forwarded } from './cache-fill.js';
+import type { CacheSettings } from './cache-response-options.js';
+import { serveEntry } from './cache-serve.js';
+import { setCacheStatus } from './cache-status.js';
+import { detachResponse } from './detach-response.js';
+import { hasForeignCondition, isConditional, type PassedOn } from './forwarded-request.js';
+
+/** What a request asks of the cache. */
+export interface Question {
+  readonly id: string;
+  readonly tags: readonly string[];
+}
+
+/** How the handler is asked; nothing when the request is answered. */
+export type Decision = Pick<Forwarded, 'fwd' | 'turn' | 'stale' | 'inBackground'> | undefined;
+
+/** Answers from the cache, waits for another request's answer, or takes the turn to ask the handler. */
+export function decisions(
+  cache: ResponseCache,
+  turns: FillTurns,
+  settings: CacheSettings,
+  passedOn: PassedOn,
+) {
+  const refreshLater = async (
+    { id, tags }: Question,
+    stale: Entry,
+    req: Request,
+    res: Response,
+  ): Promise<Decision> => {
+    detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
+    if (req.method === 'HEAD') return undefined;
+    const turn = await turns.take(id, tags, { patiently: false }).catch(() => undefined);
+    return turn && { fwd: 'stale', turn, stale, inBackground: true };
+  };
+
+  // Others wait only for a handler call whose answer they can use.
+  const takeTurn = (
+    { id, tags }: Question,
+    reuse: Reuse | undefined,
+    req: Request,
+  ): Promise<Turn | undefined> => {
+    const { method, headers } = req;
+    const isPassedOn = isConditional(req) && reuse === undefined && !passedOn.has(id);
+    const isPersonal = headers.authorization !== undefined && !settings.ignoresCredentials;
+    const isUnshared = isPersonal || requestDirectives(headers as Fields).has('no-store');
+    const isPartial = method === 'HEAD' || headers.range !== undefined || hasForeignCondition(req);
+    if (isPassedOn || isUnshared || isPartial || reuse === 'request') return turns.free(tags);
+    return turns.take(id, tags, { patiently: true });
+  };
+
+  return async function decide(
+    question: Question,
+    first: Promise<Lookup>,
+    req: Request,
+    res: Response,
+  ): Promise<Decision> {
+    const wanted = requestDirectives(req.headers as Fields);
+    let lookup = await first;
+    for (let waited = false; ; waited = true) {
+      const { miss } = lookup;
+      const entry = usable(lookup, req, settings);
+      const reuse = entry && reuseOf(entry.head.terms, wanted, Date.now());
+      if (entry && reuse === 'serve') {
+        serveEntry(entry, req, res, waited ? { fwd: miss, collapsed: true } : { hit: true });
+        return undefined;
+      }
+      if (entry && reuse === 'serve-and-refresh') return refreshLater(question, entry, req, res);
+      if (wanted.has('only-if-cached')) {
+        setCacheStatus(res, { detail: 'only-if-cached' });
+        res.status(504).end();
+        return undefined;
+      }
+      const turn = await takeTurn(question, reuse, req);
+      const fwd = reuse === undefined ? miss : reuse === 'request' ? reuse : 'stale';
+      if (turn) return { fwd, turn, ...(entry && { stale: entry }) };
+      lookup = await cache.lookUp(question.id, question.tags, req.headers as Fields);
+    }
+  };
+}
+
+/** The stored response, unless this request's credentials, conditions or, since it was asked for, fields forbid it. */
+function usable({ entry }: Lookup, req: Request, { ignoresCredentials }: CacheSettings): Entry | undefined {
+  if (!entry || hasForeignCondition(req)) return undefined;
+  const { terms, vary, variant } = entry.head;
+  // The handler may answer differently to credentials, unless the response said that it does not (RFC 9111 §3.5).
+  const forEverybody = ignoresCredentials || req.headers.authorization === undefined || terms.forAuthorized;
+  // An earlier middleware may have changed what Vary names since the look-up began.
+  const isVariant = vary.length === 0 || variantOf(vary, req.headers as Fields) === variant;
+  return forEverybody && isVariant ? entry : undefined;
+}

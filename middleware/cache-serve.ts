@@ -1,0 +1,55 @@
+import type { Request, Response } from 'express';
+import type { Entry } from '../src/cache-record.js';
+import { byteRange } from '../src/http/byte-range.js';
+import { isNotModified, rangeIsCurrent } from '../src/http/conditional.js';
+import type { Fields } from '../src/http/fields.js';
+import { ageAt } from '../src/http/storing.js';
+import { type CacheStatus, setCacheStatus } from './cache-status.js';
+import { setFields } from './response-fields.js';
+
+/** Answers from a stored response: in full, in part, or that the client's copy is current. */
+export function serveEntry(
+  { head, body }: Entry,
+  req: Request,
+  res: Response,
+  status: CacheStatus,
+  asked: Fields = req.headers as Fields,
+): void {
+  const { terms, fields } = head;
+  const age = Math.floor(ageAt(terms, Date.now()));
+  res.status(head.status);
+  // The handler's own, of a 304 or an error, would go out with this status.
+  res.statusMessage = '';
+  setFields(res, fields);
+  res.setHeader('Age', age);
+  setCacheStatus(res, { ...status, ttl: Math.floor(terms.lifetime - age) });
+  if (head.status !== 200) sendBody(req, res, body);
+  else if (isNotModified(asked, fields)) sendNotModified(res);
+  else sendBody(req, res, partOf(body, asked, fields, res));
+}
+
+/** A 304 carries what updates the client's copy, and nothing about a body (RFC 9110 §15.4.5). */
+export function sendNotModified(res: Response): void {
+  for (const name of ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Range'])
+    res.removeHeader(name);
+  res.statusMessage = '';
+  res.status(304).end();
+}
+
+function partOf(body: Buffer, asked: Fields, stored: Fields, res: Response): Buffer {
+  if (asked.range === undefined || !rangeIsCurrent(asked, stored)) return body;
+  const part = byteRange(String(asked.range), body.length);
+  if (part === undefined) return body;
+  if (part === 'unsatisfiable') {
+    res.status(416).setHeader('Content-Range', `bytes */${body.length}`);
+    return Buffer.alloc(0);
+  }
+  res.status(206).setHeader('Content-Range', `bytes ${part.first}-${part.last}/${body.length}`);
+  return body.subarray(part.first, part.last + 1);
+}
+
+function sendBody(req: Request, res: Response, bytes: Buffer): void {
+  if (res.statusCode !== 204) res.setHeader('Content-Length', bytes.length);
+  if (req.method === 'HEAD') res.end();
+  else res.end(bytes);
+}

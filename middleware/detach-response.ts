@@ -1,0 +1,75 @@
+import { ServerResponse } from 'node:http';
+import type { Request, Response } from 'express';
+
+const METHODS = [
+  'setHeader',
+  'setHeaders',
+  'appendHeader',
+  'getHeader',
+  'getHeaders',
+  'getHeaderNames',
+  'hasHeader',
+  'removeHeader',
+  'flushHeaders',
+  'writeHead',
+  'write',
+  'end',
+  'cork',
+  'uncork',
+  'destroy',
+  'setTimeout',
+  'addTrailers',
+  'writeEarlyHints',
+  'writeProcessing',
+  'writeContinue',
+  'on',
+  'addListener',
+  'once',
+  'off',
+  'removeListener',
+  'prependListener',
+  'prependOnceListener',
+] as const;
+
+const STATE = [
+  'statusCode',
+  'statusMessage',
+  'headersSent',
+  'sendDate',
+  'writable',
+  'writableEnded',
+  'writableFinished',
+  'writableLength',
+  'writableNeedDrain',
+  'finished',
+  'destroyed',
+  'closed',
+] as const;
+
+/**
+ * Answers the client, and leaves to the handlers that follow a `res` on which nothing has been said, and from which
+ * nothing is sent: they may go on in the background, as if a client were waiting.
+ */
+export function detachResponse(req: Request, res: Response, answer: () => void): void {
+  const before = res.getHeaders();
+  const shadow = new ServerResponse(req);
+  answer();
+  for (const name of METHODS) {
+    const method = shadow[name] as ((...args: unknown[]) => unknown) | undefined;
+    const detached = (...args: unknown[]) => {
+      const result = method?.apply(shadow, args);
+      return result === shadow ? res : result;
+    };
+    Object.defineProperty(res, name, { value: detached, configurable: true, writable: true });
+  }
+  for (const name of STATE) {
+    Object.defineProperty(res, name, {
+      get: () => shadow[name as 'statusCode'],
+      set: (value) => {
+        shadow[name as 'statusCode'] = value;
+      },
+      configurable: true,
+    });
+  }
+  for (const [name, value] of Object.entries(before)) if (value !== undefined) shadow.setHeader(name, value);
+}

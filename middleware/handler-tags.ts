@@ -1,0 +1,27 @@
+import type { Response } from 'express';
+import type {} from './cache-response-options.js';
+
+const named = Symbol('express-redis-toolkit.cacheTags');
+
+// By which other caches are told of tags, and what separates them there.
+const HEADERS = { 'surrogate-key': /\s+/, 'cache-tag': /\s*,\s*/ };
+
+type Tagged = Response & { [named]?: Set<string> };
+
+/** Gives the handler `res.cacheTags(...)`. */
+export function offerCacheTags(res: Tagged): void {
+  res[named] ??= new Set();
+  res.cacheTags = (...tags) => {
+    for (const tag of tags) res[named]?.add(tag);
+  };
+}
+
+/** The tags that the handler named; headers that name them are for caches alone, and go no further. */
+export function takeHandlerTags(res: Tagged): string[] {
+  const tags = new Set(res[named]);
+  for (const [header, separator] of Object.entries(HEADERS)) {
+    for (const tag of String(res.getHeader(header) ?? '').split(separator)) if (tag) tags.add(tag);
+    res.removeHeader(header);
+  }
+  return [...tags];
+}

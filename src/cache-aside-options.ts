@@ -1,0 +1,72 @@
+import type { Logger } from './logger.js';
+import { connectionChecks, oneOf } from './options.js';
+import type { RedisClient } from './redis.js';
+
+/** Options of `cacheAside`. */
+export interface CacheAsideOptions {
+  /**
+   * When Redis cannot take the mark of a mutation: refuse to run it, or run it at the risk of stale values until
+   * their `ttlSeconds` are over.
+   * @default 'refuse'
+   */
+  readonly onUnavailable?: 'refuse' | 'proceed';
+  /**
+   * A Redis that comes back may come back with an older state: `forget` begins with a cold cache then, `keep` risks
+   * stale answers until their time is over.
+   * @default 'forget'
+   */
+  readonly onRestart?: 'forget' | 'keep';
+  /**
+   * Milliseconds to wait for Redis; after that a value is loaded as if there were no cache.
+   * @default 100
+   */
+  readonly timeoutMs?: number;
+  /**
+   * In front of every key in Redis; the same as `cacheResponse` has.
+   * @default ''
+   */
+  readonly prefix?: string;
+  /**
+   * Told of outages and of purges that failed.
+   * @default console
+   */
+  readonly logger?: Logger;
+}
+
+/** How a value is cached. */
+export interface CachedValueOptions {
+  /** Seconds for which the value is fresh. */
+  readonly ttlSeconds: number;
+  /**
+   * Names under which it is invalidated.
+   * @default none but its key
+   */
+  readonly tags?: readonly string[];
+  /**
+   * Seconds after `ttlSeconds` for which the old value is given at once, while one caller loads a new one. Never
+   * after an invalidation.
+   * @default 0
+   */
+  readonly staleSeconds?: number;
+}
+
+export const defaults = {
+  onUnavailable: 'refuse',
+  onRestart: 'forget',
+  timeoutMs: 100,
+  prefix: '',
+} satisfies CacheAsideOptions;
+
+export const checks = {
+  redis: connectionChecks.redis,
+  prefix: connectionChecks.prefix,
+  timeoutMs: connectionChecks.timeoutMs,
+  logger: connectionChecks.logger,
+  onRestart: oneOf('forget', 'keep'),
+  onUnavailable: oneOf('refuse', 'proceed'),
+};
+
+export type AsideSettings = Required<Omit<CacheAsideOptions, 'logger'>> & {
+  readonly redis: RedisClient;
+  readonly logger?: Logger;
+};

@@ -1,0 +1,45 @@
+import { cacheControlOf, type Directives, secondsOf } from './cache-control.js';
+import { combined, type Fields } from './fields.js';
+import { ageAt, type Terms } from './storing.js';
+
+/** What a stored response may do for a request (RFC 9111 §4). */
+export type Reuse =
+  | 'serve'
+  /** Stale, but within stale-while-revalidate: serve it and refresh it in the background (RFC 5861 §3). */
+  | 'serve-and-refresh'
+  /** The request wants it fresher than it is. */
+  | 'request'
+  | 'stale';
+
+/** The request's own directives; `Pragma: no-cache` is an old way to say `no-cache` (RFC 9111 §5.4). */
+export function requestDirectives(request: Fields): Directives {
+  if (request['cache-control'] !== undefined) return cacheControlOf(request);
+  const pragma = (combined(request, 'pragma') ?? '').toLowerCase().split(',');
+  return new Map(pragma.some((member) => member.trim() === 'no-cache') ? [['no-cache', true]] : []);
+}
+
+export function reuseOf(terms: Terms, wanted: Directives, nowMs: number): Reuse {
+  const age = ageAt(terms, nowMs);
+  const left = terms.lifetime - age;
+  if (wanted.has('no-cache') || age > (secondsOf(wanted, 'max-age') ?? Number.POSITIVE_INFINITY))
+    return 'request';
+  if (terms.validateAlways) return 'stale';
+  if (left > 0) return left < (secondsOf(wanted, 'min-fresh') || 0) ? 'request' : 'serve';
+  if (terms.neverStale) return 'stale';
+  if (-left < terms.staleWhileRevalidate) return 'serve-and-refresh';
+  const patience =
+    wanted.get('max-stale') === true ? Number.POSITIVE_INFINITY : secondsOf(wanted, 'max-stale') || 0;
+  return -left < patience ? 'serve' : 'stale';
+}
+
+// A gateway that answers so could not reach its origin: the cache is disconnected (RFC 9111 §4.2.4).
+const DISCONNECTED = new Set([502, 504]);
+const FAILED = new Set([500, 502, 503, 504]);
+
+/** Whether a stale response stands in for an error (RFC 5861 §4, RFC 9111 §4.2.4). */
+export function mayReplaceError(status: number, terms: Terms, wanted: Directives, nowMs: number): boolean {
+  if (terms.neverStale || terms.validateAlways || wanted.has('no-cache')) return false;
+  const staleFor = ageAt(terms, nowMs) - terms.lifetime;
+  const tolerance = Math.max(terms.staleIfError, secondsOf(wanted, 'stale-if-error') || 0);
+  return DISCONNECTED.has(status) || (FAILED.has(status) && staleFor < tolerance);
+}

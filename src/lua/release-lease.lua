@@ -1,0 +1,11 @@
+-- Gives a lease back, if it is still held by whom it was given to.
+-- KEYS    cache-lease:<id>
+-- ARGV    token, what to leave in its place ('' for nothing), for how many ms
+-- returns 1 when it was held
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then
+  redis.call('DEL', KEYS[1])
+else
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+end
+return 1

@@ -1,0 +1,90 @@
+import { ToolkitError } from './errors.js';
+import type { PinnedVersions } from './fill-start.js';
+import { keys } from './keys.js';
+import type { RedisClient } from './redis.js';
+import { linkTo } from './redis-link.js';
+import type { TagVersions } from './tag-versions.js';
+
+const LARGEST_VALUE_BYTES = 1_000_000;
+const KEY = /^([a-z][\w-]*):./i;
+// What the toolkit keeps under these is no value of the application's.
+const RESERVED =
+  /^(rate|rate-block|session|user-sessions|cache|cache-variant|cache-lease|epoch|tag|lock|queue)$/i;
+
+/** A value in Redis: plain JSON, readable from any language. */
+interface StoredValue<T> {
+  readonly value: T;
+  readonly freshUntil: number;
+  readonly versions: PinnedVersions;
+}
+
+export interface Found<T> {
+  readonly value: T;
+  readonly isFresh: boolean;
+}
+
+/** Values under `<entity>:<id>`, each with the versions of its tags. */
+export function valueStore(
+  redis: RedisClient,
+  versions: TagVersions,
+  { prefix, timeoutMs }: { prefix: string; timeoutMs: number },
+) {
+  const link = linkTo(redis);
+  const names = keys(prefix);
+
+  return {
+    async find<T>(key: string, tags: readonly string[]): Promise<Found<T> | undefined> {
+      const [json, current] = await Promise.all([
+        link.send<string | null>('get', [names.value(key)], { timeoutMs }),
+        versions.read(tags),
+      ]);
+      const stored = json === null ? undefined : parsed<T>(json);
+      const isCurrent = tags.every(
+        (tag, position) => current[position] !== null && stored?.versions[tag] === current[position],
+      );
+      return stored && isCurrent
+        ? { value: stored.value, isFresh: stored.freshUntil > Date.now() }
+        : undefined;
+    },
+
+    async store(
+      key: string,
+      value: unknown,
+      pinned: PinnedVersions,
+      { ttlSeconds, staleSeconds }: { ttlSeconds: number; staleSeconds: number },
+    ): Promise<void> {
+      const freshUntil = Date.now() + ttlSeconds * 1000;
+      const json = JSON.stringify({ value, freshUntil, versions: pinned } satisfies StoredValue<unknown>);
+      const bytes = Buffer.byteLength(json);
+      if (bytes > LARGEST_VALUE_BYTES) throw tooLarge(key, bytes);
+      const expiryMs = Math.ceil((ttlSeconds + staleSeconds) * 1000);
+      await link.send('set', [names.value(key), json, 'PX', expiryMs], { timeoutMs });
+    },
+  };
+}
+
+/** @throws ToolkitError `CACHE_KEY_INVALID` */
+export function checkKey(key: unknown): asserts key is string {
+  const entity = typeof key === 'string' ? KEY.exec(key)?.[1] : undefined;
+  if (entity !== undefined && !RESERVED.test(entity)) return;
+  const why =
+    entity === undefined ? 'must be "<entity>:<id>", e.g. "user:7"' : `"${entity}" is the toolkit's own`;
+  throw new ToolkitError('CACHE_KEY_INVALID', `cacheAside: key ${JSON.stringify(key)}: ${why}`);
+}
+
+function tooLarge(key: string, bytes: number): ToolkitError {
+  return new ToolkitError(
+    'CACHE_VALUE_TOO_LARGE',
+    `cacheAside: the value of "${key}" is ${bytes} bytes of JSON, more than ${LARGEST_VALUE_BYTES}: cache parts of it`,
+  );
+}
+
+// Something else under the key is a miss, not an error.
+function parsed<T>(json: string): StoredValue<T> | undefined {
+  try {
+    const stored = JSON.parse(json) as StoredValue<T> | null;
+    return stored?.versions && 'value' in stored ? stored : undefined;
+  } catch {
+    return undefined;
+  }
+}

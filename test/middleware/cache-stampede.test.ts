@@ -1,0 +1,107 @@
+import { beforeEach, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { sized } from '../support/size.js';
+import { ask, serveCached } from './cache-client.js';
+import { closeCacheProcesses, startCacheProcesses } from './cache-processes.js';
+import { gate, redisForFile } from './redis-for-file.js';
+
+const file = redisForFile();
+beforeEach(async () => void (await file.redis.flushall()));
+
+// One host for all, as behind a load balancer.
+const wait = { headers: { host: 'site.example', 'x-wait': 'fill' } };
+const perProcess = sized({ quick: 50, full: 250 });
+
+test('many requests over four processes on a cold key: one handler call', async () => {
+  const { urls, database } = await startCacheProcesses(file.server.url, 4);
+  await database.set('value', 'filled');
+  const replies = Promise.all(
+    urls.flatMap((url) => Array.from({ length: perProcess }, () => ask(url, '/thing', wait))),
+  );
+  await eventually('a fill', async () => (await database.exists('reached:fill')) === 1);
+  await database.set('go:fill', 1);
+  expect(new Set((await replies).map(({ body }) => body.toString()))).toEqual(new Set(['filled']));
+  expect(await database.get('calls')).toBe('1');
+  await closeCacheProcesses();
+});
+
+test('the filler is killed: one of the others fills within the lease, and all are answered', async () => {
+  const { urls, children, database } = await startCacheProcesses(file.server.url, 3);
+  await database.set('value', 'filled');
+  const lost = ask(urls[0]!, '/thing', wait).catch(() => 'lost');
+  await eventually('a fill', async () => (await database.exists('reached:fill')) === 1);
+  const others = Promise.all(
+    urls.slice(1).flatMap((url) => Array.from({ length: perProcess }, () => ask(url, '/thing', wait))),
+  );
+  const began = performance.now();
+  await children[0]!.kill();
+  await database.set('go:fill', 1);
+  expect(await lost).toBe('lost');
+  expect(new Set((await others).map(({ status }) => status))).toEqual(new Set([200]));
+  expect(performance.now() - began).toBeLessThan(6_000);
+  expect(await database.get('calls')).toBe('2');
+  await closeCacheProcesses();
+});
+
+test('who waits gets the stored response, never the cookies of who fills', async () => {
+  const filling = gate();
+  let calls = 0;
+  const app = await serveCached({
+    redis: file.redis,
+    before: (each) =>
+      each.use((req, res, next) => {
+        res.cookie('own', req.headers['x-client'] as string);
+        next();
+      }),
+    handler: async (_req, res) => {
+      calls++;
+      await filling.passed;
+      res.send('shared');
+    },
+  });
+  const replies = Promise.all(
+    ['a', 'b', 'c'].map((client) => app.get('/', { headers: { 'x-client': client } })),
+  );
+  await eventually('a fill', () => calls === 1);
+  filling.open();
+  expect((await replies).map(({ headers }) => headers['set-cookie']![0]!.slice(0, 5))).toEqual([
+    'own=a',
+    'own=b',
+    'own=c',
+  ]);
+  expect(calls).toBe(1);
+});
+
+test('a response that may not be stored keeps nobody waiting, and for a while nobody waits for the key', async () => {
+  const bodies = gate();
+  let calls = 0;
+  const app = await serveCached({
+    redis: file.redis,
+    handler: async (_req, res) => {
+      calls++;
+      res.set('Cache-Control', 'private').write('begun ');
+      await bodies.passed;
+      res.end('done');
+    },
+  });
+  const first = [app.get(), app.get(), app.get()];
+  await eventually('all in their handlers', () => calls === 3);
+  const later = [app.get(), app.get()];
+  await eventually('all at once', () => calls === 5);
+  bodies.open();
+  for (const { body } of await Promise.all([...first, ...later])) expect(String(body)).toBe('begun done');
+});
+
+test('a handler that failed leaves its turn to the next', async () => {
+  let calls = 0;
+  const app = await serveCached({
+    redis: file.redis,
+    handler: (_req, res) => {
+      if (++calls === 1) res.destroy();
+      else res.send('second');
+    },
+  });
+  const [first, second] = await Promise.allSettled([app.get(), app.get()]);
+  expect([first.status, second.status].sort()).toEqual(['fulfilled', 'rejected']);
+  expect(calls).toBe(2);
+});
