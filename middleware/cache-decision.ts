@@ -77,12 +77,29 @@ export function decisions(
         res.status(504).end();
         return undefined;
       }
-      const turn = await takeTurn(question, reuse, req);
+      const lookAgain = () => cache.lookUp(question.id, question.tags, req.headers as Fields);
+      // In the same write as the lease: between the first look and the lease somebody may have filled and left.
+      const [turn, beside] = await Promise.all([
+        takeTurn(question, reuse, req),
+        reuse === 'request' ? lookup : lookAgain(),
+      ]);
       const fwd = reuse === undefined ? miss : reuse === 'request' ? reuse : 'stale';
-      if (turn) return { fwd, turn, ...(entry && { stale: entry }) };
-      lookup = await cache.lookUp(question.id, question.tags, req.headers as Fields);
+      const isNew = beside.entry !== undefined && isFreshFor(beside, req, settings, wanted);
+      if (turn && !isNew) return { fwd, turn, ...(entry && { stale: entry }) };
+      turn?.end('stored');
+      lookup = isNew ? beside : await lookAgain();
     }
   };
+}
+
+function isFreshFor(
+  lookup: Lookup,
+  req: Request,
+  settings: CacheSettings,
+  wanted: ReturnType<typeof requestDirectives>,
+): boolean {
+  const entry = usable(lookup, req, settings);
+  return entry !== undefined && reuseOf(entry.head.terms, wanted, Date.now()) === 'serve';
 }
 
 /** The stored response, unless this request's credentials, conditions or, since it was asked for, fields forbid it. */
