@@ -1,8 +1,8 @@
 -- Writes what a request changed of a session that still exists: a session that was destroyed stays so.
 -- KEYS    session:<hash>
--- ARGV    idle timeout ms, most bytes, number of properties to set, number to delete, then property, JSON, ... to
---         set, then properties to delete, then, if conflicts matter, for each of them in order the SHA-1 of the JSON
---         that the request had loaded ('' for none, '*' for whatever it was)
+-- ARGV    idle timeout ms ('' for the one it has), most bytes, number of properties to set, number to delete, then
+--         property, JSON, ... to set, then properties to delete, then, if conflicts matter, for each of them in order
+--         the SHA-1 of the JSON that the request had loaded ('' for none, '*' for whatever it was)
 -- returns {'saved'}, {'gone'}, {'too large', bytes} or {'conflict', property, JSON or '', ...}; nothing is written
 --         but for the first
 --- @include "session-meta"
@@ -49,6 +49,6 @@ if bytes > most and bytes > session.bytes then return { 'too large', bytes } end
 
 with_arguments('HSET', key, first_set, first_deleted - 1)
 with_arguments('HDEL', key, first_deleted, first_expected - 1)
-session.idle, session.seen, session.bytes = idle, now, bytes
+session.idle, session.seen, session.bytes = idle or session.idle, now, bytes
 write_meta(key, session)
 return { 'saved' }
