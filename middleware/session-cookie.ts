@@ -49,10 +49,11 @@ export class SessionCookie {
   }
 
   set maxAge(ms: number | false | null | undefined) {
-    if (ms && !Number.isFinite(ms)) {
+    const lasts = typeof ms === 'number';
+    if ((ms && !lasts) || (lasts && !isDate(fromNow(ms)))) {
       throw new TypeError(`session: cookie.maxAge must be a number of milliseconds or null, not ${ms}`);
     }
-    this.originalMaxAge = typeof ms === 'number' ? ms : null;
+    this.originalMaxAge = lasts ? ms : null;
     this.resetMaxAge();
   }
 
@@ -61,6 +62,9 @@ export class SessionCookie {
   }
 
   set expires(date: Date | false | null | undefined) {
+    if (date && !isDate(date)) {
+      throw new TypeError(`session: cookie.expires must be a valid Date or null, not ${date}`);
+    }
     this.maxAge = date ? date.getTime() - Date.now() : null;
     if (date) this.#expires = date;
   }
@@ -101,4 +105,9 @@ export class SessionCookie {
 
 function fromNow(ms: number | null, elapsedMs = 0): Date | null {
   return ms === null ? null : new Date(Date.now() + ms - elapsedMs);
+}
+
+// What Redis and the browser are told must be a time: `Number(process.env.UNSET)` is none.
+function isDate(value: unknown): boolean {
+  return value instanceof Date && !Number.isNaN(value.getTime());
 }

@@ -8,6 +8,8 @@
 --- @include "session-meta"
 
 local key = KEYS[1]
+local idle = tonumber(ARGV[1])
+if ARGV[1] ~= '' and not is_timeout(idle) then return redis.error_reply(NO_TIMEOUT) end
 local session = read_meta(redis.call('HGET', key, '@meta'))
 if not session then return { 'gone' } end
 if session.absolute <= now then
@@ -15,7 +17,7 @@ if session.absolute <= now then
   return { 'gone' }
 end
 
-local idle, most, setting, deleting = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local most, setting, deleting = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local first_set, first_deleted = 5, 5 + setting * 2
 local first_expected = first_deleted + deleting
 
