@@ -34,6 +34,8 @@ export class RequestSession implements SessionHost {
     /** The first of these signs. */
     private readonly secrets: readonly string[],
     private readonly loaded?: LoadedSession,
+    /** The id of a session that may exist, but could not be read. */
+    private unread?: string,
   ) {}
 
   get id(): string {
@@ -61,9 +63,9 @@ export class RequestSession implements SessionHost {
   // `save` and by the response, so that both commands share a round trip.
   regenerate(): Promise<void> {
     return this.#turns.take(async () => {
-      const { exists, id, user } = this.#opened();
-      if (exists) {
-        this.#ending = Promise.all([this.#ending, this.store.destroy(id, user)]);
+      const gone = this.#endStored(this.#opened());
+      if (gone) {
+        this.#ending = Promise.all([this.#ending, gone]);
         this.#ending.catch(() => undefined);
       }
       this.#regenerated = true;
@@ -77,9 +79,11 @@ export class RequestSession implements SessionHost {
     return this.#turns.take(async () => {
       const draft = this.#opened();
       this.#unset = { value: undefined, destroys: true };
-      if (!draft.exists) return;
-      await this.#noting(this.store.destroy(draft.id, draft.user));
+      const gone = this.#endStored(draft);
+      if (!gone) return;
+      await this.#noting(gone);
       draft.exists = false;
+      this.unread = undefined;
     });
   }
 
@@ -117,7 +121,7 @@ export class RequestSession implements SessionHost {
     // `delete req.session` takes the property away.
     if (this.#unset || !Object.hasOwn(this.req, 'session')) {
       const destroys = unset === 'destroy' || this.#unset?.destroys;
-      return draft.exists && destroys ? this.destroy() : this.#whenEnded();
+      return destroys && (draft.exists || this.unread) ? this.destroy() : this.#whenEnded();
     }
     // Without its cookie a new session could never be found again.
     if (headSent && !draft.exists) return this.#whenEnded();
@@ -145,6 +149,11 @@ export class RequestSession implements SessionHost {
     }
     this.#draft = new SessionDraft(id, this, req, options, options.attributes(req), known?.stored);
     return this.#draft;
+  }
+
+  #endStored({ exists, id, user }: SessionDraft): Promise<void> | undefined {
+    if (exists) return this.store.destroy(id, user);
+    return this.unread === undefined ? undefined : this.store.destroy(this.unread);
   }
 
   async #write(draft: SessionDraft, changes?: Changes): Promise<boolean> {
