@@ -47,13 +47,12 @@ export interface Session extends SessionData {
 
 const REFUSED = new Set(['__proto__', 'constructor', 'prototype']);
 
+const HOST = Symbol('express-redis-toolkit.session-host');
+
 class SessionMethods {
   declare readonly cookie: SessionCookie;
-  readonly #host: SessionHost;
-
-  constructor(host: SessionHost) {
-    this.#host = host;
-  }
+  // Not #private: people copy sessions together with their prototype, and wrap them in proxies.
+  declare readonly [HOST]: SessionHost;
 
   // `Object.assign(req.session, req.body)` with a `__proto__` in the body would give the session another prototype.
   set __proto__(_value: unknown) {
@@ -61,19 +60,19 @@ class SessionMethods {
   }
 
   regenerate(done?: SessionCallback): Promise<void> {
-    return tell(this.#host.regenerate(), done);
+    return tell(this[HOST].regenerate(), done);
   }
 
   destroy(done?: SessionCallback): Promise<void> {
-    return tell(this.#host.destroy(), done);
+    return tell(this[HOST].destroy(), done);
   }
 
   save(done?: SessionCallback): Promise<void> {
-    return tell(this.#host.save(this), done);
+    return tell(this[HOST].save(this), done);
   }
 
   reload(done?: SessionCallback): Promise<void> {
-    return tell(this.#host.reload(), done);
+    return tell(this[HOST].reload(), done);
   }
 
   touch(): this {
@@ -89,12 +88,21 @@ class SessionMethods {
 export function createSession(
   id: string,
   host: SessionHost,
-  cookie: SessionCookie,
+  given: SessionCookie,
+  cookieFrom: (value: unknown) => SessionCookie,
   fields: StoredFields,
 ): Session {
-  const session = new SessionMethods(host) as unknown as Session;
+  let cookie = given;
+  const session = new SessionMethods() as unknown as Session;
+  Object.defineProperty(session, HOST, { value: host });
   Object.defineProperty(session, 'id', { value: id });
-  Object.defineProperty(session, 'cookie', { value: cookie, enumerable: true, writable: true });
+  Object.defineProperty(session, 'cookie', {
+    get: () => cookie,
+    set: (value) => {
+      cookie = cookieFrom(value);
+    },
+    enumerable: true,
+  });
   for (const [name, json] of fields) {
     if (!isSystemField(name) && !(name in session)) Object.assign(session, { [name]: JSON.parse(json) });
   }
