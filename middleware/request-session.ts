@@ -17,7 +17,7 @@ export interface LoadedSession {
 }
 
 /** The session of one request, from the cookie to the save. */
-export class RequestSession implements SessionHost {
+export class RequestSession {
   /** Whether anyone has looked at the session: then the response may be personal. */
   wasRead = false;
   #draft: SessionDraft | undefined;
@@ -74,7 +74,13 @@ export class RequestSession implements SessionHost {
     });
   }
 
-  destroy(): Promise<void> {
+  async #destroyReplaced({ id, user }: SessionDraft): Promise<void> {
+    await this.#turns.take(() => this.store.destroy(id, user));
+  }
+
+  destroy(of?: SessionDraft): Promise<void> {
+    // Of a session that was replaced: the one that came after it stays.
+    if (of && of.id !== this.#opened().id) return this.#destroyReplaced(of);
     this.#unset = { value: undefined, destroys: true };
     return this.#turns.take(async () => {
       const draft = this.#opened();
@@ -87,11 +93,14 @@ export class RequestSession implements SessionHost {
     });
   }
 
-  save(session: object): Promise<void> {
+  save(draft: SessionDraft): Promise<void> {
     return this.#turns.take(async () => {
-      const draft = this.#opened();
-      const isCurrent = session === draft.session && !this.#unset;
-      if (isCurrent && (await this.#write(draft))) return;
+      const current = this.#opened();
+      const isCurrent = draft.id === current.id && !this.#unset;
+      if (isCurrent && (await this.#write(draft))) {
+        current.hasNewCookie ||= draft.hasNewCookie;
+        return;
+      }
       throw new ToolkitError(
         'SESSION_NOT_FOUND',
         'session.save: the session has ended (logout or expiry) or was replaced; nothing was stored',
@@ -147,8 +156,15 @@ export class RequestSession implements SessionHost {
     if (typeof id !== 'string' || id === '') {
       throw new ToolkitError('OPTION_INVALID', 'session: genid must return a non-empty string');
     }
-    this.#draft = new SessionDraft(id, this, req, options, options.attributes(req), known?.stored);
-    return this.#draft;
+    const host: SessionHost = {
+      regenerate: () => this.regenerate(),
+      destroy: () => this.destroy(draft),
+      save: () => this.save(draft),
+      reload: () => this.reload(),
+    };
+    const draft = new SessionDraft(id, host, req, options, options.attributes(req), known?.stored);
+    this.#draft = draft;
+    return draft;
   }
 
   #endStored({ exists, id, user }: SessionDraft): Promise<void> | undefined {

@@ -9,7 +9,7 @@ export type SessionCallback = (error?: unknown) => void;
 export interface SessionHost {
   regenerate(): Promise<void>;
   destroy(): Promise<void>;
-  save(session: object): Promise<void>;
+  save(): Promise<void>;
   reload(): Promise<void>;
 }
 
@@ -68,7 +68,7 @@ class SessionMethods {
   }
 
   save(done?: SessionCallback): Promise<void> {
-    return tell(this[HOST].save(this), done);
+    return tell(this[HOST].save(), done);
   }
 
   reload(done?: SessionCallback): Promise<void> {

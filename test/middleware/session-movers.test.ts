@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { redisForFile } from './redis-for-file.js';
-import { data } from './session-client.js';
+import { keyOf } from './session-age.js';
+import { data, serveSessions } from './session-client.js';
 import { KINDS, serveKind } from './session-kinds.js';
 
 const file = redisForFile();
@@ -31,4 +32,44 @@ describe.each(KINDS)('brought along from express-session: %s', (kind) => {
     expect(JSON.parse(text)).toEqual([5000, expect.arrayContaining(['a', 'cookie'])]);
     expect((await one.get('/show')).text).toBe('1');
   });
+
+  test('after reload the old object can still save', async () => {
+    const { client } = await serveKind(kind, file.redis, {}, (app) => {
+      app.get('/set', (req, res) => {
+        data(req).x = 1;
+        res.end();
+      });
+      app.get('/reload', (req, res, next) => {
+        const old = data(req);
+        old.reload(() => {
+          old.y = 2;
+          old.save((error: unknown) => (error ? next(error) : res.end()));
+        });
+      });
+      app.get('/show', (req, res) => void res.json([data(req).x, data(req).y]));
+    });
+    const one = client();
+    await one.get('/set');
+    expect((await one.get('/reload')).status).toBe(200);
+    // express-session then stores the new object over it.
+    expect((await one.get('/show')).text).toBe(kind === 'ours' ? '[1,2]' : '[1,null]');
+  });
+});
+
+test('destroy of the object before regenerate leaves the new session stored', async () => {
+  const { client } = await serveSessions({ redis: file.redis }, (app) => {
+    app.get('/', async (req, res) => {
+      const old = req.session;
+      data(req).x = 1;
+      await old.save();
+      await old.regenerate();
+      data(req).x = 2;
+      await req.session.save();
+      await old.destroy();
+      res.json([old.id, req.sessionID]);
+    });
+  });
+  const [old, fresh] = JSON.parse((await client().get('/')).text);
+  expect(await file.redis.exists(keyOf(old))).toBe(0);
+  expect(await file.redis.hget(keyOf(fresh), 'x')).toBe('2');
 });
