@@ -110,4 +110,6 @@ function callsFor(store: SessionStore, load: (req: Request) => Promise<Session |
 }
 
 // As `originalUrl` is Express', a request of plain Node or of a WebSocket's upgrade has none.
-const pathOf = (req: Request): string => (req.originalUrl ?? req.url).split('?', 1)[0]!;
+// A request to a proxy names scheme and host as well (RFC 9112, section 3.2.2).
+const pathOf = (req: Request): string =>
+  (req.originalUrl ?? req.url).replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').split('?', 1)[0] || '/';

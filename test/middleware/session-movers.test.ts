@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { redisForFile } from './redis-for-file.js';
 import { keyOf } from './session-age.js';
@@ -27,9 +30,9 @@ describe.each(KINDS)('brought along from express-session: %s', (kind) => {
       app.get('/show', (req, res) => void res.json(data(req).a ?? null));
     });
     const one = client();
-    const { status, text } = await one.get('/');
+    const { status, text: json } = await one.get('/');
     expect(status).toBe(200);
-    expect(JSON.parse(text)).toEqual([5000, expect.arrayContaining(['a', 'cookie'])]);
+    expect(JSON.parse(json)).toEqual([5000, expect.arrayContaining(['a', 'cookie'])]);
     expect((await one.get('/show')).text).toBe('1');
   });
 
@@ -72,4 +75,13 @@ test('destroy of the object before regenerate leaves the new session stored', as
   const [old, fresh] = JSON.parse((await client().get('/')).text);
   expect(await file.redis.exists(keyOf(old))).toBe(0);
   expect(await file.redis.hget(keyOf(fresh), 'x')).toBe('2');
+});
+
+test('a request target with scheme and host has a session', async () => {
+  const { url } = await serveKind('ours', file.redis, {}, (app) => {
+    app.get('/', (req, res) => void res.send(typeof req.session));
+  });
+  const asked = request({ port: new URL(url).port, path: 'http://x.y/' }).end();
+  const [answer] = await once(asked, 'response');
+  expect(await text(answer)).toBe('object');
 });
