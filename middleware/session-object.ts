@@ -85,6 +85,8 @@ class SessionMethods {
   }
 }
 
+const isMethod = (name: string) => Object.hasOwn(SessionMethods.prototype, name);
+
 export function createSession(
   id: string,
   host: SessionHost,
@@ -104,7 +106,8 @@ export function createSession(
     enumerable: true,
   });
   for (const [name, json] of fields) {
-    if (!isSystemField(name) && !(name in session)) Object.assign(session, { [name]: JSON.parse(json) });
+    if (!isSystemField(name) && !Object.hasOwn(session, name) && !isMethod(name))
+      Object.assign(session, { [name]: JSON.parse(json) });
   }
   return session;
 }
@@ -119,7 +122,7 @@ export function serialize(session: Session): Map<string, string> {
     if (name === 'cookie') continue;
     const json = JSON.stringify(session[name as keyof Session]);
     if (json === undefined) continue;
-    if (REFUSED.has(name) || isSystemField(name) || name in SessionMethods.prototype) throw refused(name);
+    if (REFUSED.has(name) || isSystemField(name) || isMethod(name)) throw refused(name);
     fields.set(name, json);
   }
   return fields;

@@ -85,3 +85,16 @@ test('a request target with scheme and host has a session', async () => {
   const [answer] = await once(asked, 'response');
   expect(await text(answer)).toBe('object');
 });
+
+test("properties may have the names of Object.prototype's", async () => {
+  const { client } = await serveSessions({ redis: file.redis }, (app) => {
+    app.get('/set', (req, res) => {
+      data(req).valueOf = 'kept';
+      res.end();
+    });
+    app.get('/show', (req, res) => void res.send(data(req).valueOf));
+  });
+  const one = client();
+  expect((await one.get('/set')).status).toBe(200);
+  expect((await one.get('/show')).text).toBe('kept');
+});
