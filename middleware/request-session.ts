@@ -17,7 +17,7 @@ export interface LoadedSession {
 }
 
 /** The session of one request, from the cookie to the save. */
-export class RequestSession implements SessionHost {
+export class RequestSession {
   /** Whether anyone has looked at the session: then the response may be personal. */
   wasRead = false;
   #draft: SessionDraft | undefined;
@@ -34,6 +34,8 @@ export class RequestSession implements SessionHost {
     /** The first of these signs. */
     private readonly secrets: readonly string[],
     private readonly loaded?: LoadedSession,
+    /** The id of a session that may exist, but could not be read. */
+    private unread?: string,
   ) {}
 
   get id(): string {
@@ -61,9 +63,9 @@ export class RequestSession implements SessionHost {
   // `save` and by the response, so that both commands share a round trip.
   regenerate(): Promise<void> {
     return this.#turns.take(async () => {
-      const { exists, id, user } = this.#opened();
-      if (exists) {
-        this.#ending = Promise.all([this.#ending, this.store.destroy(id, user)]);
+      const gone = this.#endStored(this.#opened());
+      if (gone) {
+        this.#ending = Promise.all([this.#ending, gone]);
         this.#ending.catch(() => undefined);
       }
       this.#regenerated = true;
@@ -72,22 +74,33 @@ export class RequestSession implements SessionHost {
     });
   }
 
-  destroy(): Promise<void> {
+  async #destroyReplaced({ id, user }: SessionDraft): Promise<void> {
+    await this.#turns.take(() => this.store.destroy(id, user));
+  }
+
+  destroy(of?: SessionDraft): Promise<void> {
+    // Of a session that was replaced: the one that came after it stays.
+    if (of && of.id !== this.#opened().id) return this.#destroyReplaced(of);
     this.#unset = { value: undefined, destroys: true };
     return this.#turns.take(async () => {
       const draft = this.#opened();
       this.#unset = { value: undefined, destroys: true };
-      if (!draft.exists) return;
-      await this.#noting(this.store.destroy(draft.id, draft.user));
+      const gone = this.#endStored(draft);
+      if (!gone) return;
+      await this.#noting(gone);
       draft.exists = false;
+      this.unread = undefined;
     });
   }
 
-  save(session: object): Promise<void> {
+  save(draft: SessionDraft): Promise<void> {
     return this.#turns.take(async () => {
-      const draft = this.#opened();
-      const isCurrent = session === draft.session && !this.#unset;
-      if (isCurrent && (await this.#write(draft))) return;
+      const current = this.#opened();
+      const isCurrent = draft.id === current.id && !this.#unset;
+      if (isCurrent && (await this.#write(draft))) {
+        current.hasNewCookie ||= draft.hasNewCookie;
+        return;
+      }
       throw new ToolkitError(
         'SESSION_NOT_FOUND',
         'session.save: the session has ended (logout or expiry) or was replaced; nothing was stored',
@@ -117,7 +130,7 @@ export class RequestSession implements SessionHost {
     // `delete req.session` takes the property away.
     if (this.#unset || !Object.hasOwn(this.req, 'session')) {
       const destroys = unset === 'destroy' || this.#unset?.destroys;
-      return draft.exists && destroys ? this.destroy() : this.#whenEnded();
+      return destroys && (draft.exists || this.unread) ? this.destroy() : this.#whenEnded();
     }
     // Without its cookie a new session could never be found again.
     if (headSent && !draft.exists) return this.#whenEnded();
@@ -143,8 +156,20 @@ export class RequestSession implements SessionHost {
     if (typeof id !== 'string' || id === '') {
       throw new ToolkitError('OPTION_INVALID', 'session: genid must return a non-empty string');
     }
-    this.#draft = new SessionDraft(id, this, req, options, options.attributes(req), known?.stored);
-    return this.#draft;
+    const host: SessionHost = {
+      regenerate: () => this.regenerate(),
+      destroy: () => this.destroy(draft),
+      save: () => this.save(draft),
+      reload: () => this.reload(),
+    };
+    const draft = new SessionDraft(id, host, req, options, options.attributes(req), known?.stored);
+    this.#draft = draft;
+    return draft;
+  }
+
+  #endStored({ exists, id, user }: SessionDraft): Promise<void> | undefined {
+    if (exists) return this.store.destroy(id, user);
+    return this.unread === undefined ? undefined : this.store.destroy(this.unread);
   }
 
   async #write(draft: SessionDraft, changes?: Changes): Promise<boolean> {

@@ -21,7 +21,8 @@ const COMPARED = [
 export class SessionCookie {
   /** Milliseconds that `touch` gives the cookie anew, or null for one that ends with the browser. */
   originalMaxAge: number | null;
-  #expires: Date | null;
+  // Not #private: people copy cookies together with their prototype.
+  private _expires: Date | null;
   httpOnly: boolean;
   sameSite: boolean | 'lax' | 'strict' | 'none';
   secure: boolean;
@@ -40,33 +41,51 @@ export class SessionCookie {
     this.partitioned = options.partitioned ?? false;
     this.priority = options.priority;
     this.originalMaxAge = options.maxAge ?? null;
-    this.#expires = fromNow(this.originalMaxAge, elapsedMs);
+    this._expires = fromNow(this.originalMaxAge, elapsedMs);
+  }
+
+  /** What an application sets `req.session.cookie` to: a cookie, or one that went through JSON. */
+  static from(value: unknown, options: CookieAttributes): SessionCookie {
+    if (value instanceof SessionCookie) return value;
+    if (value === null || typeof value !== 'object') {
+      throw new TypeError('session: req.session.cookie must be an object with the attributes of the cookie');
+    }
+    const { expires, originalMaxAge, maxAge, ...given } = value as Partial<SessionCookie>;
+    const cookie = new SessionCookie({ ...options, ...(given as CookieAttributes) });
+    if (maxAge !== undefined) cookie.maxAge = maxAge;
+    if (expires !== undefined) cookie.expires = expires && new Date(expires);
+    if (originalMaxAge !== undefined) cookie.originalMaxAge = originalMaxAge;
+    return cookie;
   }
 
   /** Milliseconds from now until the cookie expires, or null for a cookie that ends with the browser. */
   get maxAge(): number | null {
-    return this.#expires ? this.#expires.getTime() - Date.now() : null;
+    return this._expires ? this._expires.getTime() - Date.now() : null;
   }
 
   set maxAge(ms: number | false | null | undefined) {
-    if (ms && !Number.isFinite(ms)) {
+    const lasts = typeof ms === 'number';
+    if ((ms && !lasts) || (lasts && !isDate(fromNow(ms)))) {
       throw new TypeError(`session: cookie.maxAge must be a number of milliseconds or null, not ${ms}`);
     }
-    this.originalMaxAge = typeof ms === 'number' ? ms : null;
+    this.originalMaxAge = lasts ? ms : null;
     this.resetMaxAge();
   }
 
   get expires(): Date | null {
-    return this.#expires;
+    return this._expires;
   }
 
   set expires(date: Date | false | null | undefined) {
+    if (date && !isDate(date)) {
+      throw new TypeError(`session: cookie.expires must be a valid Date or null, not ${date}`);
+    }
     this.maxAge = date ? date.getTime() - Date.now() : null;
-    if (date) this.#expires = date;
+    if (date) this._expires = date;
   }
 
   resetMaxAge(): void {
-    this.#expires = fromNow(this.originalMaxAge);
+    this._expires = fromNow(this.originalMaxAge);
   }
 
   get data() {
@@ -101,4 +120,9 @@ export class SessionCookie {
 
 function fromNow(ms: number | null, elapsedMs = 0): Date | null {
   return ms === null ? null : new Date(Date.now() + ms - elapsedMs);
+}
+
+// What Redis and the browser are told must be a time: `Number(process.env.UNSET)` is none.
+function isDate(value: unknown): boolean {
+  return value instanceof Date && !Number.isNaN(value.getTime());
 }

@@ -61,7 +61,13 @@ export class SessionDraft {
       own === undefined ? attributes : { ...attributes, ...(JSON.parse(own) as CookieAttributes) },
       stored ? stored.readAt - stored.lastSeenAt : 0,
     );
-    this.session = createSession(id, host, cookie, this.#stored);
+    this.session = createSession(
+      id,
+      host,
+      cookie,
+      (value) => SessionCookie.from(value, attributes),
+      this.#stored,
+    );
   }
 
   get user(): string | undefined {

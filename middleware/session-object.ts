@@ -9,7 +9,7 @@ export type SessionCallback = (error?: unknown) => void;
 export interface SessionHost {
   regenerate(): Promise<void>;
   destroy(): Promise<void>;
-  save(session: object): Promise<void>;
+  save(): Promise<void>;
   reload(): Promise<void>;
 }
 
@@ -47,13 +47,12 @@ export interface Session extends SessionData {
 
 const REFUSED = new Set(['__proto__', 'constructor', 'prototype']);
 
+const HOST = Symbol('express-redis-toolkit.session-host');
+
 class SessionMethods {
   declare readonly cookie: SessionCookie;
-  readonly #host: SessionHost;
-
-  constructor(host: SessionHost) {
-    this.#host = host;
-  }
+  // Not #private: people copy sessions together with their prototype, and wrap them in proxies.
+  declare readonly [HOST]: SessionHost;
 
   // `Object.assign(req.session, req.body)` with a `__proto__` in the body would give the session another prototype.
   set __proto__(_value: unknown) {
@@ -61,19 +60,19 @@ class SessionMethods {
   }
 
   regenerate(done?: SessionCallback): Promise<void> {
-    return tell(this.#host.regenerate(), done);
+    return tell(this[HOST].regenerate(), done);
   }
 
   destroy(done?: SessionCallback): Promise<void> {
-    return tell(this.#host.destroy(), done);
+    return tell(this[HOST].destroy(), done);
   }
 
   save(done?: SessionCallback): Promise<void> {
-    return tell(this.#host.save(this), done);
+    return tell(this[HOST].save(), done);
   }
 
   reload(done?: SessionCallback): Promise<void> {
-    return tell(this.#host.reload(), done);
+    return tell(this[HOST].reload(), done);
   }
 
   touch(): this {
@@ -86,17 +85,29 @@ class SessionMethods {
   }
 }
 
+const isMethod = (name: string) => Object.hasOwn(SessionMethods.prototype, name);
+
 export function createSession(
   id: string,
   host: SessionHost,
-  cookie: SessionCookie,
+  given: SessionCookie,
+  cookieFrom: (value: unknown) => SessionCookie,
   fields: StoredFields,
 ): Session {
-  const session = new SessionMethods(host) as unknown as Session;
+  let cookie = given;
+  const session = new SessionMethods() as unknown as Session;
+  Object.defineProperty(session, HOST, { value: host });
   Object.defineProperty(session, 'id', { value: id });
-  Object.defineProperty(session, 'cookie', { value: cookie, enumerable: true, writable: true });
+  Object.defineProperty(session, 'cookie', {
+    get: () => cookie,
+    set: (value) => {
+      cookie = cookieFrom(value);
+    },
+    enumerable: true,
+  });
   for (const [name, json] of fields) {
-    if (!isSystemField(name) && !(name in session)) Object.assign(session, { [name]: JSON.parse(json) });
+    if (!isSystemField(name) && !Object.hasOwn(session, name) && !isMethod(name))
+      Object.assign(session, { [name]: JSON.parse(json) });
   }
   return session;
 }
@@ -111,7 +122,7 @@ export function serialize(session: Session): Map<string, string> {
     if (name === 'cookie') continue;
     const json = JSON.stringify(session[name as keyof Session]);
     if (json === undefined) continue;
-    if (REFUSED.has(name) || isSystemField(name) || name in SessionMethods.prototype) throw refused(name);
+    if (REFUSED.has(name) || isSystemField(name) || isMethod(name)) throw refused(name);
     fields.set(name, json);
   }
   return fields;

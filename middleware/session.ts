@@ -16,6 +16,9 @@ import { attach, hasSession } from './session-on-request.js';
 import type { SessionOptions } from './session-options.js';
 import { readSettings } from './session-settings.js';
 
+// A session that stands in for one that could not be read must not take its cookie away unless it was written to.
+const UNASKED = { saveUninitialized: false, rolling: false } as const;
+
 /** What can be done with sessions from anywhere. */
 export interface SessionCalls {
   /** The live sessions of a user, oldest login first; `current` is the id (`req.sessionID`) of the one that asks. */
@@ -58,20 +61,28 @@ export function session(given: SessionOptions): SessionMiddleware {
     const signed = readSessionId(req, name, secretsFor(req, secrets));
     return signed && store.load(signed.id).then((stored) => stored && { ...signed, stored });
   };
-  const open = (req: Request, loaded?: LoadedSession) => {
-    const current = new RequestSession(req, store, settings, secretsFor(req, secrets), loaded);
+  const open = (req: Request, loaded?: LoadedSession, unread?: string) => {
+    const own = unread === undefined ? settings : { ...settings, ...UNASKED };
+    const current = new RequestSession(req, store, own, secretsFor(req, secrets), loaded, unread);
     attach(req, current);
     return current;
+  };
+  const load = async (req: Request) => {
+    try {
+      return open(req, await (takePrefetched<ReturnType<typeof find>>(req, handler) ?? find(req)));
+    } catch (error) {
+      if (onUnavailable === 'error' || !isUnavailable(error)) throw error;
+      return open(req, undefined, readSessionId(req, name, secretsFor(req, secrets))?.id);
+    }
   };
 
   const handler: RequestHandler = async function sessionMiddleware(req, res, next) {
     try {
       if (!concerns(req)) return next();
-      const current = open(req, await (takePrefetched<ReturnType<typeof find>>(req, handler) ?? find(req)));
+      const current = await load(req);
       if (canHold(res)) holdResponse(res, next, ({ headSent }) => current.settle(res, headSent));
     } catch (error) {
-      if (onUnavailable === 'error' || !isUnavailable(error)) return next(error);
-      open(req);
+      return next(error);
     }
     next();
   };
@@ -99,4 +110,6 @@ function callsFor(store: SessionStore, load: (req: Request) => Promise<Session |
 }
 
 // As `originalUrl` is Express', a request of plain Node or of a WebSocket's upgrade has none.
-const pathOf = (req: Request): string => (req.originalUrl ?? req.url).split('?', 1)[0]!;
+// A request to a proxy names scheme and host as well (RFC 9112, section 3.2.2).
+const pathOf = (req: Request): string =>
+  (req.originalUrl ?? req.url).replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').split('?', 1)[0] || '/';

@@ -46,7 +46,16 @@ export function sessionStore(redis: RedisClient, options: SessionStoreOptions) {
   async function update(hash: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {
     const { set, deleted } = changes;
     refuseOversize(set, options.maxBytes);
-    const args = [idleTimeoutMs, options.maxBytes, set.size, deleted.length, ...flat(set), ...deleted];
+    // The timeout is the cookie's: a request that did not change the cookie may have loaded an older one.
+    const hasNewCookie = set.has(SYSTEM_FIELDS.cookie) || deleted.includes(SYSTEM_FIELDS.cookie);
+    const args = [
+      hasNewCookie ? idleTimeoutMs : '',
+      options.maxBytes,
+      set.size,
+      deleted.length,
+      ...flat(set),
+      ...deleted,
+    ];
     const [outcome, ...rest] = await link.run<string[]>(
       updateSession,
       [names.session(hash)],

@@ -4,6 +4,8 @@
 -- returns 1, or 0 when the id is taken
 --- @include "session-meta"
 
+local idle = tonumber(ARGV[1])
+if not is_timeout(idle) then return redis.error_reply(NO_TIMEOUT) end
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local bytes = 0
 for i = 3, #ARGV do bytes = bytes + #ARGV[i] end
@@ -11,7 +13,7 @@ with_arguments('HSET', KEYS[1], 3, #ARGV)
 write_meta(KEYS[1], {
   created = now,
   absolute = now + tonumber(ARGV[2]),
-  idle = tonumber(ARGV[1]),
+  idle = idle,
   seen = now,
   bytes = bytes,
 })

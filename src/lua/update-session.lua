@@ -1,13 +1,15 @@
 -- Writes what a request changed of a session that still exists: a session that was destroyed stays so.
 -- KEYS    session:<hash>
--- ARGV    idle timeout ms, most bytes, number of properties to set, number to delete, then property, JSON, ... to
---         set, then properties to delete, then, if conflicts matter, for each of them in order the SHA-1 of the JSON
---         that the request had loaded ('' for none, '*' for whatever it was)
+-- ARGV    idle timeout ms ('' for the one it has), most bytes, number of properties to set, number to delete, then
+--         property, JSON, ... to set, then properties to delete, then, if conflicts matter, for each of them in order
+--         the SHA-1 of the JSON that the request had loaded ('' for none, '*' for whatever it was)
 -- returns {'saved'}, {'gone'}, {'too large', bytes} or {'conflict', property, JSON or '', ...}; nothing is written
 --         but for the first
 --- @include "session-meta"
 
 local key = KEYS[1]
+local idle = tonumber(ARGV[1])
+if ARGV[1] ~= '' and not is_timeout(idle) then return redis.error_reply(NO_TIMEOUT) end
 local session = read_meta(redis.call('HGET', key, '@meta'))
 if not session then return { 'gone' } end
 if session.absolute <= now then
@@ -15,7 +17,7 @@ if session.absolute <= now then
   return { 'gone' }
 end
 
-local idle, most, setting, deleting = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local most, setting, deleting = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local first_set, first_deleted = 5, 5 + setting * 2
 local first_expected = first_deleted + deleting
 
@@ -49,6 +51,6 @@ if bytes > most and bytes > session.bytes then return { 'too large', bytes } end
 
 with_arguments('HSET', key, first_set, first_deleted - 1)
 with_arguments('HDEL', key, first_deleted, first_expected - 1)
-session.idle, session.seen, session.bytes = idle, now, bytes
+session.idle, session.seen, session.bytes = idle or session.idle, now, bytes
 write_meta(key, session)
 return { 'saved' }

@@ -173,7 +173,7 @@ test('what a handler changes after its first byte is saved as well', async () =>
   expect(JSON.parse((await one.get('/show')).text)).toMatchObject({ start: 1, later: 2 });
 });
 
-test('without Redis: 503 before the handler, or an anonymous session that is not stored', async () => {
+test('without Redis: 503 before the handler, or an anonymous session whose changes are not confirmed', async () => {
   const { proxy, redis } = await throughProxy();
   const routes = (app: import('express').Express) =>
     app.get('/', (req, res) => {
@@ -189,8 +189,8 @@ test('without Redis: 503 before the handler, or an anonymous session that is not
   proxy.swallow();
   expect(await one.get('/')).toMatchObject({ status: 503 });
   expect(await lenient.client(one.cookie).get('/')).toMatchObject({
-    status: 200,
-    text: 'nobody',
+    status: 503,
+    text: '{"error":"REDIS_UNAVAILABLE"}',
     cookie: undefined,
   });
 });

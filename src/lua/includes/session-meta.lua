@@ -16,6 +16,12 @@ local function read_meta(meta)
   }
 end
 
+-- To be asked before anything is written: a script that fails half-way leaves a key without expiry.
+local NO_TIMEOUT = 'idle timeout is not a number of milliseconds'
+local function is_timeout(idle)
+  return idle and idle == idle and math.abs(idle) < 2 ^ 53
+end
+
 local function write_meta(key, s)
   redis.call('HSET', key, '@meta', string.format(META, s.created, s.absolute, s.idle, s.seen, s.bytes))
   redis.call('PEXPIREAT', key, string.format('%.0f', math.min(s.seen + s.idle, s.absolute)))
