@@ -13,7 +13,7 @@ import { createSession, type Session, type SessionHost, serialize } from './sess
 export interface DraftOptions {
   readonly idleTimeoutMs: number;
   readonly onConflict: OnConflict;
-  readonly user?: ((session: Session) => string | undefined) | undefined;
+  readonly user?: ((session: Session) => string | number | undefined) | undefined;
   readonly device?: ((req: Request) => Readonly<Record<string, string | undefined>>) | undefined;
 }
 
@@ -139,7 +139,7 @@ export class SessionDraft {
     const fields = serialize(this.session);
     const own = this.session.cookie.differences(this.#attributes);
     if (own) fields.set(SYSTEM_FIELDS.cookie, JSON.stringify(own));
-    const user = this.#options.user ? this.#options.user(this.session) || undefined : this.user;
+    const user = this.#options.user ? nameOf(this.#options.user(this.session)) : this.user;
     if (user === undefined) return fields;
     fields.set(SYSTEM_FIELDS.user, user);
     const device = user === this.user ? this.#stored.get(SYSTEM_FIELDS.device) : this.#describeDevice();
@@ -154,4 +154,9 @@ export class SessionDraft {
       typeof value === 'string' ? value.slice(0, LONGEST_DEVICE_VALUE) : value;
     return JSON.stringify(device, cut);
   }
+}
+
+// Ids of a database are often numbers; keys in Redis are text.
+function nameOf(user: string | number | null | undefined): string | undefined {
+  return user === undefined || user === null || user === '' ? undefined : String(user);
 }

@@ -70,7 +70,7 @@ export interface SessionOptions {
    * Names the user of a session, for `list`, `destroy` and `destroyAll`.
    * @default sessions belong to nobody
    */
-  readonly user?: (session: Session) => string | undefined;
+  readonly user?: (session: Session) => string | number | undefined;
   /**
    * Sessions that a user may have at once; a login too many ends those that logged in first.
    * @default as many as he likes

@@ -98,3 +98,17 @@ test("properties may have the names of Object.prototype's", async () => {
   expect((await one.get('/set')).status).toBe(200);
   expect((await one.get('/show')).text).toBe('kept');
 });
+
+test('a user whose id is a number is listed under it as text', async () => {
+  const { client, sessions } = await serveSessions(
+    { redis: file.redis, user: (session) => (session as { userId?: number }).userId },
+    (app) => {
+      app.get('/', (req, res) => {
+        data(req).userId = 7;
+        res.end();
+      });
+    },
+  );
+  expect((await client().get('/')).status).toBe(200);
+  expect(await sessions.list('7')).toHaveLength(1);
+});
