@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import type { Entry } from '../src/cache-record.js';
-import type { FillTurns, Turn } from '../src/fill-turns.js';
+import type { FillTurns } from '../src/fill-turns.js';
 import type { Fields } from '../src/http/fields.js';
 import { type Reuse, requestDirectives, reuseOf } from '../src/http/reuse.js';
 import { variantOf } from '../src/http/vary.js';
@@ -41,18 +41,13 @@ export function decisions(
   };
 
   // Others wait only for a handler call whose answer they can use.
-  const takeTurn = (
-    { id, tags }: Question,
-    reuse: Reuse | undefined,
-    req: Request,
-  ): Promise<Turn | undefined> => {
+  const isForOthers = ({ id }: Question, reuse: Reuse | undefined, req: Request): boolean => {
     const { method, headers } = req;
     const isPassedOn = isConditional(req) && reuse === undefined && !passedOn.has(id);
     const isPersonal = headers.authorization !== undefined && !settings.ignoresCredentials;
     const isUnshared = isPersonal || requestDirectives(headers as Fields).has('no-store');
     const isPartial = method === 'HEAD' || headers.range !== undefined || hasForeignCondition(req);
-    if (isPassedOn || isUnshared || isPartial || reuse === 'request') return turns.free(tags);
-    return turns.take(id, tags, { patiently: true });
+    return !(isPassedOn || isUnshared || isPartial || reuse === 'request');
   };
 
   return async function decide(
@@ -77,14 +72,20 @@ export function decisions(
         res.status(504).end();
         return undefined;
       }
-      const lookAgain = () => cache.lookUp(question.id, question.tags, req.headers as Fields);
-      // In the same write as the lease: between the first look and the lease somebody may have filled and left.
-      const [turn, beside] = await Promise.all([
-        takeTurn(question, reuse, req),
-        reuse === 'request' ? lookup : lookAgain(),
-      ]);
       const fwd = reuse === undefined ? miss : reuse === 'request' ? reuse : 'stale';
-      const isNew = beside.entry !== undefined && isFreshFor(beside, req, settings, wanted);
+      const { id, tags } = question;
+      if (!isForOthers(question, reuse, req)) {
+        return { fwd, turn: await turns.free(tags), ...(entry && { stale: entry }) };
+      }
+      const seen = lookup;
+      const lookAgain = () => cache.lookUp(id, tags, req.headers as Fields);
+      // The second look goes in the lease's write: between the first and the lease somebody may have filled and left.
+      // A turn that was taken must be ended, so a look that fails counts as the first did.
+      const [turn, beside] = await Promise.all([
+        turns.take(id, tags, { patiently: true }),
+        lookAgain().catch(() => seen),
+      ]);
+      const isNew = isFreshFor(beside, req, settings, wanted);
       if (turn && !isNew) return { fwd, turn, ...(entry && { stale: entry }) };
       turn?.end('stored');
       lookup = isNew ? beside : await lookAgain();

@@ -1,26 +1,13 @@
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { closeRedis, connectRedis } from '../../src/redis.js';
+import { beforeEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
-import { startProxy } from '../support/proxy.js';
 import { serveRow } from './cache-client.js';
-import { quiet, redisForFile } from './redis-for-file.js';
+import { quiet, redisForFile, throughProxy } from './redis-for-file.js';
 
 const file = redisForFile();
 beforeEach(async () => void (await file.redis.flushall()));
 
-async function losable() {
-  const proxy = await startProxy(file.server.port);
-  const redis = connectRedis({ url: `redis://127.0.0.1:${proxy.port}`, logger: quiet });
-  onTestFinished(async () => {
-    await closeRedis(redis, { timeoutMs: 100 });
-    await proxy.close();
-  });
-  await redis.ping();
-  return { proxy, redis };
-}
-
 test('without Redis a mutation is refused before the handler runs, or proceeds if told to', async () => {
-  const { proxy, redis } = await losable();
+  const { proxy, redis } = await throughProxy(file.server);
   const strict = await serveRow({ redis, invalidate: { timeoutMs: 150 } });
   const lenient = await serveRow({ redis, invalidate: { timeoutMs: 150, onUnavailable: 'proceed' } });
   proxy.swallow();
@@ -31,7 +18,7 @@ test('without Redis a mutation is refused before the handler runs, or proceeds i
 });
 
 test('when the purge fails the answer goes out, it is logged, and nothing stale is served', async () => {
-  const { proxy, redis } = await losable();
+  const { proxy, redis } = await throughProxy(file.server);
   const logged: string[] = [];
   const logger = { ...quiet, error: (_fields: object, message: string) => void logged.push(message) };
   const app = await serveRow({

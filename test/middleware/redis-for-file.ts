@@ -5,6 +5,7 @@ import type { Express } from 'express';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { closeRedis, connectRedis } from '../../src/redis.js';
+import { startProxy } from '../support/proxy.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
 
 export { gate } from '../support/gate.js';
@@ -24,6 +25,18 @@ export function redisForFile(): { readonly server: TestRedis; readonly redis: Re
     await made.server.stop();
   });
   return made;
+}
+
+/** A client of that Redis behind a proxy, which can delay, swallow and cut, for the running test. */
+export async function throughProxy(server: TestRedis) {
+  const proxy = await startProxy(server.port);
+  const redis = connectRedis({ url: `redis://127.0.0.1:${proxy.port}`, logger: quiet });
+  onTestFinished(async () => {
+    await closeRedis(redis, { timeoutMs: 100 });
+    await proxy.close();
+  });
+  await redis.ping();
+  return { proxy, redis };
 }
 
 async function keysWithoutExpiry(redis: Redis): Promise<string[]> {

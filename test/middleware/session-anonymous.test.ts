@@ -1,21 +1,14 @@
-import { expect, onTestFinished, test } from 'vitest';
-import { closeRedis, connectRedis, ping } from '../../src/redis.js';
+import { expect, test } from 'vitest';
+import { ping } from '../../src/redis.js';
 import { eventually } from '../support/eventually.js';
-import { startProxy } from '../support/proxy.js';
-import { quiet, redisForFile } from './redis-for-file.js';
+import { redisForFile, throughProxy } from './redis-for-file.js';
 import { data, serveSessions } from './session-client.js';
 
 const file = redisForFile();
 
 /** An app that Redis does not answer while `proxy` swallows, and a client that is logged in. */
 async function serveAnonymous(given: { saveUninitialized?: boolean; rolling?: boolean } = {}) {
-  const proxy = await startProxy(file.server.port);
-  const redis = connectRedis({ url: `redis://127.0.0.1:${proxy.port}`, logger: quiet });
-  onTestFinished(async () => {
-    await closeRedis(redis, { timeoutMs: 100 });
-    await proxy.close();
-  });
-  await redis.ping();
+  const { proxy, redis } = await throughProxy(file.server);
   const options = { redis, timeoutMs: 150, onUnavailable: 'anonymous', ...given } as const;
   const { client } = await serveSessions(options, (app) => {
     app.get('/show', (req, res) => void res.send(data(req).user ?? 'nobody'));

@@ -1,28 +1,15 @@
-import { expect, onTestFinished, test } from 'vitest';
-import { closeRedis, connectRedis } from '../../src/redis.js';
-import { startProxy } from '../support/proxy.js';
+import { expect, test } from 'vitest';
 import { sized } from '../support/size.js';
-import { quiet, redisForFile } from './redis-for-file.js';
+import { redisForFile, throughProxy } from './redis-for-file.js';
 import { type Client, data, serveSessions } from './session-client.js';
 
 const file = redisForFile();
 const ROUNDS = sized({ quick: 50, full: 1_000 });
 
-async function throughProxy() {
-  const proxy = await startProxy(file.server.port);
-  const redis = connectRedis({ url: `redis://127.0.0.1:${proxy.port}`, logger: quiet });
-  onTestFinished(async () => {
-    await closeRedis(redis, { timeoutMs: 100 });
-    await proxy.close();
-  });
-  await redis.ping();
-  return { proxy, redis };
-}
-
 test('a redirect followed at once always finds the session, behind a Redis that is 20 ms away', {
   timeout: 60_000,
 }, async () => {
-  const { proxy, redis } = await throughProxy();
+  const { proxy, redis } = await throughProxy(file.server);
   proxy.delay(20);
   const { client } = await serveSessions({ redis }, (app) => {
     app.get('/login', (req, res) => {
@@ -43,7 +30,7 @@ test('a redirect followed at once always finds the session, behind a Redis that 
 
 /** An app that changes the session in every way of answering, and Redis gone just before the save. */
 async function serveAndLose(prepare: (one: Client) => Promise<unknown> = async () => {}) {
-  const { proxy, redis } = await throughProxy();
+  const { proxy, redis } = await throughProxy(file.server);
   const { client } = await serveSessions({ redis, timeoutMs: 150 }, (app) => {
     app.get('/start', (req, res) => {
       data(req).start = 1;
@@ -174,7 +161,7 @@ test('what a handler changes after its first byte is saved as well', async () =>
 });
 
 test('without Redis: 503 before the handler, or an anonymous session whose changes are not confirmed', async () => {
-  const { proxy, redis } = await throughProxy();
+  const { proxy, redis } = await throughProxy(file.server);
   const routes = (app: import('express').Express) =>
     app.get('/', (req, res) => {
       const known = data(req).user ?? 'nobody';
