@@ -1,18 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
 const timed = 'test/faults/**/*.test.ts';
+const shared = { pool: 'forks', testTimeout: 20_000, hookTimeout: 60_000 } as const;
 
 export default defineConfig({
   test: {
     globalSetup: 'test/support/global-setup.ts',
-    pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
     projects: [
       {
-        extends: true,
         test: {
+          ...shared,
           name: 'behaviour',
           include: ['test/**/*.test.ts'],
           exclude: [timed],
@@ -21,8 +19,7 @@ export default defineConfig({
       },
       // They ask how long an answer took: each has the machine to itself.
       {
-        extends: true,
-        test: { name: 'faults', include: [timed], maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: { ...shared, name: 'faults', include: [timed], maxWorkers: 1, sequence: { groupOrder: 1 } },
       },
     ],
   },
