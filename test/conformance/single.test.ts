@@ -1,11 +1,12 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, inject } from 'vitest';
 import { connectRedis, type RedisClient } from '../../src/redis.js';
+import { patient } from '../support/patient.js';
 import { linkBehaves } from './link.js';
 import { middlewaresBehave } from './middlewares.js';
 
 describe.each<[string, () => RedisClient]>([
-  ['connectRedis', () => connectRedis(inject('redisUrl'))],
+  ['connectRedis', () => patient(connectRedis(inject('redisUrl')))],
   ['a plain ioredis client', () => new Redis(inject('redisUrl'))],
   [
     'RESP2, a key prefix and no offline queue',

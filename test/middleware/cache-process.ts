@@ -7,10 +7,11 @@ import { invalidateOn } from '../../middleware/invalidate-on.js';
 import { connectRedis } from '../../src/redis.js';
 import { serve } from '../support/child.js';
 import { eventually } from '../support/eventually.js';
+import { patient } from '../support/patient.js';
 
 // A process of its own with the same cache. The `database` is another Redis database, which is never purged.
 const url = process.env.REDIS_URL!;
-const redis = connectRedis(url);
+const redis = patient(connectRedis(url));
 const database = new Redis(url, { db: 1 });
 const tags = () => ['thing'];
 const app = express();

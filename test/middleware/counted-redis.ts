@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { closeRedis, connectRedis } from '../../src/redis.js';
 import { linkTo } from '../../src/redis-link.js';
 import { recordingLogger } from '../faults/clients.js';
+import { patient } from '../support/patient.js';
 import { startProxy, type Proxy as TcpProxy } from '../support/proxy.js';
 import { startRedis } from '../support/redis.js';
 
@@ -27,7 +28,7 @@ export interface CountedRedis {
 export async function countedRedis(): Promise<CountedRedis> {
   const server = await startRedis();
   const proxy = await startProxy(server.port);
-  const redis = connectRedis({ host: '127.0.0.1', port: proxy.port, logger: recordingLogger() });
+  const redis = patient(connectRedis({ host: '127.0.0.1', port: proxy.port, logger: recordingLogger() }));
   const seen: string[] = [];
   const observer = new Observer(server.url);
   // All connections are made before: ioredis mistakes their handshakes for the answer to MONITOR.

@@ -5,8 +5,9 @@ import { rateLimit } from '../../middleware/rate-limit.js';
 import type { RateLimitOptions } from '../../middleware/rate-limit-options.js';
 import { stack } from '../../middleware/stack.js';
 import { closeRedis, connectRedis } from '../../src/redis.js';
+import { patient } from '../support/patient.js';
 
-const redis = connectRedis(inject('redisUrl'));
+const redis = patient(connectRedis(inject('redisUrl')));
 afterAll(() => closeRedis(redis));
 let prefixes = 0;
 

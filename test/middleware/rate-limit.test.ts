@@ -6,8 +6,9 @@ import { rateLimit } from '../../middleware/rate-limit.js';
 import type { RateLimitOptions } from '../../middleware/rate-limit-options.js';
 import { closeRedis, connectRedis } from '../../src/redis.js';
 import { eventually } from '../support/eventually.js';
+import { patient } from '../support/patient.js';
 
-const redis = connectRedis(inject('redisUrl'));
+const redis = patient(connectRedis(inject('redisUrl')));
 afterAll(() => closeRedis(redis));
 
 let prefix = '';

@@ -5,6 +5,7 @@ import type { Express } from 'express';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { closeRedis, connectRedis } from '../../src/redis.js';
+import { patient } from '../support/patient.js';
 import { startProxy } from '../support/proxy.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
 
@@ -17,7 +18,7 @@ export function redisForFile(): { readonly server: TestRedis; readonly redis: Re
   const made = {} as { server: TestRedis; redis: Redis };
   beforeAll(async () => {
     made.server = await startRedis();
-    made.redis = connectRedis({ url: made.server.url, logger: quiet });
+    made.redis = patient(connectRedis({ url: made.server.url, logger: quiet }));
   });
   afterAll(async () => {
     expect(await keysWithoutExpiry(made.redis)).toEqual([]);

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import { closeRedis, connectRedis } from '../../src/redis.js';
+import { patient } from '../support/patient.js';
 import { startProxy } from '../support/proxy.js';
 import { quiet, redisForFile } from './redis-for-file.js';
 import { data, serveSessions } from './session-client.js';
@@ -11,7 +12,7 @@ const file = redisForFile();
 
 test('of pipelined requests each answer waits for its own save, and they come in order', async () => {
   const proxy = await startProxy(file.server.port);
-  const redis = connectRedis({ url: `redis://127.0.0.1:${proxy.port}`, logger: quiet });
+  const redis = patient(connectRedis({ url: `redis://127.0.0.1:${proxy.port}`, logger: quiet }));
   onTestFinished(async () => {
     await closeRedis(redis, { timeoutMs: 100 });
     await proxy.close();

@@ -7,6 +7,7 @@ import { session } from '../../middleware/session.js';
 import { connectRedis } from '../../src/redis.js';
 import { serve } from '../support/child.js';
 import { gate } from '../support/gate.js';
+import { patient } from '../support/patient.js';
 
 const { REDIS_URL: url, SECRET: secret } = process.env as { REDIS_URL: string; SECRET: string };
 
@@ -15,7 +16,7 @@ const cookie = { maxAge: 600_000 };
 
 /** A process of its own with sessions: ours, or those of express-session and connect-redis. */
 async function sessions(): Promise<RequestHandler> {
-  if (process.env.KIND === 'ours') return session({ redis: connectRedis(url), secret, cookie });
+  if (process.env.KIND === 'ours') return session({ redis: patient(connectRedis(url)), secret, cookie });
   const client = await createClient({ url }).connect();
   const store = new RedisStore({ client, prefix: 'theirs:' });
   return require('express-session')({ store, secret, cookie, resave: false, saveUninitialized: false });

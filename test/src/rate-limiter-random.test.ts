@@ -1,10 +1,11 @@
 import { afterAll, expect, inject, test } from 'vitest';
 import { type Policy, type Quota, rateLimiter } from '../../src/rate-limiter.js';
 import { closeRedis, connectRedis } from '../../src/redis.js';
+import { patient } from '../support/patient.js';
 import { printedSeed, random } from '../support/random.js';
 import { sized } from '../support/size.js';
 
-const redis = connectRedis(inject('redisUrl'));
+const redis = patient(connectRedis(inject('redisUrl')));
 afterAll(() => closeRedis(redis));
 
 /** What one client was charged and given back, without regard to time. */

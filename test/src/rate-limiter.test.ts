@@ -1,8 +1,9 @@
 import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { type Algorithm, type Policy, rateLimiter } from '../../src/rate-limiter.js';
 import { closeRedis, connectRedis } from '../../src/redis.js';
+import { patient } from '../support/patient.js';
 
-const redis = connectRedis(inject('redisUrl'));
+const redis = patient(connectRedis(inject('redisUrl')));
 const prefix = `limiter-${process.pid}:`;
 const limiter = rateLimiter(redis, { prefix, timeoutMs: 2_000, name: 'p' });
 const policy = (

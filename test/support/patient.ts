@@ -1,0 +1,16 @@
+import type { RedisClient } from '../../src/redis.js';
+import { linkTo } from '../../src/redis-link.js';
+
+const PATIENCE_MS = 10_000;
+
+/**
+ * For tests that are not about time: a machine that stands still for the 100 ms of a default deadline would have them
+ * meet an outage that they did not make.
+ */
+export function patient<Client extends RedisClient>(client: Client): Client {
+  const link = linkTo(client);
+  const send = link.send.bind(link) as (name: string, args: readonly never[], ask: object) => Promise<never>;
+  link.send = (name, args, ask) =>
+    send(name, args as never, { ...ask, timeoutMs: Math.max(ask.timeoutMs, PATIENCE_MS) });
+  return client;
+}
