@@ -1,5 +1,5 @@
 import type { Logger } from './logger.js';
-import { connectionChecks, oneOf } from './options.js';
+import { aWholeNumber, connectionChecks, oneOf } from './options.js';
 import type { RedisClient } from './redis.js';
 
 /** Options of `cacheAside`. */
@@ -16,6 +16,13 @@ export interface CacheAsideOptions {
    * @default 'forget'
    */
   readonly onRestart?: 'forget' | 'keep';
+  /**
+   * How many replicas must have heard of a mark or a purge (`WAIT`) before it counts as made, so that a failover brings
+   * back no older state. Fewer within half of `timeoutMs`: as if Redis were unavailable. The connection is held up
+   * meanwhile; give it one of its own.
+   * @default 0
+   */
+  readonly waitForReplicas?: number;
   /**
    * Milliseconds to wait for Redis; after that a value is loaded as if there were no cache.
    * @default 100
@@ -52,6 +59,7 @@ export interface CachedValueOptions {
 
 export const defaults = {
   onUnavailable: 'refuse',
+  waitForReplicas: 0,
   onRestart: 'forget',
   timeoutMs: 100,
   prefix: '',
@@ -64,6 +72,7 @@ export const checks = {
   logger: connectionChecks.logger,
   onRestart: oneOf('forget', 'keep'),
   onUnavailable: oneOf('refuse', 'proceed'),
+  waitForReplicas: aWholeNumber('replicas', 100),
 };
 
 export type AsideSettings = Required<Omit<CacheAsideOptions, 'logger'>> & {
