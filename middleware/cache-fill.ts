@@ -51,8 +51,12 @@ export function fill(
       const standIn = standInFor(arrived, forwarded, filling);
       if (standIn) return answerWith(standIn, forwarded, () => resetToBefore(res, before), req, res);
       if (req.method === 'HEAD') freshenByHead(arrived, forwarded, filling);
-      entryHead = req.method === 'GET' ? filling.headOf(arrived) : undefined;
+      const fits = !(Number(fields['content-length']) > settings.maxBodyBytes);
+      entryHead = req.method === 'GET' && fits ? filling.headOf(arrived) : undefined;
       return passOn(entryHead, forwarded, filling, req, res);
+    },
+    onTooLarge() {
+      if (!filling.isSettled()) filling.settle('unstorable');
     },
     onBody(body) {
       if (filling.isSettled()) return;

@@ -1,4 +1,6 @@
+import type { Request, Response } from 'express';
 import { beforeEach, expect, test } from 'vitest';
+import { tagVersions } from '../../src/tag-versions.js';
 import { eventually } from '../support/eventually.js';
 import { sized } from '../support/size.js';
 import { ask, serveCached } from './cache-client.js';
@@ -104,4 +106,77 @@ test('a handler that failed leaves its turn to the next', async () => {
   const [first, second] = await Promise.allSettled([app.get(), app.get()]);
   expect([first.status, second.status].sort()).toEqual(['fulfilled', 'rejected']);
   expect(calls).toBe(2);
+});
+
+test('a handler that is slower than the lease keeps it, and runs once', async () => {
+  const go = gate();
+  let calls = 0;
+  const handler = async (_req: Request, res: Response) => {
+    calls++;
+    await go.passed;
+    res.send('slow');
+  };
+  const cache = { key: () => 'slow' };
+  const [one, other] = [
+    await serveCached({ redis: file.redis, cache, handler }),
+    await serveCached({ redis: file.redis, cache, handler }),
+  ];
+  const first = one.get();
+  await eventually('a fill', () => calls === 1);
+  const leaseMs = () => file.redis.pttl('cache-lease:slow');
+  await eventually('the lease is about to be over', async () => {
+    await file.redis.pexpire('cache-lease:slow', 3_000);
+    return (await leaseMs()) <= 3_000;
+  });
+  const second = other.get();
+  await eventually('the lease is renewed', async () => (await leaseMs()) > 4_000);
+  go.open();
+  expect((await Promise.all([first, second])).map(({ body }) => String(body))).toEqual(['slow', 'slow']);
+  expect(calls).toBe(1);
+});
+
+test('under a mark everybody asks the handler at once, and soon after it one does for all', async () => {
+  const go = gate();
+  let calls = 0;
+  const app = {
+    redis: file.redis,
+    handler: async (_req: Request, res: Response) => {
+      calls++;
+      await go.passed;
+      res.send('x');
+    },
+    cache: { key: () => 'marked' },
+  };
+  const [one, other] = [await serveCached(app), await serveCached(app)];
+  const versions = tagVersions(file.redis, { prefix: '', timeoutMs: 1000 });
+  await versions.mark(['thing'], 'mutation', 15_000);
+  const marked = [one.get(), one.get(), one.get()];
+  await eventually('all in their handlers', () => calls === 3);
+  expect(await file.redis.pttl('cache-lease:marked')).toBeLessThanOrEqual(1_000);
+  await versions.unmark(['thing'], 'mutation');
+  await eventually('turns again', async () => (await file.redis.exists('cache-lease:marked')) === 0);
+  const later = [other.get(), other.get(), other.get()];
+  await eventually('a lease', async () => (await file.redis.exists('cache-lease:marked')) === 1);
+  go.open();
+  await Promise.all([...marked, ...later]);
+  expect(calls).toBe(4);
+});
+
+test('a body that grows past maxBodyBytes keeps nobody waiting for its end', async () => {
+  const go = gate();
+  let calls = 0;
+  const app = await serveCached({
+    redis: file.redis,
+    cache: { maxBodyBytes: 10 },
+    handler: async (_req, res) => {
+      calls++;
+      res.write('more than ten bytes');
+      await go.passed;
+      res.end();
+    },
+  });
+  const all = [app.get(), app.get(), app.get()];
+  await eventually('all in their handlers', () => calls === 3);
+  go.open();
+  await Promise.all(all);
 });
