@@ -1,5 +1,13 @@
 import type { Logger } from './logger.js';
-import { aWholeNumber, connectionChecks, oneOf } from './options.js';
+import {
+  aListOfStrings,
+  aNumber,
+  aPositiveInteger,
+  aWholeNumber,
+  connectionChecks,
+  oneOf,
+  readOptions,
+} from './options.js';
 import type { RedisClient } from './redis.js';
 
 /** Options of `cacheAside`. */
@@ -55,6 +63,12 @@ export interface CachedValueOptions {
    * @default 0
    */
   readonly staleSeconds?: number;
+  /**
+   * How eagerly the value is loaded anew in the background shortly before `ttlSeconds` are over, by one caller and by
+   * chance: the β of XFetch. 1 is right for most, 0 turns it off.
+   * @default 0
+   */
+  readonly earlyRefresh?: number;
 }
 
 export const defaults = {
@@ -65,6 +79,8 @@ export const defaults = {
   prefix: '',
 } satisfies CacheAsideOptions;
 
+export const valueDefaults = { staleSeconds: 0, earlyRefresh: 0 } satisfies Partial<CachedValueOptions>;
+
 export const checks = {
   redis: connectionChecks.redis,
   prefix: connectionChecks.prefix,
@@ -74,6 +90,17 @@ export const checks = {
   onUnavailable: oneOf('refuse', 'proceed'),
   waitForReplicas: aWholeNumber('replicas', 100),
 };
+
+const valueChecks = {
+  ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),
+  tags: aListOfStrings,
+  staleSeconds: aWholeNumber('seconds', 10 * 365 * 86_400),
+  earlyRefresh: aNumber('a number', 1_000),
+};
+
+/** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
+export const readValueOptions = (given: CachedValueOptions) =>
+  readOptions('cacheAside', given, valueChecks, valueDefaults, ['ttlSeconds']);
 
 export type AsideSettings = Required<Omit<CacheAsideOptions, 'logger'>> & {
   readonly redis: RedisClient;

@@ -19,6 +19,16 @@ export function aWholeNumber(unit: string, max: number, min = 0): Check {
       : `must be a whole number of ${unit} from ${min} to ${max}`;
 }
 
+export function aNumber(what: string, max: number): Check {
+  return (value) =>
+    typeof value === 'number' && value >= 0 && value <= max ? undefined : `must be ${what} from 0 to ${max}`;
+}
+
+export const aListOfStrings: Check = (value) =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')
+    ? undefined
+    : 'must be a list of strings';
+
 export function oneOf(...allowed: readonly unknown[]): Check {
   return (value) =>
     allowed.includes(value)

@@ -108,3 +108,28 @@ test('what stands in for a 304 or an error has a reason phrase of its own', asyn
   const { status, statusText } = await fetch(app.url);
   expect([calls, status, statusText]).toEqual([2, 200, 'OK']);
 });
+
+test('earlyRefresh: a hit at once, while one request in all processes has the handler run before the end', async () => {
+  const go = gate();
+  let calls = 0;
+  const handler: RequestHandler = async (_req, res) => {
+    const call = ++calls;
+    if (call === 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    else await go.passed;
+    res.send(`call ${call}`);
+  };
+  const cache = { earlyRefresh: 1000, key: () => 'early' };
+  const one = await serveCached({ redis: file.redis, cache, handler });
+  const other = await serveCached({ redis: file.redis, cache, handler });
+  await one.get();
+  await eventually('an early refresh', async () => {
+    expect(await one.get()).toMatchObject({ hit: true, body: Buffer.from('call 1') });
+    return calls === 2;
+  });
+  for (let asked = 0; asked < 30; asked++) {
+    expect(await other.get()).toMatchObject({ hit: true, body: Buffer.from('call 1') });
+  }
+  expect(calls).toBe(2);
+  go.open();
+  await eventually('the new response', async () => String((await one.get()).body) === 'call 2');
+});
