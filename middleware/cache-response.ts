@@ -1,4 +1,4 @@
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { LRUCache } from 'lru-cache';
 import { isUnavailable } from '../src/errors.js';
 import { fillTurns } from '../src/fill-turns.js';
@@ -19,7 +19,7 @@ import {
 } from './cache-response-options.js';
 import { setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './forwarded-request.js';
-import { offerCacheTags } from './handler-tags.js';
+import { hideHandlerTags, offerCacheTags } from './handler-tags.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { targetUri } from './request-url.js';
@@ -71,7 +71,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
     offerCacheTags(res);
     const early = takePrefetched<Asked>(req, handler);
     if (!isCacheable(req, settings)) {
-      setCacheStatus(res, { fwd: 'bypass' });
+      bypass(res);
       return next();
     }
     const question = name(req);
@@ -86,11 +86,16 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       fill(cache, { ...question, asked, ...decided }, req, res, settings, isPersonal);
     } catch (error) {
       if (!isUnavailable(error)) return next(error);
-      setCacheStatus(res, { fwd: 'bypass' });
+      bypass(res);
     }
     next();
   };
   return withPrefetch(handler, ask);
+}
+
+function bypass(res: Response): void {
+  setCacheStatus(res, { fwd: 'bypass' });
+  hideHandlerTags(res);
 }
 
 // A response that a session, which somebody has looked at, went into may be meant for one person.
