@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { isUnavailable } from '../src/errors.js';
 import { fillTurns } from '../src/fill-turns.js';
 import type { Fields } from '../src/http/fields.js';
+import { shortId } from '../src/keys.js';
 import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
 import { type Lookup, responseCache } from '../src/response-cache.js';
@@ -49,7 +50,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   const passedOn: PassedOn = new LRUCache({ max: 10_000 });
 
   const name = (req: Request): Question => ({
-    id: settings.key?.(req) ?? `GET:${targetUri(req, queryParams)}`,
+    id: shortId(settings.key?.(req) ?? `GET:${targetUri(req, queryParams)}`),
     tags: [...new Set([...(settings.tags?.(req) ?? []), urlTag(req.originalUrl, queryParams), EVERYTHING])],
   });
   const lookUp = ({ id, tags }: Question, req: Request) => cache.lookUp(id, tags, req.headers as Fields);
