@@ -8,7 +8,7 @@ import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
 import { type Lookup, responseCache } from '../src/response-cache.js';
 import { EVERYTHING } from '../src/tag-versions.js';
-import { urlTag } from '../src/url-tag.js';
+import { pathTag, urlTag } from '../src/url-tag.js';
 import { decisions, type Question } from './cache-decision.js';
 import { fill } from './cache-fill.js';
 import {
@@ -49,9 +49,10 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   const turns = fillTurns(settings.redis, cache.versions, settings);
   const passedOn: PassedOn = new LRUCache({ max: 10_000 });
 
+  const tagOf = settings.key || queryParams ? pathTag : urlTag;
   const name = (req: Request): Question => ({
     id: shortId(settings.key?.(req) ?? `GET:${targetUri(req, queryParams)}`),
-    tags: [...new Set([...(settings.tags?.(req) ?? []), urlTag(req.originalUrl, queryParams), EVERYTHING])],
+    tags: [...new Set([...(settings.tags?.(req) ?? []), tagOf(req.originalUrl), EVERYTHING])],
   });
   const lookUp = ({ id, tags }: Question, req: Request) => cache.lookUp(id, tags, req.headers as Fields);
   const ask = (req: Request): Asked | undefined => {

@@ -5,7 +5,7 @@ import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '.
 import type { RedisClient } from '../src/redis.js';
 import { linkTo } from '../src/redis-link.js';
 import { tagVersions } from '../src/tag-versions.js';
-import { urlTag } from '../src/url-tag.js';
+import { purgedUrlTags } from '../src/url-tag.js';
 import { holdResponse } from './hold-response.js';
 import { changedUrlTags, isSafe } from './purge-after-change.js';
 
@@ -118,7 +118,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
 
 function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): string[] {
   // The target itself is old after an unsafe request (RFC 9111 §4.4).
-  const urlTags = [req.originalUrl, ...(urls?.(req) ?? [])].map((url) => urlTag(url));
+  const urlTags = [req.originalUrl, ...(urls?.(req) ?? [])].flatMap(purgedUrlTags);
   return [...new Set([...(tags?.(req) ?? []), ...urlTags])];
 }
 

@@ -15,7 +15,7 @@ import { readOptions } from './options.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
 import { EVERYTHING, tagVersions } from './tag-versions.js';
-import { urlTag } from './url-tag.js';
+import { purgedUrlTags } from './url-tag.js';
 import { checkKey, type Found, valueStore } from './value-store.js';
 
 /** A cache for code: values by key and tag, under the same invalidations as cached responses. */
@@ -158,7 +158,7 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
     },
 
     invalidateTags: (tags) => versions.invalidate(tags),
-    invalidateUrls: (urls) => versions.invalidate(urls.map((url) => urlTag(url))),
+    invalidateUrls: (urls) => versions.invalidate(urls.flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),
   };
 }
