@@ -1,11 +1,13 @@
 import type { Request, Response } from 'express';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { ToolkitError } from '../../src/errors.js';
+import { linkTo } from '../../src/redis-link.js';
 import { tagVersions } from '../../src/tag-versions.js';
 import { eventually } from '../support/eventually.js';
 import { sized } from '../support/size.js';
 import { ask, serveCached } from './cache-client.js';
 import { closeCacheProcesses, startCacheProcesses } from './cache-processes.js';
-import { gate, redisForFile } from './redis-for-file.js';
+import { gate, redisForFile, throughProxy } from './redis-for-file.js';
 
 const file = redisForFile();
 beforeEach(async () => void (await file.redis.flushall()));
@@ -179,4 +181,30 @@ test('a body that grows past maxBodyBytes keeps nobody waiting for its end', asy
   await eventually('all in their handlers', () => calls === 3);
   go.open();
   await Promise.all(all);
+});
+
+test('a second look beside a lease that fails counts as the first did, and leaves no lease behind', async () => {
+  let calls = 0;
+  const { redis } = await throughProxy(file.server);
+  const app = await serveCached({
+    redis,
+    cache: { key: () => 'looked' },
+    handler: (_req, res) => void res.send(`call ${++calls}`),
+  });
+  await app.get('/warm-up');
+  await file.redis.flushall();
+  // Only the second of the two reads of the entry fails.
+  const looks = linkTo(redis);
+  const send = looks.send.bind(looks);
+  let gets = 0;
+  looks.send = ((name: string, args: [string], ask: never) =>
+    name === 'get' && args[0] === 'cache:looked' && ++gets === 2
+      ? Promise.reject(new ToolkitError('REDIS_UNAVAILABLE', 'too slow'))
+      : send(name, args, ask)) as typeof looks.send;
+  onTestFinished(() => void Reflect.deleteProperty(looks, 'send'));
+  expect(String((await app.get()).body)).toBe('call 2');
+  expect(gets).toBe(2);
+  await eventually('no lease', async () => (await file.redis.keys('cache-lease:*')).length === 0);
+  await eventually('a hit', async () => (await app.get()).hit);
+  expect(calls).toBe(2);
 });
