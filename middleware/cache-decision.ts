@@ -61,7 +61,8 @@ export function decisions(
     for (let waited = false; ; waited = true) {
       const { miss } = lookup;
       const entry = usable(lookup, req, settings);
-      const reuse = entry && reuseOf(entry.head.terms, wanted, Date.now());
+      const eagerness = isForOthers(question, 'serve', req) ? settings.earlyRefresh : 0;
+      const reuse = entry && reuseOf(entry.head.terms, wanted, Date.now(), eagerness);
       if (entry && reuse === 'serve') {
         serveEntry(entry, req, res, waited ? { fwd: miss, collapsed: true } : { hit: true });
         return undefined;

@@ -51,8 +51,12 @@ export function fill(
       const standIn = standInFor(arrived, forwarded, filling);
       if (standIn) return answerWith(standIn, forwarded, () => resetToBefore(res, before), req, res);
       if (req.method === 'HEAD') freshenByHead(arrived, forwarded, filling);
-      entryHead = req.method === 'GET' ? filling.headOf(arrived) : undefined;
+      const fits = !(Number(fields['content-length']) > settings.maxBodyBytes);
+      entryHead = req.method === 'GET' && fits ? filling.headOf(arrived) : undefined;
       return passOn(entryHead, forwarded, filling, req, res);
+    },
+    onTooLarge() {
+      if (!filling.isSettled()) filling.settle('unstorable');
     },
     onBody(body) {
       if (filling.isSettled()) return;
@@ -96,7 +100,7 @@ function answerWith(
   res: Response,
 ): Verdict {
   const instead = () => {
-    if (inBackground) return;
+    if (inBackground) return void res.end();
     reset();
     serveEntry(entry, req, res, status, asked);
   };
@@ -113,21 +117,20 @@ function resetToBefore(res: Response, before: ReturnType<Response['getHeaders']>
 /** The handler's own answer goes to the client; kept when it has a head to be stored under. */
 function passOn(
   entryHead: EntryHead | undefined,
-  { fwd, asked, stale, inBackground }: Forwarded,
+  { fwd, asked, stale }: Forwarded,
   filling: Filling,
   req: Request,
   res: Response,
 ): Verdict {
   setCacheStatus(res, { fwd, stored: entryHead !== undefined });
-  const silent = inBackground ? { instead() {} } : {};
   if (entryHead) {
     const isCurrent = res.statusCode === 200 && isNotModified(takenOut(asked, req), entryHead.fields);
-    return { keep: true, ...(isCurrent && { instead: () => sendNotModified(res) }), ...silent };
+    return { keep: true, ...(isCurrent && { instead: () => sendNotModified(res) }) };
   }
   // What the handler says now, and forbids to store, has taken the place of what is stored.
   if (stale && res.statusCode < 500 && req.method === 'GET' && filling.mayStore()) filling.drop(stale);
   else if (!filling.isSettled()) filling.settle('unstorable');
-  return { keep: false, ...silent };
+  return { keep: false };
 }
 
 // RFC 9111 §4.3.5: a HEAD that speaks of another representation makes the stored one old.

@@ -3,6 +3,7 @@ import type { Logger } from '../src/logger.js';
 import {
   aBoolean,
   aFunction,
+  aNumber,
   aPositiveInteger,
   aString,
   connectionChecks,
@@ -65,6 +66,12 @@ export interface CacheResponseOptions {
    */
   readonly maxBodyBytes?: number;
   /**
+   * How eagerly a response is made anew in the background shortly before it is stale, by one process and by chance: the
+   * β of XFetch. 1 is right for most, 0 turns it off.
+   * @default 0
+   */
+  readonly earlyRefresh?: number;
+  /**
    * A Redis that comes back may come back with an older state: `forget` begins with a cold cache then, `keep` risks
    * stale answers until their time is over.
    * @default 'forget'
@@ -90,6 +97,7 @@ export interface CacheResponseOptions {
 export const defaults = {
   shared: false,
   maxBodyBytes: 1_048_576,
+  earlyRefresh: 0,
   onRestart: 'forget',
   timeoutMs: 100,
   prefix: '',
@@ -103,6 +111,7 @@ export const checks = {
   queryParams: queryParamLists,
   targetedHeader: aString,
   shared: aBoolean,
+  earlyRefresh: aNumber('a number', 1_000),
   onRestart: oneOf('forget', 'keep'),
   maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
 };

@@ -1,13 +1,14 @@
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { LRUCache } from 'lru-cache';
 import { isUnavailable } from '../src/errors.js';
 import { fillTurns } from '../src/fill-turns.js';
 import type { Fields } from '../src/http/fields.js';
+import { shortId } from '../src/keys.js';
 import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
 import { type Lookup, responseCache } from '../src/response-cache.js';
 import { EVERYTHING } from '../src/tag-versions.js';
-import { urlTag } from '../src/url-tag.js';
+import { pathTag, urlTag } from '../src/url-tag.js';
 import { decisions, type Question } from './cache-decision.js';
 import { fill } from './cache-fill.js';
 import {
@@ -19,7 +20,7 @@ import {
 } from './cache-response-options.js';
 import { setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './forwarded-request.js';
-import { offerCacheTags } from './handler-tags.js';
+import { hideHandlerTags, offerCacheTags } from './handler-tags.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { targetUri } from './request-url.js';
@@ -48,9 +49,10 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   const turns = fillTurns(settings.redis, cache.versions, settings);
   const passedOn: PassedOn = new LRUCache({ max: 10_000 });
 
+  const tagOf = settings.key || queryParams ? pathTag : urlTag;
   const name = (req: Request): Question => ({
-    id: settings.key?.(req) ?? `GET:${targetUri(req, queryParams)}`,
-    tags: [...new Set([...(settings.tags?.(req) ?? []), urlTag(req.originalUrl, queryParams), EVERYTHING])],
+    id: shortId(settings.key?.(req) ?? `GET:${targetUri(req, queryParams)}`),
+    tags: [...new Set([...(settings.tags?.(req) ?? []), tagOf(req.originalUrl), EVERYTHING])],
   });
   const lookUp = ({ id, tags }: Question, req: Request) => cache.lookUp(id, tags, req.headers as Fields);
   const ask = (req: Request): Asked | undefined => {
@@ -71,7 +73,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
     offerCacheTags(res);
     const early = takePrefetched<Asked>(req, handler);
     if (!isCacheable(req, settings)) {
-      setCacheStatus(res, { fwd: 'bypass' });
+      bypass(res);
       return next();
     }
     const question = name(req);
@@ -86,11 +88,16 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       fill(cache, { ...question, asked, ...decided }, req, res, settings, isPersonal);
     } catch (error) {
       if (!isUnavailable(error)) return next(error);
-      setCacheStatus(res, { fwd: 'bypass' });
+      bypass(res);
     }
     next();
   };
   return withPrefetch(handler, ask);
+}
+
+function bypass(res: Response): void {
+  setCacheStatus(res, { fwd: 'bypass' });
+  hideHandlerTags(res);
 }
 
 // A response that a session, which somebody has looked at, went into may be meant for one person.

@@ -13,14 +13,16 @@ export interface Capture {
   readonly maxBodyBytes: number;
   /** Called when the head is complete, before anything is sent. */
   onHead(): Verdict;
+  /** Called as soon as there are more bytes than are kept. */
+  onTooLarge(): void;
   /** Called when the handler has said all, with its bytes, or with nothing when they are too many or too few. */
   onBody(body: Buffer | undefined): void;
 }
 
 /** Copies what a handler sends, without holding it back. Past `maxBodyBytes` the copy is dropped. */
-export function captureResponse(res: Response, { maxBodyBytes, onHead, onBody }: Capture): void {
+export function captureResponse(res: Response, { maxBodyBytes, onHead, onTooLarge, onBody }: Capture): void {
   const { writeHead, write, end } = res;
-  const copy = bodyCopy(maxBodyBytes);
+  const copy = bodyCopy(maxBodyBytes, onTooLarge);
   let state = 'untouched' as 'untouched' | 'sent' | 'replaced';
   let declared: unknown;
   let ended = false;
@@ -80,7 +82,7 @@ function called(args: readonly unknown[]): true {
   return true;
 }
 
-function bodyCopy(maxBytes: number) {
+function bodyCopy(maxBytes: number, onTooLarge: () => void) {
   let chunks: Buffer[] | undefined;
   let bytes = 0;
   return {
@@ -95,8 +97,9 @@ function bodyCopy(maxBytes: number) {
           ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
           : Buffer.from(chunk as Uint8Array);
       bytes += copied.length;
-      if (bytes > maxBytes) chunks = undefined;
-      else chunks.push(copied);
+      if (bytes <= maxBytes) return void chunks.push(copied);
+      chunks = undefined;
+      onTooLarge();
     },
     bytes: () => bytes,
     whole: () => chunks && Buffer.concat(chunks, bytes),

@@ -1,4 +1,6 @@
 import { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Writable } from 'node:stream';
 import type { Request, Response } from 'express';
 
 const METHODS = [
@@ -46,13 +48,15 @@ const STATE = [
   'closed',
 ] as const;
 
+const OF_HANDLERS = new Set<string>(['statusCode', 'statusMessage', 'sendDate']);
+
 /**
  * Answers the client, and leaves to the handlers that follow a `res` on which nothing has been said, and from which
  * nothing is sent: they may go on in the background, as if a client were waiting.
  */
 export function detachResponse(req: Request, res: Response, answer: () => void): void {
   const before = res.getHeaders();
-  const shadow = new ServerResponse(req);
+  const shadow = answerToNobody(req);
   answer();
   for (const name of METHODS) {
     const method = shadow[name] as ((...args: unknown[]) => unknown) | undefined;
@@ -65,11 +69,24 @@ export function detachResponse(req: Request, res: Response, answer: () => void):
   for (const name of STATE) {
     Object.defineProperty(res, name, {
       get: () => shadow[name as 'statusCode'],
+      // Node marks a response that was sent as destroyed: that is the client's.
       set: (value) => {
-        shadow[name as 'statusCode'] = value;
+        if (OF_HANDLERS.has(name)) shadow[name as 'statusCode'] = value;
       },
       configurable: true,
     });
   }
   for (const [name, value] of Object.entries(before)) if (value !== undefined) shadow.setHeader(name, value);
+}
+
+/** Takes everything, never full, and tells of `finish` and `close` as if it had been sent. */
+function answerToNobody(req: Request): ServerResponse {
+  const shadow = new ServerResponse(req);
+  const nowhere = new Writable({
+    highWaterMark: Number.MAX_SAFE_INTEGER,
+    write: (_chunk, _encoding, done) => done(),
+  });
+  shadow.assignSocket(Object.assign(nowhere, { setTimeout: () => nowhere }) as unknown as Socket);
+  shadow.once('finish', () => setImmediate(() => nowhere.destroy()));
+  return shadow;
 }

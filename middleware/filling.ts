@@ -33,7 +33,7 @@ export function fillingOf(
 
   const keep = async ({ head, body }: Entry): Promise<FillOutcome> => {
     const pinned = await pinLate(cache.versions, turn.start, head.versions, [...named]);
-    if (!pinned) return 'failed';
+    if (!pinned) return 'invalidated';
     const entry = { head: { ...head, versions: pinned }, body };
     const stored = cache.store(id, entry, keepForMs(head.terms, head.fields, Date.now()));
     // Over one connection in one write: who goes on finds the entry.

@@ -1,5 +1,6 @@
 import type { Response } from 'express';
 import type {} from './cache-response-options.js';
+import { captureResponse } from './capture-response.js';
 
 const named = Symbol('express-redis-toolkit.cacheTags');
 
@@ -24,4 +25,17 @@ export function takeHandlerTags(res: Tagged): string[] {
     res.removeHeader(header);
   }
   return [...tags];
+}
+
+/** Keeps the headers that name tags from the client of a response that the cache has nothing to do with. */
+export function hideHandlerTags(res: Tagged): void {
+  captureResponse(res, {
+    maxBodyBytes: 0,
+    onHead() {
+      takeHandlerTags(res);
+      return { keep: false };
+    },
+    onTooLarge() {},
+    onBody() {},
+  });
 }

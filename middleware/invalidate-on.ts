@@ -1,11 +1,11 @@
 import type { Request, RequestHandler } from 'express';
 import { consoleLogger, type Logger } from '../src/logger.js';
 import { beginMutation, type Mutation, refusedMutation } from '../src/mutation.js';
-import { aFunction, connectionChecks, oneOf, readOptions } from '../src/options.js';
+import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '../src/options.js';
 import type { RedisClient } from '../src/redis.js';
 import { linkTo } from '../src/redis-link.js';
 import { tagVersions } from '../src/tag-versions.js';
-import { urlTag } from '../src/url-tag.js';
+import { purgedUrlTags } from '../src/url-tag.js';
 import { holdResponse } from './hold-response.js';
 import { changedUrlTags, isSafe } from './purge-after-change.js';
 
@@ -35,6 +35,13 @@ export interface InvalidateOnOptions {
    */
   readonly onUnavailable?: 'refuse' | 'proceed';
   /**
+   * How many replicas must have heard of a mark or a purge (`WAIT`) before it counts as made, so that a failover brings
+   * back no older state. Fewer within half of `timeoutMs`: as if Redis were unavailable. The connection is held up
+   * meanwhile; give it one of its own.
+   * @default 0
+   */
+  readonly waitForReplicas?: number;
+  /**
    * Milliseconds to wait for Redis.
    * @default 250
    */
@@ -53,6 +60,7 @@ export interface InvalidateOnOptions {
 
 export const defaults = {
   onUnavailable: 'refuse',
+  waitForReplicas: 0,
   timeoutMs: 250,
   prefix: '',
 } satisfies Partial<InvalidateOnOptions>;
@@ -63,6 +71,7 @@ const checks = {
   urls: aFunction,
   when: aFunction,
   onUnavailable: oneOf('refuse', 'proceed'),
+  waitForReplicas: aWholeNumber('replicas', 100),
 };
 
 /**
@@ -109,7 +118,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
 
 function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): string[] {
   // The target itself is old after an unsafe request (RFC 9111 §4.4).
-  const urlTags = [req.originalUrl, ...(urls?.(req) ?? [])].map((url) => urlTag(url));
+  const urlTags = [req.originalUrl, ...(urls?.(req) ?? [])].flatMap(purgedUrlTags);
   return [...new Set([...(tags?.(req) ?? []), ...urlTags])];
 }
 

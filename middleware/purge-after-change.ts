@@ -1,7 +1,7 @@
 import type { NextFunction, Request, Response } from 'express';
 import { consoleLogger, type Logger } from '../src/logger.js';
 import type { TagVersions } from '../src/tag-versions.js';
-import { type QueryParams, urlTag } from '../src/url-tag.js';
+import { purgedUrlTags } from '../src/url-tag.js';
 import { holdResponse } from './hold-response.js';
 import { namedByResponse } from './request-url.js';
 
@@ -10,9 +10,9 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 export const isSafe = ({ method }: Request): boolean => SAFE_METHODS.has(method);
 
 /** The tags of the URLs that a successful unsafe request has changed (RFC 9111 §4.4). */
-export function changedUrlTags(req: Request, res: Response, params?: QueryParams): string[] {
+export function changedUrlTags(req: Request, res: Response): string[] {
   const locations = namedByResponse(req, [res.getHeader('location'), res.getHeader('content-location')]);
-  return [req.originalUrl, ...locations].map((url) => urlTag(url, params));
+  return [req.originalUrl, ...locations].flatMap(purgedUrlTags);
 }
 
 /** Holds the answer to an unsafe request back until what it made old is purged. */
@@ -21,12 +21,12 @@ export function purgeAfterChange(
   req: Request,
   res: Response,
   next: NextFunction,
-  { queryParams, logger = consoleLogger }: { queryParams?: QueryParams; logger?: Logger },
+  { logger = consoleLogger }: { logger?: Logger },
 ): void {
   if (isSafe(req)) return;
   holdResponse(res, next, ({ isEnd }) => {
     if (!isEnd || res.statusCode >= 400) return undefined;
-    const tags = changedUrlTags(req, res, queryParams);
+    const tags = changedUrlTags(req, res);
     return versions.invalidate(tags).catch((err: unknown) => {
       logger.error({ err, tags }, 'a purge failed; stale answers are possible until they expire');
     });

@@ -4,6 +4,7 @@ import {
   type CachedValueOptions,
   checks,
   defaults,
+  readValueOptions,
 } from './cache-aside-options.js';
 import { isUnavailable } from './errors.js';
 import { pinVersions } from './fill-start.js';
@@ -14,7 +15,7 @@ import { readOptions } from './options.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
 import { EVERYTHING, tagVersions } from './tag-versions.js';
-import { urlTag } from './url-tag.js';
+import { purgedUrlTags } from './url-tag.js';
 import { checkKey, type Found, valueStore } from './value-store.js';
 
 /** A cache for code: values by key and tag, under the same invalidations as cached responses. */
@@ -68,6 +69,7 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
     options: CachedValueOptions,
     turn: Turn,
   ): Promise<T> => {
+    const began = performance.now();
     let value: T;
     try {
       value = await load();
@@ -81,7 +83,7 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
       return value;
     }
     try {
-      await values.store(key, value, pinned, { staleSeconds: 0, ...options });
+      await values.store(key, value, pinned, options, Math.round(performance.now() - began));
       turn.end('stored');
     } catch (error) {
       turn.end('unstorable');
@@ -91,10 +93,14 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
   };
 
   /** What is cached, or the turn to load it; neither when Redis does not answer. */
-  const ask = async <T>(key: string, tags: readonly string[]): Promise<{ found?: Found<T>; turn?: Turn }> => {
+  const ask = async <T>(
+    key: string,
+    tags: readonly string[],
+    earlyRefresh?: number,
+  ): Promise<{ found?: Found<T>; turn?: Turn }> => {
     try {
       for (;;) {
-        const found = await values.find<T>(key, tags);
+        const found = await values.find<T>(key, tags, earlyRefresh);
         if (found?.isFresh) return { found };
         const turn = await turns.take(`value ${key}`, tags, { patiently: !found });
         if (found || turn) return { ...(found && { found }), ...(turn && { turn }) };
@@ -117,7 +123,8 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
   return {
     async getOrLoad<T>(key: string, load: () => Promise<T>, options: CachedValueOptions): Promise<T> {
       checkKey(key);
-      const { found, turn } = await ask<T>(key, tagsOf(key, options.tags));
+      const { earlyRefresh } = readValueOptions(options);
+      const { found, turn } = await ask<T>(key, tagsOf(key, options.tags), earlyRefresh);
       const filling = turn && fill(key, load, options, turn);
       if (!found) return filling ?? load();
       // The next caller tries again.
@@ -127,9 +134,10 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
 
     async set(key, value, options) {
       checkKey(key);
+      readValueOptions(options);
       const tags = tagsOf(key, options.tags);
       const pinned = pinVersions(tags, await versions.readOrCreate(tags));
-      if (pinned) await values.store(key, value, pinned, { staleSeconds: 0, ...options });
+      if (pinned) await values.store(key, value, pinned, options);
     },
 
     async del(key) {
@@ -150,7 +158,7 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
     },
 
     invalidateTags: (tags) => versions.invalidate(tags),
-    invalidateUrls: (urls) => versions.invalidate(urls.map((url) => urlTag(url))),
+    invalidateUrls: (urls) => versions.invalidate(urls.flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),
   };
 }

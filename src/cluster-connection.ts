@@ -1,5 +1,6 @@
-import type { Cluster, Redis } from 'ioredis';
+import { type Cluster, Command, type Redis } from 'ioredis';
 import type { Server } from './availability.js';
+import type { RedisClient } from './redis-client.js';
 import { probeConnection, reconnectNow } from './server-connection.js';
 
 /** What ioredis' Cluster has and does not declare. */
@@ -14,6 +15,21 @@ const internals = (cluster: Cluster) => cluster as unknown as ClusterInternals;
 /** The primary that owns a slot, as `host:port`. */
 export function ownerOf(cluster: Cluster, slot: number): string | undefined {
   return internals(cluster).slots[slot]?.[0];
+}
+
+/** The slot of a key in a Cluster. */
+export function slotOf(client: RedisClient, key: string): number {
+  return new Command('get', [key], { keyPrefix: client.options.keyPrefix ?? '' }).getSlot()!;
+}
+
+/** The connection to the primary that owns a slot. */
+export function nodeServing(cluster: Cluster, slot: number): Redis | undefined {
+  const owner = ownerOf(cluster, slot);
+  return owner === undefined ? undefined : nodeAt(cluster, owner);
+}
+
+function nodeAt(cluster: Cluster, address: string): Redis | undefined {
+  return cluster.nodes('master').find(({ options }) => `${options.host}:${options.port}` === address);
 }
 
 /** The connection to a Cluster as a whole: lost when no node at all answers. */
@@ -57,9 +73,7 @@ export class NodeConnection implements Server {
   }
 
   #node(): Redis | undefined {
-    return this.#cluster
-      .nodes('master')
-      .find(({ options }) => `${options.host}:${options.port}` === this.name);
+    return nodeAt(this.#cluster, this.name);
   }
 
   #refreshSlots(): Promise<boolean> {

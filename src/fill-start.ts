@@ -10,7 +10,7 @@ export type PinnedVersions = Readonly<Record<string, string>>;
 /** What was current when a fill began, before its handler ran. */
 export interface FillStart {
   readonly versions: Versions;
-  readonly epoch: string;
+  readonly epoch: string | null;
   readonly at: number;
 }
 
@@ -40,7 +40,7 @@ export async function pinLate(
   if (late.length === 0) return pinned;
   const added = pinVersions(late, await tagVersions.readOrCreate(late));
   // Asked last: an invalidation changes it before it changes any tag.
-  const isSame = (await tagVersions.epoch()) === start.epoch;
+  const isSame = start.epoch !== null && (await tagVersions.epoch()) === start.epoch;
   const inTime = performance.now() - start.at < LONGEST_LATE_FILL_MS;
   return added && isSame && inTime ? { ...pinned, ...added } : undefined;
 }

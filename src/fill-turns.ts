@@ -1,22 +1,19 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import { fillLeases, unsharedMsOf } from './fill-lease.js';
 import { beginFill, type FillStart } from './fill-start.js';
-import { keys } from './keys.js';
 import type { RedisClient } from './redis.js';
-import { linkTo } from './redis-link.js';
-import { loadScript } from './scripts.js';
 import { freshVersion, type TagVersions } from './tag-versions.js';
 
-const releaseLease = loadScript('release-lease');
+/** What became of a fill; `invalidated`: it could be stored but for a mutation or a purge meanwhile. */
+export type FillOutcome = 'stored' | 'unstorable' | 'invalidated' | 'failed';
 
-// A filler that died delays the others by at most this long.
-const LEASE_MS = 5_000;
-// For this long nobody waits for a response that turned out not to be storable.
-const UNSHARED_MS = 10_000;
-const UNSHARED = '-';
-const LOOK_AGAIN_MS = { first: 5, longest: 80 };
-
-export type FillOutcome = 'stored' | 'unstorable' | 'failed';
+// For how long nobody waits for a key afterwards. What may not be stored stays so; a mutation is soon over.
+const UNSHARED_MS: Record<FillOutcome, number> = {
+  stored: 0,
+  failed: 0,
+  unstorable: 10_000,
+  invalidated: 250,
+};
 
 /** The right to run the handler for a key. */
 export interface Turn {
@@ -30,12 +27,15 @@ export interface Turn {
 export function fillTurns(
   redis: RedisClient,
   versions: TagVersions,
-  { prefix, timeoutMs }: { prefix: string; timeoutMs: number },
+  options: { prefix: string; timeoutMs: number },
 ) {
-  const link = linkTo(redis);
-  const names = keys(prefix);
+  const leases = fillLeases(redis, options);
   const flights = new Map<string, Promise<void>>();
-  const unshared = new LRUCache<string, true>({ max: 10_000, ttl: UNSHARED_MS });
+  const unshared = new LRUCache<string, true>({ max: 10_000 });
+
+  const share = (id: string, unsharedMs: number) => {
+    if (unsharedMs > 0) unshared.set(id, true, { ttl: unsharedMs });
+  };
 
   /** A turn beside all others, for a response that nobody waits for. */
   const free = async (tags: readonly string[]): Promise<Turn> => ({
@@ -43,23 +43,29 @@ export function fillTurns(
     end() {},
   });
 
-  const leave = (id: string, token: string, outcome: FillOutcome) => {
-    if (outcome === 'unstorable') unshared.set(id, true);
-    const left = outcome === 'unstorable' ? UNSHARED : '';
-    link
-      .run(releaseLease, [names.cacheLease(id)], [token, left, UNSHARED_MS], { timeoutMs })
-      .catch(() => undefined);
+  const takeOff = (id: string): (() => void) => {
+    let land!: () => void;
+    flights.set(id, new Promise((resolve) => (land = resolve)));
+    return () => {
+      flights.delete(id);
+      land();
+    };
   };
 
-  // Answers when the lease that somebody else holds is over.
-  const waitFor = async (id: string): Promise<void> => {
-    const deadline = performance.now() + LEASE_MS;
-    for (let pause = LOOK_AGAIN_MS.first; performance.now() < deadline; pause *= 2) {
-      await sleep(Math.min(pause, LOOK_AGAIN_MS.longest));
-      const holder = await link.send<string | null>('get', [names.cacheLease(id)], { timeoutMs });
-      if (holder === UNSHARED) unshared.set(id, true);
-      if (holder === null || holder === UNSHARED) return;
-    }
+  const held = (id: string, token: string, start: FillStart, landed: () => void): Turn => {
+    let ended = false;
+    const end = (outcome: FillOutcome) => {
+      if (ended) return;
+      ended = true;
+      stopRenewal();
+      share(id, UNSHARED_MS[outcome]);
+      leases.leave(id, token, UNSHARED_MS[outcome]);
+      landed();
+    };
+    const stopRenewal = leases.keep(id, token, () => end('unstorable'));
+    // Under a mark nothing will be stored: nobody has to wait for the handler to find out.
+    if (start.versions.includes(null)) end('invalidated');
+    return { start, end };
   };
 
   /** A turn; or nothing, after somebody else's has ended (`patiently`) or at once. */
@@ -74,44 +80,22 @@ export function fillTurns(
       if (patiently) await flight;
       return undefined;
     }
+    const landed = takeOff(id);
     const token = freshVersion();
-    let land!: () => void;
-    flights.set(id, new Promise((resolve) => (land = resolve)));
-    const landed = () => {
-      flights.delete(id);
-      land();
-    };
     try {
-      const [holder, start] = await Promise.all([
-        link.send<string | null>('set', [names.cacheLease(id), token, 'PX', LEASE_MS, 'NX', 'GET'], {
-          timeoutMs,
-        }),
-        beginFill(versions, tags),
-      ]);
-      if (holder === null) return { start, end: ending(id, token, landed) };
-      if (holder === UNSHARED) unshared.set(id, true);
-      else if (patiently) await waitFor(id);
+      const [holder, start] = await Promise.all([leases.take(id, token), beginFill(versions, tags)]);
+      if (holder === null) return held(id, token, start, landed);
+      const unsharedMs = unsharedMsOf(holder);
+      const isHeld = unsharedMs === 0;
+      share(id, isHeld && patiently ? unsharedMsOf(await leases.over(id)) : unsharedMs);
       landed();
-      return holder === UNSHARED ? { start, end() {} } : undefined;
+      return isHeld ? undefined : { start, end() {} };
     } catch (error) {
+      // The lease may have been given although what went with it failed.
+      leases.leave(id, token, 0);
       landed();
       throw error;
     }
-  };
-
-  const ending = (id: string, token: string, landed: () => void): Turn['end'] => {
-    let ended = false;
-    const end = (outcome: FillOutcome) => {
-      if (ended) return;
-      ended = true;
-      clearTimeout(patience);
-      leave(id, token, outcome);
-      landed();
-    };
-    // The lease in Redis is over: those who wait in this process may not wait longer than others.
-    const patience = setTimeout(() => end('failed'), LEASE_MS);
-    patience.unref();
-    return end;
   };
 
   return { take, free };

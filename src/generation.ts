@@ -1,43 +1,70 @@
+import type { Cluster, Redis } from 'ioredis';
+import { nodeServing, slotOf } from './cluster-connection.js';
 import { ToolkitError } from './errors.js';
-import type { RedisClient } from './redis.js';
+import type { RedisClient } from './redis-client.js';
 import { linkTo } from './redis-link.js';
+import { loadScript } from './scripts.js';
 
+const nameRun = loadScript('name-run');
 const NOT_TOLD = /^(NOPERM|ERR)\b/;
-
-const generations = new WeakMap<RedisClient, (timeoutMs: number) => Promise<string>>();
+const SHOWN_CHARACTERS = 12;
 
 /**
- * Which run of which server a client is connected to, asked once per connection. A server that comes back may come
- * back with an older state (a snapshot, a lagging append-only file, a replica that had not heard), and with it tag
- * versions that were invalidated long ago.
+ * What was read under a key, with the run of the server that it came from; nothing when another server, or another run
+ * of it, may have answered.
  */
-export function generationOf(client: RedisClient): (timeoutMs: number) => Promise<string> {
-  const known = generations.get(client);
-  if (known) return known;
-  const generation = client.isCluster ? async () => '' : watch(client);
-  generations.set(client, generation);
-  return generation;
+export type Stamp = (key: string, value: Promise<string | null>, timeoutMs: number) => Promise<string | null>;
+
+const stamps = new WeakMap<RedisClient, Stamp>();
+
+/**
+ * Marks what is read by the server that holds it. One that comes back may come back with an older state (a snapshot, a
+ * lagging append-only file, a replica that had not heard), and with it tag versions that were invalidated long ago.
+ * Which run it is, is asked once per connection, in the write of the first question over it.
+ */
+export function stampOf(client: RedisClient): Stamp {
+  const stamp = stamps.get(client) ?? stampsOn(client);
+  stamps.set(client, stamp);
+  return stamp;
 }
 
-function watch(client: RedisClient): (timeoutMs: number) => Promise<string> {
+function stampsOn(client: RedisClient): Stamp {
   const link = linkTo(client);
-  let current: Promise<string> | undefined;
-  // What the next connection leads to is asked in the same write as the first question over it.
-  client.on('close', () => {
-    current = undefined;
-  });
-  return (timeoutMs) => {
-    if (current) return current;
-    const asked = link.send<string>('info', ['server'], { timeoutMs }).then(runId, withoutPermission);
-    current = asked;
-    asked.catch(() => {
-      if (current === asked) current = undefined;
-    });
+  const runs = new WeakMap<Redis, Promise<string>>();
+  const watched = new WeakSet<Redis>();
+
+  const holderOf = (key: string): Redis | undefined =>
+    client.isCluster ? nodeServing(client as Cluster, slotOf(client, key)) : (client as Redis);
+
+  const askRun = (key: string, timeoutMs: number): Promise<string> => {
+    const told = client.isCluster
+      ? link.run<string | null>(nameRun, [key], [], { timeoutMs })
+      : link.send<string>('info', ['server'], { timeoutMs }).then(runId);
+    return told.then((run) => (run ?? '').slice(0, SHOWN_CHARACTERS), withoutPermission);
+  };
+  const runOf = (server: Redis | undefined, key: string, timeoutMs: number): Promise<string> => {
+    const known = server && runs.get(server);
+    if (known) return known;
+    const asked = askRun(key, timeoutMs);
+    if (!server) return asked;
+    runs.set(server, asked);
+    asked.catch(() => runs.get(server) === asked && runs.delete(server));
+    if (!watched.has(server)) server.on('close', () => runs.delete(server));
+    watched.add(server);
     return asked;
+  };
+
+  return async (key, value, timeoutMs) => {
+    const server = holderOf(key);
+    const asked = runOf(server, key, timeoutMs);
+    const [run, read] = await Promise.all([asked, value]);
+    // The command may have gone out over the next connection, or been sent on to the slot's new owner.
+    const isSame = !server || (holderOf(key) === server && runs.get(server) === asked);
+    return read === null || !isSame ? null : `${read}${run && `@${run}`}`;
   };
 }
 
-const runId = (info: string) => /^run_id:(\w+)/m.exec(info)?.[1]?.slice(0, 12) ?? '';
+const runId = (info: string) => /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
 
 function withoutPermission(error: unknown): string {
   const cause = error instanceof ToolkitError ? error.cause : undefined;

@@ -9,12 +9,25 @@ export const aString: Check = (value) =>
   typeof value === 'string' && value !== '' ? undefined : 'must be a non-empty string';
 export const anything: Check = () => undefined;
 
-export function aPositiveInteger(unit: string, max = Number.MAX_SAFE_INTEGER): Check {
+export const aPositiveInteger = (unit: string, max = Number.MAX_SAFE_INTEGER): Check =>
+  aWholeNumber(unit, max, 1);
+
+export function aWholeNumber(unit: string, max: number, min = 0): Check {
   return (value) =>
-    Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= max
+    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
       ? undefined
-      : `must be a whole number of ${unit} from 1 to ${max}`;
+      : `must be a whole number of ${unit} from ${min} to ${max}`;
 }
+
+export function aNumber(what: string, max: number): Check {
+  return (value) =>
+    typeof value === 'number' && value >= 0 && value <= max ? undefined : `must be ${what} from 0 to ${max}`;
+}
+
+export const aListOfStrings: Check = (value) =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')
+    ? undefined
+    : 'must be a list of strings';
 
 export function oneOf(...allowed: readonly unknown[]): Check {
   return (value) =>

@@ -1,3 +1,4 @@
+import { slotOf } from './cluster-connection.js';
 import { Deadlines, type Pending } from './deadline.js';
 import { ToolkitError } from './errors.js';
 import { consoleLogger, type Logger } from './logger.js';
@@ -12,6 +13,8 @@ export interface Ask {
   readonly timeoutMs: number;
   /** Bulk strings of the reply as `string` (default) or as `Buffer`. */
   readonly as?: 'text' | 'bytes';
+  /** A key: in a Cluster a command without one goes where this one lies. */
+  readonly near?: string;
 }
 
 type Argument = string | number | Buffer;
@@ -84,11 +87,16 @@ export class RedisLink {
     this.#servers.retire();
   }
 
-  #send<Reply>(name: string, args: readonly Argument[], { timeoutMs, as = 'text' }: Ask): Promise<Reply> {
+  #send<Reply>(
+    name: string,
+    args: readonly Argument[],
+    { timeoutMs, as = 'text', near }: Ask,
+  ): Promise<Reply> {
     const command = new SingleUseCommand(name, args as (string | number | Buffer)[], {
       replyEncoding: as === 'text' ? 'utf8' : null,
       keyPrefix: this.#client.options.keyPrefix ?? '',
     });
+    if (near !== undefined && this.#client.isCluster) command.goTo(slotOf(this.#client, near));
     const server = this.#servers.of(command);
     const outage = server?.outage;
     if (outage) return Promise.reject(unavailable('it is not answering at the moment', outage));

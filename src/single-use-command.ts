@@ -12,10 +12,20 @@ const NOT_EXECUTED = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)\b/;
 export class SingleUseCommand extends Command {
   #spent = false;
   #abandoned = false;
+  #slot: number | undefined;
 
   /** From here on the command is not to be executed, wherever it is queued. */
   abandon(): void {
     this.#abandoned = true;
+  }
+
+  /** Sends it to the node of a Cluster that owns the slot; for commands without a key. */
+  goTo(slot: number): void {
+    this.#slot = slot;
+  }
+
+  override getSlot(): number {
+    return this.#slot ?? super.getSlot();
   }
 
   override toWritable(socket: object): string | Buffer {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { publish } from './diagnostics.js';
-import { generationOf } from './generation.js';
+import { type Stamp, stampOf } from './generation.js';
 import { keys } from './keys.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
+import { replicasOf } from './replicas.js';
 import { loadScript } from './scripts.js';
 
 const markTag = loadScript('mark-tag');
@@ -26,6 +27,8 @@ export interface TagVersionsOptions {
   readonly timeoutMs: number;
   /** Whether versions from before a restart of Redis still count. */
   readonly onRestart?: 'forget' | 'keep';
+  /** How many replicas must have a mark or a purge before it counts as made. */
+  readonly waitForReplicas?: number;
 }
 
 /**
@@ -34,41 +37,45 @@ export interface TagVersionsOptions {
  */
 export function tagVersions(
   redis: RedisClient,
-  { prefix, timeoutMs, onRestart = 'forget' }: TagVersionsOptions,
+  { prefix, timeoutMs, onRestart = 'forget', waitForReplicas = 0 }: TagVersionsOptions,
 ) {
   const link = linkTo(redis);
   const names = keys(prefix);
   const ask = { timeoutMs };
 
-  const generation = onRestart === 'keep' ? async () => '' : generationOf(redis);
+  const replicasHaveHeard = replicasOf(redis, waitForReplicas);
+  const stamp: Stamp = onRestart === 'keep' ? (_key, value) => value : stampOf(redis);
 
   // A version counts only in the run of the server that it was read from.
-  const ofThisRun = async (values: readonly Promise<string | null>[]): Promise<Versions> => {
-    const [run, ...versions] = await Promise.all([generation(timeoutMs), ...values]);
-    return versions.map((value) => {
-      const version = unmarked(value);
-      return version === null ? null : `${version}${run && `@${run}`}`;
-    });
-  };
+  const versionOf = async (key: string, value: Promise<string | null>) =>
+    unmarked(await stamp(key, value, timeoutMs));
+  const read = (key: string) => versionOf(key, link.send<string | null>('get', [key], ask));
 
   const epochKey = names.invalidationEpoch();
-  const create = async (key: string): Promise<string> => {
+  const create = (key: string) => {
     const fresh = freshVersion();
-    return (
-      (await link.send<string | null>('set', [key, fresh, 'PX', VERSION_TTL_MS, 'NX', 'GET'], ask)) ?? fresh
+    const there = link.send<string | null>('set', [key, fresh, 'PX', VERSION_TTL_MS, 'NX', 'GET'], ask);
+    return versionOf(
+      key,
+      there.then((value) => value ?? fresh),
     );
   };
 
   // In a Cluster the epoch lies elsewhere: whoever sees a tag's new state must be able to see the new epoch.
-  const afterNewEpoch = async (writes: () => Promise<unknown>[]): Promise<void> => {
+  const afterNewEpoch = async (
+    tags: readonly string[],
+    write: (key: string) => Promise<unknown>,
+  ): Promise<void> => {
+    const tagKeys = tags.map((tag) => names.tag(tag));
     const epoch = link.send('set', [epochKey, freshVersion(), 'PX', VERSION_TTL_MS], ask);
     if (redis.isCluster) await epoch;
-    await Promise.all([epoch, ...writes()]);
+    await Promise.all([epoch, ...tagKeys.map(write)]);
+    await replicasHaveHeard([epochKey, ...tagKeys], timeoutMs);
   };
 
   const refresh = async (tags: readonly string[], mark: string): Promise<void> => {
-    await afterNewEpoch(() =>
-      tags.map((tag) => link.run(refreshTag, [names.tag(tag)], [freshVersion(), VERSION_TTL_MS, mark], ask)),
+    await afterNewEpoch(tags, (key) =>
+      link.run(refreshTag, [key], [freshVersion(), VERSION_TTL_MS, mark], ask),
     );
     publish('purged', () => ({ tags }));
   };
@@ -76,27 +83,25 @@ export function tagVersions(
   return {
     /** Reads the versions. One key a command: in a Cluster each may live elsewhere. */
     read(tags: readonly string[]): Promise<Versions> {
-      return ofThisRun(tags.map((tag) => link.send<string | null>('get', [names.tag(tag)], ask)));
+      return Promise.all(tags.map((tag) => read(names.tag(tag))));
     },
 
     /** Reads the versions and creates those that are missing; for the moment before a fill begins. */
     readOrCreate(tags: readonly string[]): Promise<Versions> {
-      return ofThisRun(tags.map((tag) => create(names.tag(tag))));
+      return Promise.all(tags.map((tag) => create(names.tag(tag))));
     },
 
     /**
      * A value that every invalidation and every mutation changes before it touches a tag. While it is the same, tags
      * that were not known when a fill began had the versions that they have now.
      */
-    epoch: async () => (await ofThisRun([create(epochKey)]))[0]!,
+    epoch: () => create(epochKey),
 
     /** Everything filled under these tags until now is dead when this resolves. */
     invalidate: (tags: readonly string[]) => refresh(tags, ''),
 
     mark(tags: readonly string[], mark: string, expiryMs: number): Promise<void> {
-      return afterNewEpoch(() =>
-        tags.map((tag) => link.run(markTag, [names.tag(tag)], [mark, expiryMs], ask)),
-      );
+      return afterNewEpoch(tags, (key) => link.run(markTag, [key], [mark, expiryMs], ask));
     },
 
     /** Takes a mark out and gives the tags fresh versions; marks of other mutations stay. */

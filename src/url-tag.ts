@@ -1,10 +1,14 @@
 /** Which query parameters make a response another one. */
 export type QueryParams = { readonly allow: readonly string[] } | { readonly ignore: readonly string[] };
 
-/** The tag that every cached response has, so that it can be purged by URL: path and query, whatever the host. */
-export function urlTag(url: string, params?: QueryParams): string {
-  return `url:${normalisedUrl(url, params)}`;
-}
+/** The tag that a cached response has, so that it can be purged by URL: path and query, whatever the host. */
+export const urlTag = (url: string): string => `url:${normalisedUrl(url)}`;
+
+/** The tag of a response that several queries share. Which ones, only the cache that stored it knows. */
+export const pathTag = (url: string): string => `url:${url.split('?', 1)[0]}`;
+
+/** The tags by which every response of a URL is purged. */
+export const purgedUrlTags = (url: string): string[] => [...new Set([urlTag(url), pathTag(url)])];
 
 /** The URL with its query parameters sorted by name, and without those that do not count. */
 export function normalisedUrl(url: string, params?: QueryParams): string {

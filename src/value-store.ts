@@ -1,5 +1,7 @@
+import type { CachedValueOptions } from './cache-aside-options.js';
 import { ToolkitError } from './errors.js';
 import type { PinnedVersions } from './fill-start.js';
+import { isDueEarly } from './http/early-refresh.js';
 import { keys } from './keys.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
@@ -15,11 +17,14 @@ const RESERVED =
 interface StoredValue<T> {
   readonly value: T;
   readonly freshUntil: number;
+  /** How long it took to load. */
+  readonly loadMs?: number;
   readonly versions: PinnedVersions;
 }
 
 export interface Found<T> {
   readonly value: T;
+  /** Nobody has to load it anew. */
   readonly isFresh: boolean;
 }
 
@@ -33,7 +38,7 @@ export function valueStore(
   const names = keys(prefix);
 
   return {
-    async find<T>(key: string, tags: readonly string[]): Promise<Found<T> | undefined> {
+    async find<T>(key: string, tags: readonly string[], earlyRefresh = 0): Promise<Found<T> | undefined> {
       const [json, current] = await Promise.all([
         link.send<string | null>('get', [names.value(key)], { timeoutMs }),
         versions.read(tags),
@@ -42,19 +47,26 @@ export function valueStore(
       const isCurrent = tags.every(
         (tag, position) => current[position] !== null && stored?.versions[tag] === current[position],
       );
-      return stored && isCurrent
-        ? { value: stored.value, isFresh: stored.freshUntil > Date.now() }
-        : undefined;
+      if (!stored || !isCurrent) return undefined;
+      const left = stored.freshUntil - Date.now();
+      const isFresh = left > 0 && !isDueEarly({ left, cost: stored.loadMs ?? 0 }, earlyRefresh);
+      return { value: stored.value, isFresh };
     },
 
     async store(
       key: string,
       value: unknown,
       pinned: PinnedVersions,
-      { ttlSeconds, staleSeconds }: { ttlSeconds: number; staleSeconds: number },
+      { ttlSeconds, staleSeconds = 0 }: CachedValueOptions,
+      loadMs = 0,
     ): Promise<void> {
       const freshUntil = Date.now() + ttlSeconds * 1000;
-      const json = JSON.stringify({ value, freshUntil, versions: pinned } satisfies StoredValue<unknown>);
+      const json = JSON.stringify({
+        value,
+        freshUntil,
+        loadMs,
+        versions: pinned,
+      } satisfies StoredValue<unknown>);
       const bytes = Buffer.byteLength(json);
       if (bytes > LARGEST_VALUE_BYTES) throw tooLarge(key, bytes);
       const expiryMs = Math.ceil((ttlSeconds + staleSeconds) * 1000);

@@ -4,6 +4,7 @@ import { defaults as invalidateOn } from '../middleware/invalidate-on.js';
 import { defaults as rateLimit } from '../middleware/rate-limit-options.js';
 import { defaults as session } from '../middleware/session-options.js';
 import { optionsOf } from '../scripts/options-reference.js';
+import { defaults as cacheAside, valueDefaults } from '../src/cache-aside-options.js';
 
 const LITERAL = /^(?:'.*'|-?\d+|true|false)$/;
 
@@ -12,6 +13,8 @@ test.each([
   ['SessionOptions', session],
   ['CacheResponseOptions', cacheResponse],
   ['InvalidateOnOptions', invalidateOn],
+  ['CacheAsideOptions', cacheAside],
+  ['CachedValueOptions', valueDefaults],
 ])('what %s documents as a default is what the code uses', (name, defaults) => {
   const documented = optionsOf(name).filter(({ fallback }) => LITERAL.test(fallback));
   const literal = Object.entries(defaults).filter(

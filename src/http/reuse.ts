@@ -1,11 +1,12 @@
 import { cacheControlOf, type Directives, secondsOf } from './cache-control.js';
+import { isDueEarly } from './early-refresh.js';
 import { combined, type Fields } from './fields.js';
 import { ageAt, type Terms } from './storing.js';
 
 /** What a stored response may do for a request (RFC 9111 §4). */
 export type Reuse =
   | 'serve'
-  /** Stale, but within stale-while-revalidate: serve it and refresh it in the background (RFC 5861 §3). */
+  /** Within stale-while-revalidate, or soon stale: serve it and refresh it in the background (RFC 5861 §3). */
   | 'serve-and-refresh'
   /** The request wants it fresher than it is. */
   | 'request'
@@ -18,13 +19,16 @@ export function requestDirectives(request: Fields): Directives {
   return new Map(pragma.some((member) => member.trim() === 'no-cache') ? [['no-cache', true]] : []);
 }
 
-export function reuseOf(terms: Terms, wanted: Directives, nowMs: number): Reuse {
+export function reuseOf(terms: Terms, wanted: Directives, nowMs: number, eagerness = 0): Reuse {
   const age = ageAt(terms, nowMs);
   const left = terms.lifetime - age;
   if (wanted.has('no-cache') || age > (secondsOf(wanted, 'max-age') ?? Number.POSITIVE_INFINITY))
     return 'request';
   if (terms.validateAlways) return 'stale';
-  if (left > 0) return left < (secondsOf(wanted, 'min-fresh') || 0) ? 'request' : 'serve';
+  if (left > 0) {
+    if (left < (secondsOf(wanted, 'min-fresh') || 0)) return 'request';
+    return isDueEarly({ left, cost: terms.cost }, eagerness) ? 'serve-and-refresh' : 'serve';
+  }
   if (terms.neverStale) return 'stale';
   if (-left < terms.staleWhileRevalidate) return 'serve-and-refresh';
   const patience =

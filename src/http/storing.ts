@@ -20,6 +20,8 @@ export interface Terms {
   readonly thenMs: number;
   readonly ageThen: number;
   readonly lifetime: number;
+  /** How long the handler took to begin its answer. */
+  readonly cost: number;
   /** `no-cache`: never without asking the handler. */
   readonly validateAlways: boolean;
   /** `must-revalidate`, `proxy-revalidate`, `s-maxage`: never stale. */
@@ -51,6 +53,7 @@ export function termsOf(arrived: Arrived, request: Fields, rules: StoringRules):
     thenMs: arrived.receivedAt,
     ageThen: initialAge(arrived),
     lifetime,
+    cost: Math.max(0, arrived.receivedAt - arrived.requestedAt) / 1000,
     validateAlways: has('no-cache') && fieldNamesOf(directives, 'no-cache').length === 0,
     neverStale: has('must-revalidate', 'proxy-revalidate', 's-maxage'),
     staleWhileRevalidate: seconds('stale-while-revalidate'),

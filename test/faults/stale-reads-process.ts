@@ -18,6 +18,13 @@ const database = new Redis(process.env.DATABASE!);
 const byHandler = process.env.TAGS === 'by handler';
 const pause = () => sleep(Math.random() ** 4 * 30);
 const tag = (id: string) => `row:${id}`;
+const kill = (pid: number) => {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // The test was quicker.
+  }
+};
 const app = express();
 
 app.get(
@@ -43,7 +50,7 @@ app.post(
   async (req, res) => {
     await pause();
     const value = await database.incr(`row ${req.params.id}`);
-    if (req.query.die !== undefined) process.kill(process.pid, 'SIGKILL');
+    if (req.query.kill) setTimeout(kill, Math.random() ** 3 * 20, Number(req.query.kill));
     await pause();
     res.send(String(value));
   },

@@ -2,8 +2,8 @@ import type { RequestHandler } from 'express';
 import { beforeEach, expect, test } from 'vitest';
 import { tagVersions } from '../../src/tag-versions.js';
 import { eventually } from '../support/eventually.js';
-import { serveCached } from './cache-client.js';
-import { gate, redisForFile } from './redis-for-file.js';
+import { type AskOptions, serveCached } from './cache-client.js';
+import { gate, redisForFile, throughProxy } from './redis-for-file.js';
 
 const file = redisForFile();
 beforeEach(async () => void (await file.redis.flushall()));
@@ -82,3 +82,32 @@ test('a fill under a mark for a tag that the handler names is not stored', async
   await versions.unmark(['author:1'], 'mutation');
   await eventually('a hit', async () => (await app.get()).hit);
 });
+
+test.each(['Surrogate-Key', 'Cache-Tag'])(
+  '%s reaches no client when the response may not be stored, nor while Redis does not answer',
+  async (header) => {
+    const { proxy, redis } = await throughProxy(file.server);
+    const app = await serveCached({
+      redis,
+      cache: { timeoutMs: 150 },
+      handler: (req, res) => {
+        if (req.query.private !== undefined) res.set('Cache-Control', 'private');
+        res.set(header, 'author:1');
+        res.writeHead(200, { 'X-Written': 'yes' });
+        res.end('x');
+      },
+    });
+    const isHidden = async (path: string, options?: AskOptions) => {
+      const reply = await app.get(path, options);
+      expect(reply).toMatchObject({ status: 200, hit: false, stored: false, body: Buffer.from('x') });
+      expect(reply.headers).toHaveProperty('x-written');
+      expect(reply.headers).not.toHaveProperty(header.toLowerCase());
+      return String(reply.headers['cache-status']);
+    };
+    await isHidden('/?private');
+    await isHidden('/', { headers: { authorization: 'Bearer x' } });
+    proxy.swallow();
+    expect(await isHidden('/')).toContain('bypass');
+    expect(await isHidden('/')).toContain('bypass');
+  },
+);

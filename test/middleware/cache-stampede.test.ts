@@ -1,9 +1,13 @@
-import { beforeEach, expect, test } from 'vitest';
+import type { Request, Response } from 'express';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { ToolkitError } from '../../src/errors.js';
+import { linkTo } from '../../src/redis-link.js';
+import { tagVersions } from '../../src/tag-versions.js';
 import { eventually } from '../support/eventually.js';
 import { sized } from '../support/size.js';
 import { ask, serveCached } from './cache-client.js';
 import { closeCacheProcesses, startCacheProcesses } from './cache-processes.js';
-import { gate, redisForFile } from './redis-for-file.js';
+import { gate, redisForFile, throughProxy } from './redis-for-file.js';
 
 const file = redisForFile();
 beforeEach(async () => void (await file.redis.flushall()));
@@ -103,5 +107,104 @@ test('a handler that failed leaves its turn to the next', async () => {
   });
   const [first, second] = await Promise.allSettled([app.get(), app.get()]);
   expect([first.status, second.status].sort()).toEqual(['fulfilled', 'rejected']);
+  expect(calls).toBe(2);
+});
+
+test('a handler that is slower than the lease keeps it, and runs once', async () => {
+  const go = gate();
+  let calls = 0;
+  const handler = async (_req: Request, res: Response) => {
+    calls++;
+    await go.passed;
+    res.send('slow');
+  };
+  const cache = { key: () => 'slow' };
+  const [one, other] = [
+    await serveCached({ redis: file.redis, cache, handler }),
+    await serveCached({ redis: file.redis, cache, handler }),
+  ];
+  const first = one.get();
+  await eventually('a fill', () => calls === 1);
+  const leaseMs = () => file.redis.pttl('cache-lease:slow');
+  await eventually('the lease is about to be over', async () => {
+    await file.redis.pexpire('cache-lease:slow', 3_000);
+    return (await leaseMs()) <= 3_000;
+  });
+  const second = other.get();
+  await eventually('the lease is renewed', async () => (await leaseMs()) > 4_000);
+  go.open();
+  expect((await Promise.all([first, second])).map(({ body }) => String(body))).toEqual(['slow', 'slow']);
+  expect(calls).toBe(1);
+});
+
+test('under a mark everybody asks the handler at once, and soon after it one does for all', async () => {
+  const go = gate();
+  let calls = 0;
+  const app = {
+    redis: file.redis,
+    handler: async (_req: Request, res: Response) => {
+      calls++;
+      await go.passed;
+      res.send('x');
+    },
+    cache: { key: () => 'marked' },
+  };
+  const [one, other] = [await serveCached(app), await serveCached(app)];
+  const versions = tagVersions(file.redis, { prefix: '', timeoutMs: 1000 });
+  await versions.mark(['thing'], 'mutation', 15_000);
+  const marked = [one.get(), one.get(), one.get()];
+  await eventually('all in their handlers', () => calls === 3);
+  expect(await file.redis.pttl('cache-lease:marked')).toBeLessThanOrEqual(1_000);
+  await versions.unmark(['thing'], 'mutation');
+  await eventually('turns again', async () => (await file.redis.exists('cache-lease:marked')) === 0);
+  const later = [other.get(), other.get(), other.get()];
+  await eventually('a lease', async () => (await file.redis.exists('cache-lease:marked')) === 1);
+  go.open();
+  await Promise.all([...marked, ...later]);
+  expect(calls).toBe(4);
+});
+
+test('a body that grows past maxBodyBytes keeps nobody waiting for its end', async () => {
+  const go = gate();
+  let calls = 0;
+  const app = await serveCached({
+    redis: file.redis,
+    cache: { maxBodyBytes: 10 },
+    handler: async (_req, res) => {
+      calls++;
+      res.write('more than ten bytes');
+      await go.passed;
+      res.end();
+    },
+  });
+  const all = [app.get(), app.get(), app.get()];
+  await eventually('all in their handlers', () => calls === 3);
+  go.open();
+  await Promise.all(all);
+});
+
+test('a second look beside a lease that fails counts as the first did, and leaves no lease behind', async () => {
+  let calls = 0;
+  const { redis } = await throughProxy(file.server);
+  const app = await serveCached({
+    redis,
+    cache: { key: () => 'looked' },
+    handler: (_req, res) => void res.send(`call ${++calls}`),
+  });
+  await app.get('/warm-up');
+  await file.redis.flushall();
+  // Only the second of the two reads of the entry fails.
+  const looks = linkTo(redis);
+  const send = looks.send.bind(looks);
+  let gets = 0;
+  looks.send = ((name: string, args: [string], ask: never) =>
+    name === 'get' && args[0] === 'cache:looked' && ++gets === 2
+      ? Promise.reject(new ToolkitError('REDIS_UNAVAILABLE', 'too slow'))
+      : send(name, args, ask)) as typeof looks.send;
+  onTestFinished(() => void Reflect.deleteProperty(looks, 'send'));
+  expect(String((await app.get()).body)).toBe('call 2');
+  expect(gets).toBe(2);
+  await eventually('no lease', async () => (await file.redis.keys('cache-lease:*')).length === 0);
+  await eventually('a hit', async () => (await app.get()).hit);
   expect(calls).toBe(2);
 });

@@ -1,7 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
+import type { CacheResponseOptions } from '../../middleware/cache-response-options.js';
+import { cacheAside } from '../../src/cache-aside.js';
 import { eventually } from '../support/eventually.js';
 import { serveRow } from './cache-client.js';
-import { gate, redisForFile } from './redis-for-file.js';
+import { gate, quiet, redisForFile } from './redis-for-file.js';
 
 const file = redisForFile();
 beforeEach(async () => void (await file.redis.flushall()));
@@ -31,6 +33,36 @@ test('the target itself and the URLs that are named are purged, without any tag'
   expect((await app.get('/list?page=1')).hit).toBe(false);
   expect((await app.get('/unrelated')).hit).toBe(true);
 });
+
+const shared: Record<string, Partial<CacheResponseOptions>> = {
+  'a key of its own': { key: (req) => `list ${req.path}` },
+  'ignored parameters': { queryParams: { ignore: ['utm'] } },
+  'allowed parameters': { queryParams: { allow: ['page'] } },
+};
+
+test.each(Object.keys(shared))(
+  'with %s queries share a response, and it is purged by each of their URLs',
+  async (how) => {
+    const tags = () => [];
+    const app = await serveRow({ redis: file.redis, cache: { ...shared[how], tags }, invalidate: { tags } });
+    const cache = cacheAside(file.redis, { logger: quiet, timeoutMs: 1000 });
+    const [first, second] = ['/list?page=1&utm=a', '/list?utm=b&page=1'] as const;
+    for (const purge of [
+      () => app.patch(second),
+      () => app.patch(first),
+      () => cache.invalidateUrls([second]),
+      () => cache.invalidateUrls(['/list?page=1']),
+    ]) {
+      await eventually('a hit', async () => (await app.get(first)).hit);
+      expect((await app.get(second)).hit).toBe(true);
+      await purge();
+      expect((await app.get(first)).hit).toBe(false);
+    }
+    await eventually('a hit', async () => (await app.get(first)).hit);
+    await app.patch('/other?page=1');
+    expect((await app.get(first)).hit).toBe(true);
+  },
+);
 
 test('a fill that began before an invalidation and ends after it is never served', async () => {
   for (let round = 0; round < 20; round++) {

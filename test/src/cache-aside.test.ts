@@ -108,6 +108,45 @@ test('staleSeconds gives the old value at once while one caller loads', async ()
   await eventually('a new value', async () => (await cache.getOrLoad('user:7', load, options)).calls === 2);
 });
 
+test('earlyRefresh gives the value at once while one caller loads a new one before its time is over', async () => {
+  const [one, other, load] = [open(), open(), counter()];
+  const go = gate();
+  const slow = async () => {
+    const loaded = await load();
+    if (loaded.calls > 1) await go.passed;
+    else await new Promise((resolve) => setTimeout(resolve, 50));
+    return loaded;
+  };
+  const options = { ttlSeconds: 60, earlyRefresh: 1000 };
+  await one.getOrLoad('user:7', slow, options);
+  let loads = 1;
+  const counted = () => slow().finally(() => loads++);
+  await eventually('an early load', async () => {
+    expect(await one.getOrLoad('user:7', counted, options)).toEqual({ calls: 1 });
+    return (await file.redis.keys('cache-lease:*')).length > 0;
+  });
+  for (let asked = 0; asked < 40; asked++) {
+    expect(await other.getOrLoad('user:7', counted, options)).toEqual({ calls: 1 });
+  }
+  go.open();
+  await eventually(
+    'the new value',
+    async () => (await one.getOrLoad('user:7', load, { ttlSeconds: 60 })).calls === 2,
+  );
+  expect(loads).toBe(2);
+});
+
+test.each([
+  { ttlSeconds: 0 },
+  { ttlSeconds: '60' },
+  { ttlSeconds: 60, tags: 'user:7' },
+  { ttlSeconds: 60, ttl: 1 },
+  {},
+])('the options %j are refused', async (options) => {
+  const asked = open().getOrLoad('user:7', async () => 1, options as never);
+  await expect(asked).rejects.toMatchObject({ code: expect.stringMatching(/^OPTION_/) });
+});
+
 test('set is what the next caller gets', async () => {
   const cache = open();
   await cache.set('user:7', { name: 'Ada' }, tagged);

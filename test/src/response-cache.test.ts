@@ -10,6 +10,7 @@ const terms = {
   thenMs: 0,
   ageThen: 0,
   lifetime: 60,
+  cost: 0,
   validateAlways: false,
   neverStale: false,
   staleWhileRevalidate: 0,

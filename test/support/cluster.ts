@@ -10,22 +10,41 @@ export interface TestCluster {
   nodes: TestRedis[];
   /** What `new Cluster(addresses)` takes. */
   addresses: { host: string; port: number }[];
+  /** A further node that follows one of the masters. */
+  addReplica(master: TestRedis): Promise<TestRedis>;
   stop(): Promise<void>;
 }
 
 /** A Redis Cluster of three masters, ready for commands. */
 export async function startCluster(): Promise<TestCluster> {
   const nodes = await Promise.all(Array.from({ length: MASTERS }, startNode));
+  const replicas: TestRedis[] = [];
   const clients = nodes.map(({ url }) => new Redis(url));
   await joinNodes(nodes, clients);
   for (const client of clients) client.disconnect();
   return {
     nodes,
     addresses: nodes.map(({ port }) => ({ host: '127.0.0.1', port })),
+    async addReplica(master) {
+      const replica = await startNode();
+      replicas.push(replica);
+      await follow(replica, master);
+      return replica;
+    },
     async stop() {
-      await Promise.all(nodes.map((node) => node.stop()));
+      await Promise.all([...nodes, ...replicas].map((node) => node.stop()));
     },
   };
+}
+
+async function follow(replica: TestRedis, master: TestRedis): Promise<void> {
+  const [own, other] = [new Redis(replica.url), new Redis(master.url)];
+  const id = (await other.cluster('MYID')) as string;
+  await own.call('CLUSTER', 'MEET', '127.0.0.1', master.port, await busPort(other));
+  const known = async () => ((await own.cluster('NODES')) as string).includes(id);
+  await eventually('the replica knows its master', known, { withinMs: 15_000 });
+  await own.cluster('REPLICATE', id);
+  for (const client of [own, other]) client.disconnect();
 }
 
 async function startNode(): Promise<TestRedis> {
