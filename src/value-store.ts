@@ -39,12 +39,14 @@ export function valueStore(
         versions.read(tags),
       ]);
       const stored = json === null ? undefined : parsed<T>(json);
-      const isCurrent = tags.every(
-        (tag, position) => current[position] !== null && stored?.versions[tag] === current[position],
+      if (!stored) return undefined;
+      // Whoever stored it may have given it other tags than whoever asks.
+      const others = Object.keys(stored.versions).filter((tag) => !tags.includes(tag));
+      const all = [...current, ...(others.length > 0 ? await versions.read(others) : [])];
+      const isCurrent = [...tags, ...others].every(
+        (tag, position) => all[position] !== null && stored.versions[tag] === all[position],
       );
-      return stored && isCurrent
-        ? { value: stored.value, isFresh: stored.freshUntil > Date.now() }
-        : undefined;
+      return isCurrent ? { value: stored.value, isFresh: stored.freshUntil > Date.now() } : undefined;
     },
 
     async store(
