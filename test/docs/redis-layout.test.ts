@@ -114,7 +114,7 @@ test('the scripts on the page are those that the toolkit runs', () => {
 
 test('each of the keys has a row in the table', () => {
   const made = Object.values(keys()).map((key) => (key as (...parts: string[]) => string)('an:entity', '0'));
-  const entities = made.map((key) => (key.startsWith('an:') ? '<entity>' : key.slice(0, key.indexOf(':'))));
+  const entities = made.map((key) => (key.startsWith('an:') ? '<entity>' : key.split(':')[0]));
   expect(rows.map(({ entity }) => entity)).toEqual(expect.arrayContaining(entities));
 });
 

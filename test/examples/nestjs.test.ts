@@ -63,14 +63,19 @@ test('a user is read from the cache, and is fresh in every process once an updat
   expect(await nameOf(first.url, id)).toBe('After');
 });
 
-test('limits, sessions and the cache share one connection, and the middlewares speak for themselves', async () => {
-  const before = (await redis.client('LIST')) as string;
-  const { url } = await startNest();
+async function connections(): Promise<number> {
+  return ((await redis.client('LIST')) as string).trim().split('\n').length;
+}
+
+test('limits, sessions and the cache share one connection, which is closed with the application', async () => {
+  const before = await connections();
+  const { url, close } = await startNest();
   const { client, id } = await signUp(url);
   const { headers } = await client.get(`/users/${id}`).expect(200);
   expect(headers['ratelimit-policy']).toBe('"default";q=100;w=60');
-  const after = (await redis.client('LIST')) as string;
-  expect(after.trim().split('\n').length - before.trim().split('\n').length).toBe(1);
+  expect((await connections()) - before).toBe(1);
+  await close();
+  await expect.poll(connections).toBe(before);
 });
 
 test('bad input, a stranger and a taken email are told what is wrong', async () => {
