@@ -44,15 +44,18 @@ test.each([
   await closeRedis(plain);
 });
 
-test('without Redis an add fails soon, whether Redis was never there, is frozen or was killed', async () => {
+test('without Redis an add fails soon, whether Redis never answered, is frozen or was killed', async () => {
   const { server, redis } = await setUp();
-  await server.kill();
+  server.freeze();
   const queue = new Queue<{ n: number }>(NAME, bullOptions(redis, 'queue'));
   queue.on('error', () => {});
   onTestFinished(() => hangUp(queue));
-  expect(await added(queue, 1)).toBe(false);
-  await server.restart();
+  // Not by the deadline, but at once.
+  await expect(queue.add('mail', { n: 1 })).rejects.toThrow("Stream isn't writeable");
+  server.thaw();
   await eventually('it connects', () => added(queue, 2));
+  // What was refused is not added behind the caller's back.
+  expect((await queue.getWaiting()).map(({ data }) => data.n)).not.toContain(1);
   server.freeze();
   expect(await added(queue, 3)).toBe(false);
   server.thaw();
@@ -92,6 +95,12 @@ test('a Redis that is full of cached values evicts those and no job, with volati
   expect((await queue.getWaiting(0, -1)).map(({ data }) => data.n).sort((a, b) => a - b)).toEqual(
     Array.from({ length: 50 }, (_, n) => n),
   );
+});
+
+test('a worker gives no command up, as BullMQ demands', () => {
+  const redis = connectRedis({ lazyConnect: true });
+  expect(bullOptions(redis, 'worker').connection.maxRetriesPerRequest).toBeNull();
+  expect(bullOptions(redis, 'worker').connection).not.toHaveProperty('commandTimeout');
 });
 
 test('a Cluster and a role that there is not are refused with what to do', () => {
