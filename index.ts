@@ -21,6 +21,7 @@ export type { SessionCookieOptions } from './middleware/session-cookie-options.j
 export type { Session } from './middleware/session-object.js';
 export type { SessionOptions } from './middleware/session-options.js';
 export { stack } from './middleware/stack.js';
+export { type BullOptions, bullOptions } from './src/bull-options.js';
 export { type CacheAside, cacheAside } from './src/cache-aside.js';
 export type { CacheAsideOptions, CachedValueOptions } from './src/cache-aside-options.js';
 export { ERROR_CATALOGUE, type ErrorCode, ToolkitError } from './src/errors.js';

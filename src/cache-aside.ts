@@ -25,6 +25,11 @@ export interface CacheAside {
    * answer it is loaded.
    */
   getOrLoad<T>(key: string, load: () => Promise<T>, options: CachedValueOptions): Promise<T>;
+  /**
+   * The value of a key, if it is cached and fresh. With the tags that it was stored under this takes one round trip,
+   * without them two.
+   */
+  get<T>(key: string, tags?: readonly string[]): Promise<T | undefined>;
   /** Stores a value that was just read or written. */
   set(key: string, value: unknown, options: CachedValueOptions): Promise<void>;
   /** Makes the value of a key old. */
@@ -130,6 +135,15 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
       // The next caller tries again.
       filling?.catch(() => undefined);
       return found.value;
+    },
+
+    async get<T>(key: string, tags?: readonly string[]): Promise<T | undefined> {
+      checkKey(key);
+      const found = await values.find<T>(key, tagsOf(key, tags)).catch((error: unknown) => {
+        if (!isUnavailable(error)) throw error;
+        return undefined;
+      });
+      return found?.isFresh ? found.value : undefined;
     },
 
     async set(key, value, options) {

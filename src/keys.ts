@@ -22,6 +22,7 @@ export function keys(prefix = '') {
     cacheLease: (id: string) => `${prefix}cache-lease:${safeId(id)}`,
     invalidationEpoch: () => `${prefix}epoch:invalidation`,
     value: (key: string) => `${prefix}${safeId(key)}`,
+    queues: () => `${prefix}queue`,
     tag: (tag: string) => `${prefix}tag:${safeId(tag)}`,
   };
 }

@@ -44,10 +44,14 @@ export function valueStore(
         versions.read(tags),
       ]);
       const stored = json === null ? undefined : parsed<T>(json);
-      const isCurrent = tags.every(
-        (tag, position) => current[position] !== null && stored?.versions[tag] === current[position],
+      if (!stored) return undefined;
+      // Whoever stored it may have given it other tags than whoever asks.
+      const others = Object.keys(stored.versions).filter((tag) => !tags.includes(tag));
+      const all = [...current, ...(others.length > 0 ? await versions.read(others) : [])];
+      const isCurrent = [...tags, ...others].every(
+        (tag, position) => all[position] !== null && stored.versions[tag] === all[position],
       );
-      if (!stored || !isCurrent) return undefined;
+      if (!isCurrent) return undefined;
       const left = stored.freshUntil - Date.now();
       const isFresh = left > 0 && !isDueEarly({ left, cost: stored.loadMs ?? 0 }, earlyRefresh);
       return { value: stored.value, isFresh };

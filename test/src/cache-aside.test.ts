@@ -39,6 +39,26 @@ test.each(Object.keys(ends))('%s makes it old', async (what) => {
   expect(await cache.getOrLoad('user:7', load, tagged)).toEqual({ calls: 2 });
 });
 
+test.each(Object.keys(ends))('%s makes it old for whoever asks without naming its tags', async (what) => {
+  const [cache, load] = [open(), counter()];
+  await cache.set('user:7', 'stored', tagged);
+  expect(await cache.get('user:7')).toBe('stored');
+  expect(await cache.getOrLoad('user:7', load, { ttlSeconds: 60 })).toBe('stored');
+  await ends[what]!(cache);
+  expect(await cache.get('user:7')).toBeUndefined();
+  expect(await cache.getOrLoad('user:7', load, { ttlSeconds: 60 })).toEqual({ calls: 1 });
+});
+
+test('get finds what is fresh, and nothing else', async () => {
+  const cache = open();
+  expect(await cache.get('user:7')).toBeUndefined();
+  await cache.set('user:7', { id: 7 }, tagged);
+  expect(await cache.get('user:7', tagged.tags)).toEqual({ id: 7 });
+  await cache.set('user:7', { id: 7 }, { ttlSeconds: 0.001, staleSeconds: 60 });
+  await eventually('it is stale', async () => (await cache.get('user:7')) === undefined);
+  await expect(cache.get('session:7')).rejects.toMatchObject({ code: 'CACHE_KEY_INVALID' });
+});
+
 test('it invalidates the responses of the middleware as well, by tag, by URL, and all', async () => {
   const cache = open();
   const app = await serveCached({ redis: file.redis, handler: (_req, res) => void res.send('x') });
@@ -183,6 +203,7 @@ test('without Redis values are loaded, and mutations refused unless told otherwi
   await cache.getOrLoad('user:7', async () => 'cached', tagged);
   proxy.swallow();
   expect(await cache.getOrLoad('user:7', async () => 'loaded', tagged)).toBe('loaded');
+  expect(await cache.get('user:7', tagged.tags)).toBeUndefined();
   let ran = false;
   const run = async () => (ran = true);
   await expect(cache.mutate(['user:7'], run)).rejects.toMatchObject({ code: 'INVALIDATION_REFUSED' });

@@ -1,0 +1,2 @@
+/** The token of the one ioredis client. */
+export const REDIS = Symbol('redis');
