@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../src/errors.js';
-import { aBoolean, aString, type Check, oneOf, readOptions } from '../src/options.js';
+import { aBoolean, anyOf, aString, type Check, oneOf, readOptions } from '../src/options.js';
 import { isSecure } from './secure-request.js';
 import type { CookieAttributes } from './session-cookie.js';
 
@@ -41,7 +41,7 @@ export interface SessionCookieOptions {
    * For this domain and those below it.
    * @default this host alone
    */
-  readonly domain?: string;
+  readonly domain?: string | null;
   /**
    * One cookie jar per top-level site (CHIPS).
    * @default false
@@ -55,7 +55,8 @@ export interface SessionCookieOptions {
 }
 
 /** Options in one form: how long the cookie lives in one of two, words in lower case. */
-export type SessionCookieSettings = Omit<SessionCookieOptions, 'maxAge' | 'expires'> & {
+export type SessionCookieSettings = Omit<SessionCookieOptions, 'maxAge' | 'expires' | 'domain'> & {
+  readonly domain?: string | undefined;
   readonly maxAge?: number | null;
   readonly expires?: Date | undefined;
 };
@@ -80,7 +81,7 @@ const checks = {
   sameSite: inAnyCase(oneOf(true, false, 'lax', 'strict', 'none', 'auto')),
   secure: oneOf(true, false, 'auto'),
   path: aString,
-  domain: aString,
+  domain: anyOf(oneOf(null, ''), aString),
   partitioned: aBoolean,
   priority: inAnyCase(oneOf('low', 'medium', 'high')),
 };
@@ -93,11 +94,12 @@ const hints = {
 
 export function readCookieOptions(given: SessionCookieOptions): SessionCookieSettings {
   const { maxAge: _, expires: __, ...options } = readOptions('session cookie', given, checks, {}, [], hints);
-  const { sameSite, priority } = options;
+  const { sameSite, priority, domain } = options;
   return {
     ...options,
     ...(sameSite !== undefined && { sameSite: lowerCase(sameSite) }),
     ...(priority !== undefined && { priority: lowerCase(priority) }),
+    domain: domain || undefined,
     ...lifeIn(given),
   };
 }
@@ -145,6 +147,8 @@ export function attributesFor(
   const overHttps = isSecure(req, proxy);
   return {
     ...rest,
+    // Once per request: what is compared with it later must not have run on.
+    ...(rest.expires && { maxAge: rest.expires.getTime() - Date.now() }),
     secure: secure === 'auto' ? overHttps : secure,
     sameSite: sameSite === 'auto' ? (overHttps ? 'none' : 'lax') : (sameSite ?? 'lax'),
   };

@@ -45,7 +45,7 @@ export class SessionCookie {
     this.domain = options.domain ?? undefined;
     this.partitioned = partitioned;
     this.priority = options.priority ?? undefined;
-    this.originalMaxAge = options.expires ? untilThen(options.expires) : (options.maxAge ?? null);
+    this.originalMaxAge = options.maxAge ?? null;
     this._expires = options.expires ?? fromNow(this.originalMaxAge, elapsedMs);
   }
 
