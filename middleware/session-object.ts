@@ -4,7 +4,9 @@ import type { SessionData } from '../src/session-data.js';
 import { isSystemField, type StoredFields } from '../src/session-record.js';
 import type { SessionCookie } from './session-cookie.js';
 
-export type SessionCallback = (error?: unknown) => void;
+// As express-session has it: code that was written for it reads properties of the error.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type SessionCallback = (error?: any) => void;
 
 /** What a session asks of the request that it belongs to; `told` when a callback hears of a failure. */
 export interface SessionHost {
@@ -18,7 +20,7 @@ export interface SessionHost {
  * `req.session`: the application's properties, and express-session's methods, which take a callback and return a
  * promise. Methods, `id` and `req` are not enumerable.
  */
-export interface Session extends SessionData {
+export interface Session extends Partial<SessionData> {
   /** What the cookie carries. Never stored as it is, and not for the eyes of others. */
   readonly id: string;
   /** The request that it was made for. */
