@@ -129,6 +129,7 @@ export interface SessionOptions {
 export const defaults = {
   cookie: {} as SessionCookieOptions,
   rolling: false,
+  resave: false,
   saveUninitialized: false,
   genid: () => randomBytes(32).toString('base64url'),
   unset: 'keep',
