@@ -45,39 +45,42 @@ describe('as on express-session, the option cookie', () => {
     expectAlike(file, { options: { cookie: () => ({ sameSite: 'Lax', maxAge: HOUR }) }, asks: WRITES }));
 });
 
-describe.each([{}, { maxAge: 9 * HOUR }])('as on express-session, req.session.cookie with %j', (cookie) => {
-  test.each<[string, object]>([
-    ['maxAge', { maxAge: 5 * HOUR }],
-    ['maxAge, a date', { maxAge: inHours(5) }],
-    ['maxAge: null', { maxAge: null }],
-    ['maxAge: undefined', { maxAge: undefined }],
-    ['maxAge: 0', { maxAge: 0 }],
-    ['maxAge in the past', { maxAge: -HOUR }],
-    ['expires, a date', { expires: inHours(5) }],
-    ['expires, a number', { expires: 5 * HOUR }],
-    ['expires: null', { expires: null }],
-    ['originalMaxAge', { originalMaxAge: 5 * HOUR }],
-    ['sameSite capitalised', { sameSite: 'Strict' }],
-    ['sameSite: null', { sameSite: null }],
-    ['priority in capitals', { priority: 'HIGH' }],
-    ['httpOnly', { httpOnly: false }],
-    ['domain', { domain: 'a.example' }],
-    ['path', { path: '/act' }],
-    ['an attribute that does not exist', { colour: 'red' }],
-  ])('%s', (_name, attributes) =>
-    expectAlike(file, {
-      options: { cookie },
-      // What is set for a session that exists is sent at once by ours alone.
-      asks: [['/act', '/read', '/write']],
-      act: (req, res) => {
-        data(req).acted = true;
-        Object.assign(req.session.cookie, attributes);
-        const { originalMaxAge, maxAge } = req.session.cookie;
-        res.json([originalMaxAge, maxAge].map((ms) => ms && Math.round(ms / HOUR)));
-      },
-    }),
-  );
-});
+describe.each([{}, { maxAge: 9 * HOUR }, { expires: inHours(9) }])(
+  'as on express-session, req.session.cookie with %j',
+  (cookie) => {
+    test.each<[string, object]>([
+      ['maxAge', { maxAge: 5 * HOUR }],
+      ['maxAge, a date', { maxAge: inHours(5) }],
+      ['maxAge: null', { maxAge: null }],
+      ['maxAge: undefined', { maxAge: undefined }],
+      ['maxAge: 0', { maxAge: 0 }],
+      ['maxAge in the past', { maxAge: -HOUR }],
+      ['expires, a date', { expires: inHours(5) }],
+      ['expires, a number', { expires: 5 * HOUR }],
+      ['expires: null', { expires: null }],
+      ['originalMaxAge', { originalMaxAge: 5 * HOUR }],
+      ['sameSite capitalised', { sameSite: 'Strict' }],
+      ['sameSite: null', { sameSite: null }],
+      ['priority in capitals', { priority: 'HIGH' }],
+      ['httpOnly', { httpOnly: false }],
+      ['domain', { domain: 'a.example' }],
+      ['path', { path: '/act' }],
+      ['an attribute that does not exist', { colour: 'red' }],
+    ])('%s', (_name, attributes) =>
+      expectAlike(file, {
+        options: { cookie },
+        // What is set for a session that exists is sent at once by ours alone.
+        asks: [['/act', '/read', '/write']],
+        act: (req, res) => {
+          data(req).acted = true;
+          Object.assign(req.session.cookie, attributes);
+          const { originalMaxAge, maxAge } = req.session.cookie;
+          res.json([originalMaxAge, maxAge].map((ms) => ms && Math.round(ms / HOUR)));
+        },
+      }),
+    );
+  },
+);
 
 describe('as on express-session, a secret', () => {
   test.each<[string, unknown]>([
@@ -138,7 +141,17 @@ describe('as on express-session, a request that sends', () => {
 });
 
 describe('as on express-session, with cookie.path', () => {
-  const PATHS = ['/', '/foo', '/foo/bar', '/foo/bar/baz', '/foobar', '/FOO', '/foo?x=1', '/bar', '/?/foo'];
+  const PATHS = [
+    '/',
+    '/foo',
+    '/foo/bar',
+    '/foo/bar/baz',
+    '/foobar',
+    '/FOO',
+    '/foo?x=1',
+    '/x/foo/bar',
+    '/?/foo',
+  ];
   test.each(['/', '/foo', '/foo/', '/foo/bar'])('%s', (path) =>
     expectAlike(file, {
       options: { cookie: { path } },
