@@ -4,12 +4,8 @@ import { consoleLogger, type Logger } from '../src/logger.js';
 import { readOptions } from '../src/options.js';
 import { cookieGuard } from './secure-request.js';
 import type { CookieAttributes, SessionCookie } from './session-cookie.js';
-import {
-  attributesFor,
-  defaultName,
-  readCookieOptions,
-  refuseBrokenPrefix,
-} from './session-cookie-options.js';
+import { defaultName, refuseBrokenPrefix } from './session-cookie-name.js';
+import { attributesFor, readCookieOptions } from './session-cookie-options.js';
 import type { DraftOptions } from './session-draft.js';
 import { checks, defaults, hints, type SessionOptions } from './session-options.js';
 
