@@ -16,10 +16,11 @@ export {
   session,
 } from './middleware/session.js';
 export type { SessionConflict } from './middleware/session-conflict.js';
-export type { SessionCookie } from './middleware/session-cookie.js';
+export type { CookieLife, SessionCookie } from './middleware/session-cookie.js';
 export type { SessionCookieOptions } from './middleware/session-cookie-options.js';
-export type { Session } from './middleware/session-object.js';
+export type { Session, SessionCallback } from './middleware/session-object.js';
 export type { SessionOptions } from './middleware/session-options.js';
+export type { SessionSecret } from './middleware/session-secret.js';
 export { stack } from './middleware/stack.js';
 export { type BullOptions, bullOptions } from './src/bull-options.js';
 export { type CacheAside, cacheAside } from './src/cache-aside.js';

@@ -47,7 +47,9 @@ export function holdResponse(
     }
     // After the error's answer the handler may still be writing its own.
     if (state === 'dropped') return !res.writableEnded;
-    if (state === 'ended' || (state === 'begun' && !call.isEnd)) return true;
+    // A handler that ends twice is common, and Node would make an uncaught error of the second time.
+    if (state === 'ended') return !(call.isEnd && res.writableEnded);
+    if (state === 'begun' && !call.isEnd) return true;
     state = call.isEnd ? 'ended' : 'begun';
     const settled = attempt(() => settle({ isEnd: call.isEnd, headSent: res.headersSent }));
     if (!settled) return true;

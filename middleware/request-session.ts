@@ -1,102 +1,79 @@
-import type { Request, Response } from 'express';
+import type { Request } from 'express';
 import { ToolkitError } from '../src/errors.js';
-import type { StoredSession } from '../src/session-record.js';
 import type { SessionStore } from '../src/session-store.js';
-import { type Changes, SessionDraft } from './session-draft.js';
-import { writeSessionId } from './session-id.js';
-import type { Session, SessionHost } from './session-object.js';
+import { CurrentSession, type KnownSession } from './current-session.js';
+import type { Changes, SessionDraft } from './session-draft.js';
+import type { SessionHost } from './session-object.js';
 import type { SessionSettings } from './session-settings.js';
 import { Turns } from './turns.js';
 
-/** The session that a request's cookie named. */
-export interface LoadedSession {
-  readonly id: string;
-  /** The cookie's signature is by an older secret. */
-  readonly stale: boolean;
-  readonly stored: StoredSession;
-}
-
-/** The session of one request, from the cookie to the save. */
+/** What the methods of `req.session` do, one at a time. */
 export class RequestSession {
-  /** Whether anyone has looked at the session: then the response may be personal. */
-  wasRead = false;
-  #draft: SessionDraft | undefined;
-  #unset: { readonly value: null | undefined; readonly destroys?: boolean } | undefined;
-  #regenerated = false;
-  #hasFailed = false;
+  readonly current: CurrentSession;
+  /** The last command failed. */
+  hasFailed = false;
+  #wasRegenerated = false;
   readonly #turns = new Turns();
   #ending: Promise<unknown> | undefined;
 
   constructor(
-    private readonly req: Request,
+    req: Request,
     private readonly store: SessionStore,
-    private readonly options: SessionSettings,
-    /** The first of these signs. */
-    private readonly secrets: readonly string[],
-    private readonly loaded?: LoadedSession,
+    settings: SessionSettings,
+    loaded?: KnownSession,
     /** The id of a session that may exist, but could not be read. */
     private unread?: string,
-  ) {}
-
-  get id(): string {
-    return this.#opened().id;
+  ) {
+    this.current = new CurrentSession(req, settings, loaded, (draft) => this.#hostOf(draft));
   }
 
-  get session(): Session | null | undefined {
-    const { session } = this.#opened();
-    return this.#unset ? this.#unset.value : session;
+  /** Settles when the methods that were called are done; fails when one failed and nobody was told. */
+  get pending(): Promise<void> | undefined {
+    return this.#turns.pending;
   }
 
-  set session(value: Session | null | undefined) {
-    const { session } = this.#opened();
-    if (value === null || value === undefined) this.#unset = { value };
-    else if (value === session) this.#unset = undefined;
-    else {
-      throw new ToolkitError(
-        'SESSION_REPLACED',
-        'session: req.session cannot be another object; change its properties, or set it to null',
-      );
-    }
+  /** The client has to hear of the id even if nothing is written to it. */
+  get wasRegenerated(): boolean {
+    return this.#wasRegenerated;
+  }
+
+  /** Whether there is anything in Redis to destroy. */
+  get mayExist(): boolean {
+    return this.current.peeked().exists || this.unread !== undefined;
   }
 
   // Old and new id lie in different slots of a Cluster. That the old one is gone is not waited for here but by
   // `save` and by the response, so that both commands share a round trip.
-  regenerate(): Promise<void> {
+  regenerate(told = false): Promise<void> {
     return this.#turns.take(async () => {
-      const gone = this.#endStored(this.#opened());
+      const gone = this.#endStored(this.current.opened());
       if (gone) {
         this.#ending = Promise.all([this.#ending, gone]);
         this.#ending.catch(() => undefined);
       }
-      this.#regenerated = true;
-      this.#unset = undefined;
-      this.#open();
-    });
+      this.#wasRegenerated = true;
+      this.current.begin();
+      this.current.open();
+    }, told);
   }
 
-  async #destroyReplaced({ id, user }: SessionDraft): Promise<void> {
-    await this.#turns.take(() => this.store.destroy(id, user));
-  }
-
-  destroy(of?: SessionDraft): Promise<void> {
-    // Of a session that was replaced: the one that came after it stays.
-    if (of && of.id !== this.#opened().id) return this.#destroyReplaced(of);
-    this.#unset = { value: undefined, destroys: true };
+  destroy(told = false): Promise<void> {
+    this.current.end(true);
     return this.#turns.take(async () => {
-      const draft = this.#opened();
-      this.#unset = { value: undefined, destroys: true };
+      const draft = this.current.peeked();
+      this.current.end(true);
       const gone = this.#endStored(draft);
       if (!gone) return;
       await this.#noting(gone);
       draft.exists = false;
       this.unread = undefined;
-    });
+    }, told);
   }
 
-  save(draft: SessionDraft): Promise<void> {
+  save(draft: SessionDraft, told = false): Promise<void> {
     return this.#turns.take(async () => {
-      const current = this.#opened();
-      const isCurrent = draft.id === current.id && !this.#unset;
+      const current = this.current.opened();
+      const isCurrent = draft.id === current.id && !this.current.gone;
       if (isCurrent && (await this.#write(draft))) {
         current.hasNewCookie ||= draft.hasNewCookie;
         return;
@@ -105,66 +82,47 @@ export class RequestSession {
         'SESSION_NOT_FOUND',
         'session.save: the session has ended (logout or expiry) or was replaced; nothing was stored',
       );
-    });
+    }, told);
   }
 
-  reload(): Promise<void> {
+  /** Stores what changed until the response; false when the session is gone. */
+  saveAtEnd(changes: Changes | undefined, then: () => void): Promise<void> {
     return this.#turns.take(async () => {
-      const { exists, id, hasNewCookie } = this.#opened();
-      const stored = exists ? await this.store.load(id) : undefined;
-      if (!stored) throw new ToolkitError('SESSION_NOT_FOUND', 'session.reload: there is no stored session');
-      this.#open({ id, stored }).hasNewCookie = hasNewCookie;
+      if (await this.#write(this.current.peeked(), changes)) then();
     });
   }
 
-  /** What has to happen before the response may go on, or nothing. */
-  settle(res: Response, headSent: boolean): Promise<void> | undefined {
-    // A method that the handler did not wait for; its failure is the response's.
-    const { pending } = this.#turns;
-    if (pending) return pending.then(() => this.settle(res, headSent));
-    const { rolling, saveUninitialized, unset } = this.options;
-    if (!this.#draft && !rolling && !saveUninitialized && !this.loaded?.stale) return undefined;
-    // The application knows, and says so. Any other answer would promise what was not stored.
-    if (this.#hasFailed && res.statusCode >= 400) return undefined;
-    const draft = this.#draft ?? this.#open(this.loaded);
-    // `delete req.session` takes the property away.
-    if (this.#unset || !Object.hasOwn(this.req, 'session')) {
-      const destroys = unset === 'destroy' || this.#unset?.destroys;
-      return destroys && (draft.exists || this.unread) ? this.destroy() : this.#whenEnded();
-    }
-    // Without its cookie a new session could never be found again.
-    if (headSent && !draft.exists) return this.#whenEnded();
-    const changes = draft.changes();
-    if (changes || (!draft.exists && (saveUninitialized || this.#regenerated))) {
-      return this.#turns.take(async () => {
-        if ((await this.#write(draft, changes)) && !headSent) this.#sendCookie(res, draft);
-      });
-    }
-    if (!headSent) this.#sendCookie(res, draft);
-    return this.#whenEnded();
+  /** Settles when ids that were left behind are gone. */
+  ended(): Promise<void> | undefined {
+    return this.#ending?.then(() => undefined);
   }
 
-  /** The draft, made at the first look: until then nothing is parsed, and no id is made. */
-  #opened(): SessionDraft {
-    this.wasRead = true;
-    return this.#draft ?? this.#open(this.loaded);
-  }
-
-  #open(known?: { readonly id: string; readonly stored: StoredSession }): SessionDraft {
-    const { req, options } = this;
-    const id = known?.id ?? options.genid(req);
-    if (typeof id !== 'string' || id === '') {
-      throw new ToolkitError('OPTION_INVALID', 'session: genid must return a non-empty string');
-    }
-    const host: SessionHost = {
-      regenerate: () => this.regenerate(),
-      destroy: () => this.destroy(draft),
-      save: () => this.save(draft),
-      reload: () => this.reload(),
+  #hostOf(draft: SessionDraft): SessionHost {
+    return {
+      regenerate: (told) => this.regenerate(told),
+      destroy: (told) => (this.#isCurrent(draft) ? this.destroy(told) : this.#destroyReplaced(draft, told)),
+      save: (told) => this.save(draft, told),
+      reload: (told) => this.#reload(draft, told),
     };
-    const draft = new SessionDraft(id, host, req, options, options.attributes(req), known?.stored);
-    this.#draft = draft;
-    return draft;
+  }
+
+  #isCurrent(draft: SessionDraft): boolean {
+    return draft.id === this.current.opened().id;
+  }
+
+  // As in express-session it takes `req.session` away whichever that is; the one that came after is not destroyed.
+  #destroyReplaced({ id, user }: SessionDraft, told: boolean): Promise<void> {
+    this.current.end(false);
+    return this.#turns.take(() => this.store.destroy(id, user), told);
+  }
+
+  #reload(draft: SessionDraft, told: boolean): Promise<void> {
+    return this.#turns.take(async () => {
+      const { exists, id, hasNewCookie } = this.current.opened();
+      const stored = exists && this.#isCurrent(draft) ? await this.store.load(id) : undefined;
+      if (!stored) throw new ToolkitError('SESSION_NOT_FOUND', 'session.reload: there is no stored session');
+      this.current.open({ id, stored }).hasNewCookie = hasNewCookie;
+    }, told);
   }
 
   #endStored({ exists, id, user }: SessionDraft): Promise<void> | undefined {
@@ -179,23 +137,9 @@ export class RequestSession {
 
   #noting<Result>(work: Promise<Result>): Promise<Result> {
     const note = (hasFailed: boolean) => () => {
-      this.#hasFailed = hasFailed;
+      this.hasFailed = hasFailed;
     };
     work.then(note(false), note(true));
     return work;
-  }
-
-  #whenEnded(): Promise<void> | undefined {
-    return this.#ending?.then(() => undefined);
-  }
-
-  #sendCookie(res: Response, draft: SessionDraft): void {
-    const { rolling, name, maySend } = this.options;
-    const isNew = draft.id !== this.loaded?.id;
-    const wanted = isNew ? draft.exists : rolling || this.loaded?.stale || draft.hasNewCookie;
-    const { cookie } = draft.session;
-    if (!wanted || !maySend(this.req, cookie)) return;
-    cookie.resetMaxAge();
-    writeSessionId(res, name, draft.id, this.secrets[0]!, cookie);
   }
 }

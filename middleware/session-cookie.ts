@@ -1,8 +1,8 @@
 import { type SerializeOptions, stringifySetCookie } from 'cookie';
-import type { SessionCookieOptions } from './session-cookie-options.js';
+import type { SessionCookieSettings } from './session-cookie-options.js';
 
 /** Attributes with the request's own answers in the place of `'auto'`. */
-export type CookieAttributes = Omit<SessionCookieOptions, 'secure' | 'sameSite'> & {
+export type CookieAttributes = Omit<SessionCookieSettings, 'secure' | 'sameSite'> & {
   readonly secure?: boolean;
   readonly sameSite?: boolean | 'lax' | 'strict' | 'none';
 };
@@ -16,6 +16,9 @@ const COMPARED = [
   'partitioned',
   'priority',
 ] as const satisfies readonly (keyof CookieAttributes)[];
+
+/** How long a cookie lives: milliseconds from now, a date, or (false, null) until the browser closes. */
+export type CookieLife = number | Date | false | null | undefined;
 
 /** The cookie of one session (`req.session.cookie`), which a request may change. */
 export class SessionCookie {
@@ -33,15 +36,25 @@ export class SessionCookie {
 
   /** `elapsedMs`: how much of `maxAge` has passed already. */
   constructor(options: CookieAttributes = {}, elapsedMs = 0) {
-    this.httpOnly = options.httpOnly ?? true;
-    this.sameSite = options.sameSite ?? 'lax';
-    this.secure = options.secure ?? false;
-    this.path = options.path ?? '/';
-    this.domain = options.domain;
-    this.partitioned = options.partitioned ?? false;
-    this.priority = options.priority;
+    // What was set to null, at run time, stays null: it leaves the attribute out.
+    const { httpOnly = true, sameSite = 'lax', secure = false, path = '/', partitioned = false } = options;
+    this.httpOnly = httpOnly;
+    this.sameSite = sameSite;
+    this.secure = secure;
+    this.path = path;
+    this.domain = options.domain ?? undefined;
+    this.partitioned = partitioned;
+    this.priority = options.priority ?? undefined;
     this.originalMaxAge = options.maxAge ?? null;
-    this._expires = fromNow(this.originalMaxAge, elapsedMs);
+    this._expires = options.expires ?? fromNow(this.originalMaxAge, elapsedMs);
+  }
+
+  /** The cookie of a stored session; `json` is what `differences` gave. */
+  static stored(json: string | undefined, options: CookieAttributes, elapsedMs: number): SessionCookie {
+    if (json === undefined) return new SessionCookie(options, elapsedMs);
+    const own = JSON.parse(json) as CookieAttributes;
+    const expires = 'maxAge' in own ? undefined : options.expires;
+    return new SessionCookie({ ...options, ...own, expires }, elapsedMs);
   }
 
   /** What an application sets `req.session.cookie` to: a cookie, or one that went through JSON. */
@@ -50,38 +63,32 @@ export class SessionCookie {
     if (value === null || typeof value !== 'object') {
       throw new TypeError('session: req.session.cookie must be an object with the attributes of the cookie');
     }
-    const { expires, originalMaxAge, maxAge, ...given } = value as Partial<SessionCookie>;
+    const { expires, originalMaxAge, maxAge, ...given } = value as Omit<Partial<SessionCookie>, 'expires'> & {
+      expires?: Date | string | null;
+    };
     const cookie = new SessionCookie({ ...options, ...(given as CookieAttributes) });
     if (maxAge !== undefined) cookie.maxAge = maxAge;
-    if (expires !== undefined) cookie.expires = expires && new Date(expires);
+    if (expires !== undefined) cookie.expires = typeof expires === 'string' ? new Date(expires) : expires;
     if (originalMaxAge !== undefined) cookie.originalMaxAge = originalMaxAge;
     return cookie;
   }
 
   /** Milliseconds from now until the cookie expires, or null for a cookie that ends with the browser. */
   get maxAge(): number | null {
-    return this._expires ? this._expires.getTime() - Date.now() : null;
+    return this._expires && untilThen(this._expires);
   }
 
-  set maxAge(ms: number | false | null | undefined) {
-    const lasts = typeof ms === 'number';
-    if ((ms && !lasts) || (lasts && !isDate(fromNow(ms)))) {
-      throw new TypeError(`session: cookie.maxAge must be a number of milliseconds or null, not ${ms}`);
-    }
-    this.originalMaxAge = lasts ? ms : null;
-    this.resetMaxAge();
+  // As in express-session `maxAge` and `expires` take the same: milliseconds from now, or a date.
+  set maxAge(value: CookieLife) {
+    this.live('maxAge', value);
   }
 
   get expires(): Date | null {
     return this._expires;
   }
 
-  set expires(date: Date | false | null | undefined) {
-    if (date && !isDate(date)) {
-      throw new TypeError(`session: cookie.expires must be a valid Date or null, not ${date}`);
-    }
-    this.maxAge = date ? date.getTime() - Date.now() : null;
-    if (date) this._expires = date;
+  set expires(value: CookieLife) {
+    this.live('expires', value);
   }
 
   resetMaxAge(): void {
@@ -112,11 +119,30 @@ export class SessionCookie {
   differences(options: CookieAttributes): CookieAttributes | undefined {
     const standard = new SessionCookie(options);
     const own: Record<string, unknown> = {};
-    for (const name of COMPARED) if (this[name] !== standard[name]) own[name] = this[name] ?? null;
+    for (const name of COMPARED) {
+      const wanted = this[name] ?? null;
+      if (wanted !== (standard[name] ?? null)) own[name] = wanted;
+    }
     if (this.originalMaxAge !== standard.originalMaxAge) own.maxAge = this.originalMaxAge;
-    return Object.keys(own).length > 0 ? own : undefined;
+    if (Object.keys(own).length === 0) return undefined;
+    // Once stored, an attribute that no cookie can have would fail every later request.
+    this.serialize('sid', '');
+    return own;
+  }
+
+  private live(name: 'maxAge' | 'expires', value: CookieLife): void {
+    const ends = typeof value === 'number' ? fromNow(value) : value || null;
+    if (ends !== null && !isDate(ends)) {
+      throw new TypeError(
+        `session: cookie.${name} must be a number of milliseconds, a valid Date or null, not ${value}`,
+      );
+    }
+    this._expires = ends;
+    this.originalMaxAge = typeof value === 'number' ? value : ends && untilThen(ends);
   }
 }
+
+const untilThen = (date: Date): number => date.getTime() - Date.now();
 
 function fromNow(ms: number | null, elapsedMs = 0): Date | null {
   return ms === null ? null : new Date(Date.now() + ms - elapsedMs);

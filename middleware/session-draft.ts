@@ -45,7 +45,7 @@ export class SessionDraft {
 
   constructor(
     readonly id: string,
-    host: SessionHost,
+    hostOf: (draft: SessionDraft) => SessionHost,
     req: Request,
     options: DraftOptions,
     attributes: CookieAttributes,
@@ -56,14 +56,15 @@ export class SessionDraft {
     this.#attributes = attributes;
     this.exists = stored !== undefined;
     this.#stored = stored?.fields ?? new Map();
-    const own = this.#stored.get(SYSTEM_FIELDS.cookie);
-    const cookie = new SessionCookie(
-      own === undefined ? attributes : { ...attributes, ...(JSON.parse(own) as CookieAttributes) },
+    const cookie = SessionCookie.stored(
+      this.#stored.get(SYSTEM_FIELDS.cookie),
+      attributes,
       stored ? stored.readAt - stored.lastSeenAt : 0,
     );
     this.session = createSession(
       id,
-      host,
+      hostOf(this),
+      req,
       cookie,
       (value) => SessionCookie.from(value, attributes),
       this.#stored,

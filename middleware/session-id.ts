@@ -1,10 +1,10 @@
 import { parseCookie } from 'cookie';
 import cookieParser from 'cookie-parser';
-import { sign } from 'cookie-signature';
+import { sign, unsign } from 'cookie-signature';
 import type { Request, Response } from 'express';
-import { ToolkitError } from '../src/errors.js';
 import { amendHead } from './held-head.js';
 import type { SessionCookie } from './session-cookie.js';
+import type { SessionSecret } from './session-secret.js';
 
 /** An id whose signature is by one of the secrets. */
 export interface SignedId {
@@ -13,22 +13,17 @@ export interface SignedId {
   readonly stale: boolean;
 }
 
-/** The option's secrets, or the one that cookie-parser was given. */
-export function secretsFor(req: Request, configured: readonly string[] | undefined): readonly string[] {
-  if (configured) return configured;
-  if (req.secret) return [req.secret].flat();
-  throw new ToolkitError(
-    'SESSION_SECRET_MISSING',
-    'session: option "secret" is missing, and no cookieParser(secret) runs before',
-  );
-}
-
 /** Reads a cookie of express-session's format: `s:`, the id, and its signature. */
-export function readSessionId(req: Request, name: string, secrets: readonly string[]): SignedId | undefined {
+export function readSessionId(
+  req: Request,
+  name: string,
+  secrets: readonly SessionSecret[],
+): SignedId | undefined {
   const value = cookieValue(req, name);
-  if (!value?.startsWith('s:')) return undefined;
+  if (value === undefined) return alreadyRead(req, name);
+  if (!value.startsWith('s:')) return undefined;
   for (const [position, secret] of secrets.entries()) {
-    const id = cookieParser.signedCookie(value, secret);
+    const id = idIn(value, secret);
     if (typeof id === 'string' && id !== '') return { id, stale: position > 0 };
   }
   return undefined;
@@ -38,7 +33,24 @@ function cookieValue(req: Request, name: string): string | undefined {
   const header = req.headers.cookie;
   // Parsing all cookies costs more than looking for the name of one.
   const value = header?.includes(name) ? parseCookie(header)[name] : undefined;
-  return value ?? (req.cookies as Record<string, string> | undefined)?.[name];
+  return unquoted(value) ?? (req.cookies as Record<string, string> | undefined)?.[name];
+}
+
+// cookieParser(secret) has checked the signature and moved the cookie. It is asked only where the cookie itself is no
+// longer there: its secret may be one that this session no longer accepts.
+function alreadyRead(req: Request, name: string): SignedId | undefined {
+  const id: unknown = (req.signedCookies as Record<string, unknown> | undefined)?.[name];
+  return typeof id === 'string' && id !== '' ? { id, stale: false } : undefined;
+}
+
+// RFC 6265, section 4.1.1: a cookie's value may be in quotes.
+const unquoted = (value: string | undefined): string | undefined => value?.replace(/^"(.*)"$/, '$1');
+
+// cookie-parser knows only secrets that are text.
+function idIn(value: string, secret: SessionSecret): string | false | undefined {
+  return typeof secret === 'string'
+    ? cookieParser.signedCookie(value, secret)
+    : unsign(value.slice(2), secret);
 }
 
 /** Sends the cookie as express-session does: `s:` and a signature by the newest secret. */
@@ -46,8 +58,9 @@ export function writeSessionId(
   res: Response,
   name: string,
   id: string,
-  secret: string,
+  secret: SessionSecret,
   cookie: SessionCookie,
 ): void {
-  amendHead(res, () => res.appendHeader('Set-Cookie', cookie.serialize(name, `s:${sign(id, secret)}`)));
+  const signed = `s:${sign(id, secret)}`;
+  amendHead(res, () => res.appendHeader('Set-Cookie', cookie.serialize(name, signed)));
 }

@@ -1,25 +1,30 @@
+import type { Request } from 'express';
 import { ToolkitError } from '../src/errors.js';
 import type { SessionData } from '../src/session-data.js';
 import { isSystemField, type StoredFields } from '../src/session-record.js';
 import type { SessionCookie } from './session-cookie.js';
 
-export type SessionCallback = (error?: unknown) => void;
+// As express-session has it: code that was written for it reads properties of the error.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type SessionCallback = (error?: any) => void;
 
-/** What a session asks of the request that it belongs to. */
+/** What a session asks of the request that it belongs to; `told` when a callback hears of a failure. */
 export interface SessionHost {
-  regenerate(): Promise<void>;
-  destroy(): Promise<void>;
-  save(): Promise<void>;
-  reload(): Promise<void>;
+  regenerate(told: boolean): Promise<void>;
+  destroy(told: boolean): Promise<void>;
+  save(told: boolean): Promise<void>;
+  reload(told: boolean): Promise<void>;
 }
 
 /**
  * `req.session`: the application's properties, and express-session's methods, which take a callback and return a
- * promise. Methods and `id` are not enumerable.
+ * promise. Methods, `id` and `req` are not enumerable.
  */
-export interface Session extends SessionData {
+export interface Session extends Partial<SessionData> {
   /** What the cookie carries. Never stored as it is, and not for the eyes of others. */
   readonly id: string;
+  /** The request that it was made for. */
+  readonly req: Request;
   cookie: SessionCookie;
   /**
    * Ends the session and begins another with a new id, as a login should; `req.session` is the new one when it
@@ -60,19 +65,19 @@ class SessionMethods {
   }
 
   regenerate(done?: SessionCallback): Promise<void> {
-    return tell(this[HOST].regenerate(), done);
+    return tell(this[HOST].regenerate(done !== undefined), done);
   }
 
   destroy(done?: SessionCallback): Promise<void> {
-    return tell(this[HOST].destroy(), done);
+    return tell(this[HOST].destroy(done !== undefined), done);
   }
 
   save(done?: SessionCallback): Promise<void> {
-    return tell(this[HOST].save(), done);
+    return tell(this[HOST].save(done !== undefined), done);
   }
 
   reload(done?: SessionCallback): Promise<void> {
-    return tell(this[HOST].reload(), done);
+    return tell(this[HOST].reload(done !== undefined), done);
   }
 
   touch(): this {
@@ -90,6 +95,7 @@ const isMethod = (name: string) => Object.hasOwn(SessionMethods.prototype, name)
 export function createSession(
   id: string,
   host: SessionHost,
+  req: Request,
   given: SessionCookie,
   cookieFrom: (value: unknown) => SessionCookie,
   fields: StoredFields,
@@ -98,6 +104,7 @@ export function createSession(
   const session = new SessionMethods() as unknown as Session;
   Object.defineProperty(session, HOST, { value: host });
   Object.defineProperty(session, 'id', { value: id });
+  Object.defineProperty(session, 'req', { value: req });
   Object.defineProperty(session, 'cookie', {
     get: () => cookie,
     set: (value) => {

@@ -18,11 +18,18 @@ type Carrier = { [current]?: RequestSession };
 /** Puts `session` and `sessionID` on the request, as express-session names them. */
 export function attach(req: Request, session: RequestSession): void {
   Object.defineProperty(req, current, { value: session, configurable: true });
-  Object.defineProperty(req, 'sessionID', { get: () => session.id, configurable: true, enumerable: true });
-  Object.defineProperty(req, 'session', {
-    get: () => session.session,
+  Object.defineProperty(req, 'sessionID', {
+    get: () => session.current.id,
     set: (value) => {
-      session.session = value;
+      session.current.id = value;
+    },
+    configurable: true,
+    enumerable: true,
+  });
+  Object.defineProperty(req, 'session', {
+    get: () => session.current.session,
+    set: (value) => {
+      session.current.session = value;
     },
     configurable: true,
     enumerable: true,
@@ -36,5 +43,5 @@ export function hasSession(req: Request): boolean {
 
 /** Whether anyone has read `req.session` during this request: then its response may be personal. */
 export function sessionWasRead(req: Request): boolean {
-  return (req as Carrier)[current]?.wasRead ?? false;
+  return (req as Carrier)[current]?.current.wasRead ?? false;
 }

@@ -14,17 +14,18 @@ import type { RedisClient } from '../src/redis.js';
 import type { SessionConflict } from './session-conflict.js';
 import type { SessionCookieOptions } from './session-cookie-options.js';
 import type { Session } from './session-object.js';
+import { aSessionSecret, type SessionSecret } from './session-secret.js';
 
 /** Options of `session`. Names and meanings are express-session's where it has them. */
 export interface SessionOptions {
   /** The shared ioredis client (`Redis` or `Cluster`). */
   readonly redis: RedisClient;
   /**
-   * Signs the cookie. In a list the first signs and all are accepted, so that a secret can be rotated; a cookie by one
+   * Signs the cookie: text, a Buffer or a secret KeyObject. In a list the first signs and all are accepted, so that a secret can be rotated; a cookie by one
    * of the others is sent anew.
    * @default `req.secret`, which `cookieParser(secret)` sets
    */
-  readonly secret?: string | readonly string[];
+  readonly secret?: SessionSecret | readonly SessionSecret[];
   /**
    * Name of the cookie.
    * @default 'connect.sid', or '__Host-connect.sid' when `cookie.secure` is true, without a domain and for the path /
@@ -45,6 +46,12 @@ export interface SessionOptions {
    * @default false
    */
   readonly rolling?: boolean;
+  /**
+   * Accepted for code that comes from express-session, and not needed: what a request did not change is never
+   * written, so that it cannot undo what another one wrote, and a session that is read lives on. True is logged.
+   * @default false
+   */
+  readonly resave?: boolean;
   /**
    * Store a session that nothing was written to.
    * @default false
@@ -122,6 +129,7 @@ export interface SessionOptions {
 export const defaults = {
   cookie: {} as SessionCookieOptions,
   rolling: false,
+  resave: false,
   saveUninitialized: false,
   genid: () => randomBytes(32).toString('base64url'),
   unset: 'keep',
@@ -136,10 +144,7 @@ export const defaults = {
 
 export const checks = {
   ...connectionChecks,
-  secret: (value: unknown) =>
-    [value].flat().length > 0 && [value].flat().every((secret) => typeof secret === 'string' && secret !== '')
-      ? undefined
-      : 'must be a non-empty string, or a list of them',
+  secret: aSessionSecret,
   name: aString,
   cookie: (value: unknown) =>
     value !== null && ['object', 'function'].includes(typeof value)
@@ -147,6 +152,7 @@ export const checks = {
       : 'must be an object, or a function of the request that returns one',
   proxy: aBoolean,
   rolling: aBoolean,
+  resave: aBoolean,
   saveUninitialized: aBoolean,
   genid: aFunction,
   unset: oneOf('keep', 'destroy'),
@@ -161,7 +167,12 @@ export const checks = {
 };
 
 export const hints = {
-  resave: 'leave it out: what a request did not change is never written',
   store: 'leave it out: sessions are kept in the Redis of option "redis"',
   key: 'it is called "name"',
+  ...Object.fromEntries(
+    ['maxAge', 'expires', 'secure', 'httpOnly', 'sameSite', 'domain', 'path'].map((attribute) => [
+      attribute,
+      `it goes into "cookie": { cookie: { ${attribute}: … } }`,
+    ]),
+  ),
 };

@@ -1,15 +1,11 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../src/errors.js';
-import { consoleLogger } from '../src/logger.js';
+import { consoleLogger, type Logger } from '../src/logger.js';
 import { readOptions } from '../src/options.js';
 import { cookieGuard } from './secure-request.js';
 import type { CookieAttributes, SessionCookie } from './session-cookie.js';
-import {
-  attributesFor,
-  defaultName,
-  readCookieOptions,
-  refuseBrokenPrefix,
-} from './session-cookie-options.js';
+import { defaultName, refuseBrokenPrefix } from './session-cookie-name.js';
+import { attributesFor, readCookieOptions } from './session-cookie-options.js';
 import type { DraftOptions } from './session-draft.js';
 import { checks, defaults, hints, type SessionOptions } from './session-options.js';
 
@@ -29,13 +25,15 @@ export function readSettings(given: SessionOptions) {
   const options = readOptions('session', given, checks, defaults, ['redis'], hints);
   refuseUserless(options);
   const { name, cookieFor } = cookieSettings(options);
+  const logger = options.logger ?? consoleLogger;
+  if (options.resave) explainResave(logger);
   return {
     ...options,
     name,
     secrets: options.secret === undefined ? undefined : [options.secret].flat(),
     pathFor: (req: Request) => cookieFor(req).path ?? '/',
     attributes: (req: Request) => attributesFor(req, cookieFor(req), options.proxy),
-    maySend: cookieGuard(options.logger ?? consoleLogger, options.proxy),
+    maySend: cookieGuard(logger, options.proxy),
   };
 }
 
@@ -44,6 +42,13 @@ function refuseUserless(options: SessionOptions): void {
     if (options[name] === undefined || options.user) continue;
     throw new ToolkitError('OPTION_INVALID', `session: option "${name}" needs option "user" beside it`);
   }
+}
+
+function explainResave(logger: Logger): void {
+  logger.warn(
+    { code: 'SESSION_RESAVE_UNNEEDED' },
+    'session: option "resave" does nothing: what a request did not change is never written, and a session that is read lives on. Leave it out',
+  );
 }
 
 function cookieSettings({

@@ -7,17 +7,22 @@ import { linkTo } from '../src/redis-link.js';
 import { hashId } from '../src/session-record.js';
 import { type SessionStore, sessionStore } from '../src/session-store.js';
 import type { SessionSummary } from '../src/user-sessions.js';
+import type { KnownSession } from './current-session.js';
 import { canHold, holdResponse } from './hold-response.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
-import { type LoadedSession, RequestSession } from './request-session.js';
-import { readSessionId, secretsFor } from './session-id.js';
+import { RequestSession } from './request-session.js';
+import { readSessionId, type SignedId } from './session-id.js';
 import type { Session } from './session-object.js';
 import { attach, hasSession } from './session-on-request.js';
 import type { SessionOptions } from './session-options.js';
+import { secretsFor } from './session-secret.js';
 import { readSettings } from './session-settings.js';
+import { settleSession } from './settle-session.js';
 
 // A session that stands in for one that could not be read must not take its cookie away unless it was written to.
 const UNASKED = { saveUninitialized: false, rolling: false } as const;
+
+type LoadedSession = SignedId & KnownSession;
 
 /** What can be done with sessions from anywhere. */
 export interface SessionCalls {
@@ -63,9 +68,9 @@ export function session(given: SessionOptions): SessionMiddleware {
   };
   const open = (req: Request, loaded?: LoadedSession, unread?: string) => {
     const own = unread === undefined ? settings : { ...settings, ...UNASKED };
-    const current = new RequestSession(req, store, own, secretsFor(req, secrets), loaded, unread);
-    attach(req, current);
-    return current;
+    const opened = new RequestSession(req, store, own, loaded, unread);
+    attach(req, opened);
+    return { opened, context: { req, settings: own, secrets: secretsFor(req, secrets), loaded } };
   };
   const load = async (req: Request) => {
     try {
@@ -79,8 +84,10 @@ export function session(given: SessionOptions): SessionMiddleware {
   const handler: RequestHandler = async function sessionMiddleware(req, res, next) {
     try {
       if (!concerns(req)) return next();
-      const current = await load(req);
-      if (canHold(res)) holdResponse(res, next, ({ headSent }) => current.settle(res, headSent));
+      const { opened, context } = await load(req);
+      if (canHold(res)) {
+        holdResponse(res, next, ({ headSent }) => settleSession(opened, context, res, headSent));
+      }
     } catch (error) {
       return next(error);
     }
@@ -91,7 +98,7 @@ export function session(given: SessionOptions): SessionMiddleware {
     withPrefetch(handler, (req) => (concerns(req) ? find(req) : undefined)),
     callsFor(store, async (req) => {
       const loaded = await find(req);
-      return loaded && (open(req, loaded).session ?? undefined);
+      return loaded && (open(req, loaded).opened.current.session ?? undefined);
     }),
   );
 }

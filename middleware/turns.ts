@@ -7,12 +7,14 @@ export class Turns {
     return this.#last;
   }
 
-  take(work: () => Promise<void>): Promise<void> {
+  /** `told`: a callback hears of the failure, so that `pending` need not tell it. */
+  take(work: () => Promise<void>, told = false): Promise<void> {
     const turn = this.#last ? this.#last.then(work, work) : work();
+    const pending = told ? turn.catch(() => undefined) : turn;
     const done = () => {
-      if (this.#last === turn) this.#last = undefined;
+      if (this.#last === pending) this.#last = undefined;
     };
-    this.#last = turn;
+    this.#last = pending;
     turn.then(done, done);
     return turn;
   }

@@ -76,6 +76,11 @@ export const ERROR_CATALOGUE = {
     logged: true,
     help: 'The session cookie is not sent, or browsers would drop it, because the request is not known to have come over HTTPS. Behind a proxy set `trust proxy`, or the option `proxy`.',
   },
+  SESSION_RESAVE_UNNEEDED: {
+    status: 500,
+    logged: true,
+    help: '`session` was given `resave: true`, which does nothing here: what a request did not change is never written. Leave it out.',
+  },
   SESSION_NOT_FOUND: {
     status: 500,
     help: 'The session ended while the request was running (logout, expiry): its changes were not stored.',

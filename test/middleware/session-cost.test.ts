@@ -39,6 +39,8 @@ const CASES: readonly Case[] = [
     roundTrips: 1,
   },
   { what: 'destroyed', path: '/destroy', withCookie: true, commands: [LOAD, 'unlink'], roundTrips: 2 },
+  // Not two: the old id and the new one lie in different slots of a Cluster, where no script may touch both. What ends
+  // the one leaves with what stores the other.
   {
     what: 'regenerated with data',
     path: '/regenerate',

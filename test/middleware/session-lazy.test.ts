@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { Express } from 'express';
 import { expect, test, vi } from 'vitest';
 import { redisForFile } from './redis-for-file.js';
-import { data, SECRET, serveSessions } from './session-client.js';
+import { data, serveSessions } from './session-client.js';
 
 const file = redisForFile();
 
@@ -64,23 +64,4 @@ test('genid must return a text', async () => {
   const { client } = await serveSessions({ redis: file.redis, genid: () => '' }, routes);
   expect(await client().get('/set')).toMatchObject({ status: 500, text: '{"error":"OPTION_INVALID"}' });
   expect((await client().get('/untouched')).status).toBe(200);
-});
-
-test('the options of express-session that have no place here say what to do', async () => {
-  for (const [option, advice] of [
-    ['resave', /never written/],
-    ['store', /option "redis"/],
-    ['key', /"name"/],
-  ] as const) {
-    const given = { redis: file.redis, secret: SECRET, [option]: false };
-    await expect(serveSessions(given, routes)).rejects.toThrow(advice);
-  }
-});
-
-test('options about users need to know who that is', async () => {
-  for (const option of [{ maxPerUser: 1 }, { device: () => ({}) }]) {
-    await expect(serveSessions({ redis: file.redis, ...option }, routes)).rejects.toThrow(
-      /needs option "user"/,
-    );
-  }
 });

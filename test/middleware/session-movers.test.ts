@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import cookieParser from 'cookie-parser';
+import type { Express } from 'express';
 import { describe, expect, test } from 'vitest';
 import { redisForFile } from './redis-for-file.js';
 import { keyOf } from './session-age.js';
@@ -25,14 +27,15 @@ describe.each(KINDS)('brought along from express-session: %s', (kind) => {
           const { cookie } = req.session;
           req.session.cookie = Object.assign(Object.create(Object.getPrototypeOf(cookie)), cookie);
         }
-        res.json([req.session.cookie.originalMaxAge ?? req.session.cookie.maxAge, Object.keys(req.session)]);
+        const ms = req.session.cookie.originalMaxAge ?? req.session.cookie.maxAge ?? 0;
+        res.json([Math.round(ms / 1000), Object.keys(req.session)]);
       });
       app.get('/show', (req, res) => void res.json(data(req).a ?? null));
     });
     const one = client();
     const { status, text: json } = await one.get('/');
     expect(status).toBe(200);
-    expect(JSON.parse(json)).toEqual([5000, expect.arrayContaining(['a', 'cookie'])]);
+    expect(JSON.parse(json)).toEqual([5, expect.arrayContaining(['a', 'cookie'])]);
     expect((await one.get('/show')).text).toBe('1');
   });
 
@@ -75,6 +78,100 @@ test('destroy of the object before regenerate leaves the new session stored', as
   const [old, fresh] = JSON.parse((await client().get('/')).text);
   expect(await file.redis.exists(keyOf(old))).toBe(0);
   expect(await file.redis.hget(keyOf(fresh), 'x')).toBe('2');
+});
+
+test('the object before regenerate cannot save: its id stays dead', async () => {
+  const { client } = await serveSessions({ redis: file.redis }, (app) => {
+    app.get('/', async (req, res) => {
+      const old = data(req);
+      old.x = 1;
+      if (req.query.stored) await old.save();
+      await old.regenerate();
+      old.x = 2;
+      const error = await old.save().catch((failure: unknown) => failure);
+      res.json([old.id, req.sessionID, error?.code]);
+    });
+  });
+  for (const path of ['/', '/?stored=1']) {
+    const { text: json, cookie } = await client().get(path);
+    const [old, fresh, code] = JSON.parse(json);
+    expect(code).toBe('SESSION_NOT_FOUND');
+    expect(await file.redis.exists(keyOf(old))).toBe(0);
+    expect(decodeURIComponent(cookie!)).toContain(fresh);
+  }
+});
+
+test('req.sessionID cannot become another id', async () => {
+  const { client } = await serveSessions({ redis: file.redis }, (app) => {
+    app.get('/', (req) => {
+      req.sessionID = 'chosen';
+    });
+  });
+  expect(await client().get('/')).toMatchObject({ status: 500, text: '{"error":"SESSION_REPLACED"}' });
+  expect(await file.redis.exists(keyOf('chosen'))).toBe(0);
+});
+
+test('an attribute that no cookie can have is an error, and is not stored', async () => {
+  const { client } = await serveSessions({ redis: file.redis }, (app) => {
+    app.get('/', (req, res) => {
+      data(req).x = 1;
+      if (req.query.sameSite) Object.assign(req.session.cookie, req.query);
+      res.send(req.sessionID);
+    });
+  });
+  const one = client();
+  const { text: id } = await one.get('/');
+  expect((await one.get('/?sameSite=sometimes')).status).toBe(500);
+  expect(await file.redis.hexists(keyOf(id), '@cookie')).toBe(0);
+  expect((await one.get('/')).status).toBe(200);
+});
+
+test('a cookie attribute that was taken away stays away, and is not sent again', async () => {
+  const { client } = await serveSessions({ redis: file.redis, rolling: false }, (app) => {
+    app.get('/set', (req, res) => {
+      data(req).x = 1;
+      Object.assign(req.session.cookie, { sameSite: null });
+      res.end();
+    });
+    app.get('/show', (req, res) => void res.json(data(req).x));
+  });
+  const one = client();
+  expect((await one.get('/set')).cookie).not.toMatch(/SameSite/);
+  expect(await one.get('/show')).toMatchObject({ text: '1', cookie: undefined });
+});
+
+test('what cookieParser accepts does not outlive a secret that was rotated out', async () => {
+  const routes = (app: Express) => {
+    app.get('/set', (req, res) => {
+      data(req).x = 1;
+      res.end();
+    });
+    app.get('/show', (req, res) => void res.json(data(req).x ?? null));
+  };
+  const before = await serveSessions({ redis: file.redis, secret: 'old' }, routes);
+  const one = before.client();
+  await one.get('/set');
+  const after = await serveSessions({ redis: file.redis, secret: 'new' }, routes, (app) => {
+    app.use(cookieParser('old'));
+  });
+  expect((await one.get('/show')).text).toBe('1');
+  expect((await after.client(one.cookie).get('/show')).text).toBe('null');
+});
+
+test('with cookie.expires all cookies end at that moment, and the session is stored until then', async () => {
+  const expires = new Date(Math.ceil(Date.now() / 1000) * 1000 + 600_000);
+  const { client } = await serveSessions({ redis: file.redis, cookie: { expires } }, (app) => {
+    app.get('/', (req, res) => {
+      data(req).x = (data(req).x ?? 0) + 1;
+      res.json([req.sessionID, req.session.cookie.expires]);
+    });
+  });
+  const one = client();
+  const first = JSON.parse((await one.get('/')).text);
+  const second = await one.get('/');
+  expect(JSON.parse(second.text)).toEqual([first[0], expires.toISOString()]);
+  expect(await file.redis.pttl(keyOf(first[0]))).toBeLessThanOrEqual(601_000);
+  expect(await file.redis.hexists(keyOf(first[0]), '@cookie')).toBe(0);
 });
 
 test('a request target with scheme and host has a session', async () => {

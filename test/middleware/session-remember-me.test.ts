@@ -73,6 +73,8 @@ test.each([
 test('the error names what was set', () => {
   const cookie = new SessionCookie();
   const maxAge = () => Object.assign(cookie, { maxAge: Number(undefined) });
-  expect(maxAge).toThrow('session: cookie.maxAge must be a number of milliseconds or null, not NaN');
+  expect(maxAge).toThrow(
+    'session: cookie.maxAge must be a number of milliseconds, a valid Date or null, not NaN',
+  );
   expect(() => Object.assign(cookie, { expires: new Date('x') })).toThrow(/cookie\.expires .*Invalid Date/);
 });

@@ -20,8 +20,12 @@ echo "Used from ESM TypeScript, with ioredis 6"
 cp -R "$root/test/package/esm" "$work/esm"
 cd "$work/esm"
 npm install --silent "$tarball" express@5 ioredis@6 typescript@7 @types/express@5 @types/node@20
+cp "$root/test/types/session-data.test-d.ts" .
 npx tsc
 node app.js
+# A migrating project may still have express-session's types: nothing worse than what README.md says.
+npm install --silent @types/express-session@1
+npx tsc --noEmit --skipLibCheck --types node,express-session
 
 echo "Used by require, with ioredis 5"
 cp -R "$root/test/package/cjs" "$work/cjs"

@@ -1,0 +1,55 @@
+import type { Request, Response } from 'express';
+import type { RequestSession } from './request-session.js';
+import type { SessionDraft } from './session-draft.js';
+import { type SignedId, writeSessionId } from './session-id.js';
+import type { SessionSecret } from './session-secret.js';
+import type { SessionSettings } from './session-settings.js';
+
+/** What the end of a request needs to know of its beginning. */
+export interface SettleContext {
+  readonly req: Request;
+  readonly settings: SessionSettings;
+  /** The first of these signs. */
+  readonly secrets: readonly SessionSecret[];
+  /** What the cookie named, if it was there. */
+  readonly loaded?: SignedId | undefined;
+}
+
+/** What has to happen to a session before its response may go on, or nothing. */
+export function settleSession(
+  own: RequestSession,
+  context: SettleContext,
+  res: Response,
+  headSent: boolean,
+): Promise<void> | undefined {
+  // A method that the handler did not wait for; its failure is the response's.
+  const { pending, current } = own;
+  if (pending) return pending.then(() => settleSession(own, context, res, headSent));
+  const { rolling, saveUninitialized } = context.settings;
+  if (!current.isOpen && !rolling && !saveUninitialized && !context.loaded?.stale) return undefined;
+  // The application knows, and says so. Any other answer would promise what was not stored.
+  if (own.hasFailed && res.statusCode >= 400) return undefined;
+  const draft = current.peeked();
+  const { gone } = current;
+  if (gone) return gone.destroys && own.mayExist ? own.destroy() : own.ended();
+  // Without its cookie a new session could never be found again.
+  if (current.hasNoId || (headSent && !draft.exists)) return own.ended();
+  const sendCookie = () => {
+    if (!headSent) sendIfWanted(context, res, draft);
+  };
+  const changes = draft.changes();
+  if (changes || (!draft.exists && (saveUninitialized || own.wasRegenerated))) {
+    return own.saveAtEnd(changes, sendCookie);
+  }
+  sendCookie();
+  return own.ended();
+}
+
+function sendIfWanted({ req, settings, secrets, loaded }: SettleContext, res: Response, draft: SessionDraft) {
+  const isNew = draft.id !== loaded?.id;
+  const wanted = isNew ? draft.exists : settings.rolling || loaded?.stale || draft.hasNewCookie;
+  const { cookie } = draft.session;
+  if (!wanted || !settings.maySend(req, cookie)) return;
+  cookie.resetMaxAge();
+  writeSessionId(res, settings.name, draft.id, secrets[0]!, cookie);
+}
