@@ -47,6 +47,7 @@ async function warm(mount: typeof stacked) {
   // Scripts are known, and the entry is there.
   await get();
   while (!(await get()).headers['cache-status']?.includes('hit'));
+  await linkTo(counted.redis).drained();
   return { server, cookie, get };
 }
 
