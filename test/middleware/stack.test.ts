@@ -76,20 +76,6 @@ describe('limiter, session and a cached GET', () => {
   });
 
   test.each([
-    { how: 'in a stack', mount: stacked, roundTrips: 1 },
-    { how: 'one by one', mount: oneByOne, roundTrips: 3 },
-  ])('$how, a hit takes the time of $roundTrips round trips', async ({ mount, roundTrips }) => {
-    const { get } = await warm(mount);
-    const latencyMs = 60;
-    counted.proxy.delay(latencyMs);
-    const start = performance.now();
-    await get();
-    const trips = (performance.now() - start) / (2 * latencyMs);
-    expect(trips).toBeGreaterThanOrEqual(roundTrips);
-    expect(trips).toBeLessThan(roundTrips + 0.8);
-  });
-
-  test.each([
     { what: 'a hit', path: '/users/7', packets: 1, commands: READS },
     {
       what: 'a hit without a cookie',
