@@ -12,7 +12,7 @@ import { type Head, headOf } from './held-head.js';
 import { canHold, holdResponse } from './hold-response.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { RequestSession } from './request-session.js';
-import { readSessionId, type SignedId } from './session-id.js';
+import { type SignedId, sessionIdReader } from './session-id.js';
 import type { Session } from './session-object.js';
 import { attach, hasSession, openedOn } from './session-on-request.js';
 import type { SessionOptions } from './session-options.js';
@@ -70,8 +70,9 @@ export function session(given: SessionOptions): SessionMiddleware {
   const store = sessionStore(redis, settings);
 
   const concerns = (req: Request) => !hasSession(req) && pathOf(req).startsWith(settings.pathFor(req));
+  const idOf = sessionIdReader(name, secrets);
   const find = (req: Request): Promise<LoadedSession | undefined> | undefined => {
-    const signed = readSessionId(req, name, secretsFor(req, secrets));
+    const signed = idOf(req);
     return signed && store.load(signed.id).then((stored) => stored && { ...signed, stored });
   };
   const open = (req: Request, loaded?: LoadedSession, unread?: string, held?: Held) => {
@@ -94,7 +95,7 @@ export function session(given: SessionOptions): SessionMiddleware {
       open(req, found, undefined, held);
     } catch (error) {
       if (onUnavailable === 'error' || !isUnavailable(error)) throw error;
-      open(req, undefined, readSessionId(req, name, secretsFor(req, secrets))?.id, held);
+      open(req, undefined, idOf(req)?.id, held);
     }
   };
 
