@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { LRUCache } from 'lru-cache';
 import { serializeList, Token } from 'structured-headers';
 
 /** Parameters of RFC 9211 §2. Strings become tokens; undefined is left out. */
@@ -14,14 +15,23 @@ export interface CacheStatus {
 
 const CACHE_NAME = new Token('toolkit');
 
+// There are few of them, and a hit is said more often than anything else.
+const said = new LRUCache<string, string>({ max: 1_000 });
+
 /** `Cache-Status` (RFC 9211), behind what caches nearer to the origin said. */
 export function setCacheStatus(res: Response, parameters: CacheStatus): void {
+  const name = JSON.stringify(parameters);
+  const own = said.get(name) ?? serialized(parameters);
+  said.set(name, own);
+  const earlier = res.getHeader('Cache-Status');
+  res.setHeader('Cache-Status', earlier === undefined ? own : `${String(earlier)}, ${own}`);
+}
+
+function serialized(parameters: CacheStatus): string {
   const given = Object.entries(parameters).flatMap(([name, value]) =>
     value === undefined || value === false
       ? []
       : [[name, typeof value === 'string' ? new Token(value) : value] as const],
   );
-  const own = serializeList([[CACHE_NAME, new Map(given)]]);
-  const earlier = res.getHeader('Cache-Status');
-  res.setHeader('Cache-Status', earlier === undefined ? own : `${String(earlier)}, ${own}`);
+  return serializeList([[CACHE_NAME, new Map(given)]]);
 }

@@ -18,13 +18,7 @@ import {
 export type Asked =
   | { readonly key: string; readonly verdict: Verdict; readonly refund: () => void }
   | undefined;
-interface Decision {
-  readonly by: 'redis' | 'memory' | 'process';
-  readonly verdict: Verdict;
-  readonly refund: () => void;
-}
-
-type Decide = (key: string, policies: readonly Policy[], cost: number) => Promise<Decision | undefined>;
+type Decide = (key: string, policies: readonly Policy[], cost: number) => Promise<Asked>;
 
 /** Asks this process' memory first, then Redis, and does as `onUnavailable` says when it does not answer. */
 export function decider(limiter: RateLimiter, refused: RefusedClients, options: RateLimitSettings): Decide {
@@ -32,35 +26,36 @@ export function decider(limiter: RateLimiter, refused: RefusedClients, options: 
   // What is refused now may be free earlier than Redis said when a request before it gets its charge back.
   const remembers = !options.skipFailedRequests && !options.skipSuccessfulRequests;
 
-  const askRedis = async (key: string, policies: readonly Policy[], cost: number): Promise<Decision> => {
-    const askedAt = performance.now();
-    const verdict = await limiter.consume(key, policies, cost);
-    if (!verdict.admitted && remembers) refused.remember(key, policies, cost, verdict, askedAt);
-    // The link reports an outage; a refund that is lost leaves the client charged for one window.
-    const refund = () => void limiter.refund(key, verdict.quotas, cost).catch(() => undefined);
-    return { by: 'redis', verdict, refund };
+  const told = (
+    by: 'redis' | 'memory' | 'process',
+    key: string,
+    cost: number,
+    verdict: Verdict,
+    refund: () => void,
+  ): Asked => {
+    publish(verdict.admitted ? 'admitted' : 'refused', () => ({ key, cost, by, ...verdict }));
+    return { key, verdict, refund };
   };
 
-  const askLocally = (key: string, policies: readonly Policy[], cost: number): Decision => {
+  const askLocally = (key: string, policies: readonly Policy[], cost: number): Asked => {
     const verdict = local.consume(key, policies, cost);
-    return { by: 'process', verdict, refund: () => local.refund(key, verdict.quotas, cost) };
+    return told('process', key, cost, verdict, () => local.refund(key, verdict.quotas, cost));
   };
 
   return async (key, policies, cost) => {
     const known = refused.recall(key, policies, cost);
-    let decision: Decision;
+    if (known) return told('memory', key, cost, known, () => undefined);
+    const askedAt = performance.now();
     try {
-      decision = known
-        ? { by: 'memory', verdict: known, refund: () => undefined }
-        : await askRedis(key, policies, cost);
+      const verdict = await limiter.consume(key, policies, cost);
+      if (!verdict.admitted && remembers) refused.remember(key, policies, cost, verdict, askedAt);
+      // The link reports an outage; a refund that is lost leaves the client charged for one window.
+      const refund = () => void limiter.refund(key, verdict.quotas, cost).catch(() => undefined);
+      return told('redis', key, cost, verdict, refund);
     } catch (error) {
       if (!isUnavailable(error) || options.onUnavailable === 'closed') throw error;
-      if (options.onUnavailable === 'open') return undefined;
-      decision = askLocally(key, policies, cost);
+      return options.onUnavailable === 'open' ? undefined : askLocally(key, policies, cost);
     }
-    const { by, verdict } = decision;
-    publish(verdict.admitted ? 'admitted' : 'refused', () => ({ key, cost, by, ...verdict }));
-    return decision;
   };
 }
 
@@ -68,20 +63,15 @@ export function decider(limiter: RateLimiter, refused: RefusedClients, options: 
 export function asker(declared: readonly DeclaredPolicy[], decide: Decide, options: RateLimitSettings) {
   const fixed = fixedPolicies(declared);
 
-  const decideFor = async (key: unknown, policies: readonly Policy[], cost: number): Promise<Asked> => {
-    const name = present(key);
-    const decision = await decide(name, policies, cost);
-    return decision && { key: name, ...decision };
-  };
-
   const askFor = (req: Request, res: Response): Promise<Asked> => {
     const key = options.keyGenerator
       ? options.keyGenerator(req, res)
       : req.ip && ipKeyGenerator(req.ip, options.ipv6Subnet);
     const cost = resolveCost(options.cost, req, res);
-    if (fixed && !(key instanceof Promise) && typeof cost === 'number') return decideFor(key, fixed, cost);
-    return Promise.all([key, fixed ?? resolvePolicies(declared, req, res), cost]).then((terms) =>
-      decideFor(...terms),
+    if (fixed && !(key instanceof Promise) && typeof cost === 'number')
+      return decide(present(key), fixed, cost);
+    return Promise.all([key, fixed ?? resolvePolicies(declared, req, res), cost]).then(
+      ([client, policies, points]) => decide(present(client), policies, points),
     );
   };
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Response } from 'express';
-import { type BareItem, serializeItem, serializeList } from 'structured-headers';
-import type { Policy, Quota, Verdict } from '../src/rate-limiter.js';
+import { LRUCache } from 'lru-cache';
+import { serializeItem } from 'structured-headers';
+import type { Quota, Verdict } from '../src/rate-limiter.js';
 
 export type StandardHeaders = 'draft-6' | 'draft-7' | 'draft-8' | 'draft-11' | boolean;
 
@@ -38,28 +39,30 @@ export function setStandardHeaders(
 
 // Structured fields (RFC 9651): q quota, w window, r remaining, t seconds until more is there, pk whose quota it is.
 function setFields(res: Response, quotas: readonly Quota[], partition: string | undefined): void {
-  append(res, 'RateLimit-Policy', policyField(quotas, partition));
+  const pk = partition === undefined ? '' : `;pk=${serializeItem(partitionKey(partition))}`;
+  append(
+    res,
+    'RateLimit-Policy',
+    listed(quotas, ({ limit, windowMs }) => `;q=${limit};w=${seconds(windowMs)}${pk}`),
+  );
   append(
     res,
     'RateLimit',
-    serializeList(
-      quotas.map(({ name, remaining, resetMs }) => [name, parameters({ r: remaining, t: seconds(resetMs) })]),
-    ),
+    listed(quotas, ({ remaining, resetMs }) => `;r=${remaining};t=${seconds(resetMs)}`),
   );
 }
 
-function policyField(policies: readonly Policy[], partition: string | undefined): string {
-  const pk = partition === undefined ? undefined : partitionKey(partition);
-  return serializeList(
-    policies.map(({ name, limit, windowMs }) => [
-      name,
-      parameters({ q: limit, w: seconds(windowMs), ...(pk && { pk }) }),
-    ]),
-  );
-}
+// Names are few and always the same, and an integer is written as it is: what a library has to escape, it does once.
+const members = new LRUCache<string, string>({ max: 1_000 });
 
-function parameters(values: Readonly<Record<string, BareItem>>): Map<string, BareItem> {
-  return new Map(Object.entries(values));
+function listed(quotas: readonly Quota[], parameters: (quota: Quota) => string): string {
+  let list = '';
+  for (const quota of quotas) {
+    const member = members.get(quota.name) ?? serializeItem(quota.name);
+    members.set(quota.name, member);
+    list += `${list && ', '}${member}${parameters(quota)}`;
+  }
+  return list;
 }
 
 function partitionKey(key: string): ArrayBuffer {

@@ -24,14 +24,14 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
 
     /** Whether this limiter has met the request before. */
     hasMet: (req: Request, limiter: RequestHandler): boolean =>
-      (req as Counted)[counted]?.has(limiter) ?? false,
+      (req as Counted)[counted]?.includes(limiter) ?? false,
 
     /** Notes that it meets the request now; says whether that is the first time. */
     meet(req: Request, limiter: RequestHandler): boolean {
       const carrier = req as Counted;
-      carrier[counted] ??= new Set();
-      if (!carrier[counted].has(limiter)) {
-        carrier[counted].add(limiter);
+      carrier[counted] ??= [];
+      if (!carrier[counted].includes(limiter)) {
+        carrier[counted].push(limiter);
         return true;
       }
       explain('RATE_LIMIT_MOUNTED_TWICE', { url: req.originalUrl });
@@ -42,7 +42,7 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
 
 const counted = Symbol('express-redis-toolkit.counted');
 
-type Counted = Request & { [counted]?: Set<RequestHandler> };
+type Counted = Request & { [counted]?: RequestHandler[] };
 
 const namesInUse = new WeakMap<RedisClient, Set<string>>();
 

@@ -13,27 +13,43 @@ declare global {
 
 const current = Symbol('express-redis-toolkit.session');
 
-type Carrier = { [current]?: RequestSession };
+type Carrier = { [current]?: { opened?: RequestSession; readonly open: () => RequestSession } };
 
-/** Puts `session` and `sessionID` on the request, as express-session names them. */
-export function attach(req: Request, session: RequestSession): void {
-  Object.defineProperty(req, current, { value: session, configurable: true });
-  Object.defineProperty(req, 'sessionID', {
-    get: () => session.current.id,
-    set: (value) => {
-      session.current.id = value;
+// One pair of descriptors for all requests, and nothing else until somebody looks: most requests, a hit of the cache
+// above all, never do.
+const PROPERTIES: PropertyDescriptorMap & ThisType<Request> = {
+  sessionID: {
+    get() {
+      return openedOn(this).current.id;
+    },
+    set(value) {
+      openedOn(this).current.id = value;
     },
     configurable: true,
     enumerable: true,
-  });
-  Object.defineProperty(req, 'session', {
-    get: () => session.current.session,
-    set: (value) => {
-      session.current.session = value;
+  },
+  session: {
+    get() {
+      return openedOn(this).current.session;
+    },
+    set(value) {
+      openedOn(this).current.session = value;
     },
     configurable: true,
     enumerable: true,
-  });
+  },
+};
+
+/** Puts `session` and `sessionID` on the request, as express-session names them; `open` is called at the first look. */
+export function attach(req: Request, open: () => RequestSession): void {
+  (req as Carrier)[current] = { open };
+  Object.defineProperties(req, PROPERTIES);
+}
+
+export function openedOn(req: Request): RequestSession {
+  const slot = (req as Carrier)[current]!;
+  slot.opened ??= slot.open();
+  return slot.opened;
 }
 
 /** Whether a session of any kind is on the request already: as in express-session the first one counts. */
@@ -43,5 +59,5 @@ export function hasSession(req: Request): boolean {
 
 /** Whether anyone has read `req.session` during this request: then its response may be personal. */
 export function sessionWasRead(req: Request): boolean {
-  return (req as Carrier)[current]?.current.wasRead ?? false;
+  return (req as Carrier)[current]?.opened?.current.wasRead ?? false;
 }

@@ -1,19 +1,20 @@
 // Types `req.session` for whoever imports this: tsc keeps no other trace of it in the .d.ts.
 import './session-on-request.js';
 import type { IncomingMessage } from 'node:http';
-import type { Request, RequestHandler } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { isUnavailable } from '../src/errors.js';
 import { linkTo } from '../src/redis-link.js';
 import { hashId } from '../src/session-record.js';
 import { type SessionStore, sessionStore } from '../src/session-store.js';
 import type { SessionSummary } from '../src/user-sessions.js';
 import type { KnownSession } from './current-session.js';
+import { type Head, headOf } from './held-head.js';
 import { canHold, holdResponse } from './hold-response.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { RequestSession } from './request-session.js';
-import { readSessionId, type SignedId } from './session-id.js';
+import { type SignedId, sessionIdReader } from './session-id.js';
 import type { Session } from './session-object.js';
-import { attach, hasSession } from './session-on-request.js';
+import { attach, hasSession, openedOn } from './session-on-request.js';
 import type { SessionOptions } from './session-options.js';
 import { secretsFor } from './session-secret.js';
 import { readSettings } from './session-settings.js';
@@ -23,6 +24,13 @@ import { settleSession } from './settle-session.js';
 const UNASKED = { saveUninitialized: false, rolling: false } as const;
 
 type LoadedSession = SignedId & KnownSession;
+
+/** A response that is held back once somebody has looked at the session. */
+interface Held {
+  readonly res: Response;
+  readonly before: Head;
+  readonly next: NextFunction;
+}
 
 /** What can be done with sessions from anywhere. */
 export interface SessionCalls {
@@ -62,32 +70,39 @@ export function session(given: SessionOptions): SessionMiddleware {
   const store = sessionStore(redis, settings);
 
   const concerns = (req: Request) => !hasSession(req) && pathOf(req).startsWith(settings.pathFor(req));
+  const idOf = sessionIdReader(name, secrets);
   const find = (req: Request): Promise<LoadedSession | undefined> | undefined => {
-    const signed = readSessionId(req, name, secretsFor(req, secrets));
+    const signed = idOf(req);
     return signed && store.load(signed.id).then((stored) => stored && { ...signed, stored });
   };
-  const open = (req: Request, loaded?: LoadedSession, unread?: string) => {
+  const open = (req: Request, loaded?: LoadedSession, unread?: string, held?: Held) => {
     const own = unread === undefined ? settings : { ...settings, ...UNASKED };
-    const opened = new RequestSession(req, store, own, loaded, unread);
-    attach(req, opened);
-    return { opened, context: { req, settings: own, secrets: secretsFor(req, secrets), loaded } };
+    attach(req, () => {
+      const opened = new RequestSession(req, store, own, loaded, unread);
+      const context = { req, settings: own, secrets: secretsFor(req, secrets), loaded };
+      if (held) {
+        const { res, before, next } = held;
+        holdResponse(res, next, ({ headSent }) => settleSession(opened, context, res, headSent), before);
+      }
+      return opened;
+    });
+    if (held && (own.rolling || own.saveUninitialized || own.unset === 'destroy' || loaded?.stale))
+      openedOn(req);
   };
-  const load = async (req: Request) => {
+  const load = async (req: Request, held: Held | undefined) => {
     try {
-      return open(req, await (takePrefetched<ReturnType<typeof find>>(req, handler) ?? find(req)));
+      const found = await (takePrefetched<ReturnType<typeof find>>(req, handler) ?? find(req));
+      open(req, found, undefined, held);
     } catch (error) {
       if (onUnavailable === 'error' || !isUnavailable(error)) throw error;
-      return open(req, undefined, readSessionId(req, name, secretsFor(req, secrets))?.id);
+      open(req, undefined, idOf(req)?.id, held);
     }
   };
 
   const handler: RequestHandler = async function sessionMiddleware(req, res, next) {
     try {
       if (!concerns(req)) return next();
-      const { opened, context } = await load(req);
-      if (canHold(res)) {
-        holdResponse(res, next, ({ headSent }) => settleSession(opened, context, res, headSent));
-      }
+      await load(req, canHold(res) ? { res, before: headOf(res), next } : undefined);
     } catch (error) {
       return next(error);
     }
@@ -98,7 +113,9 @@ export function session(given: SessionOptions): SessionMiddleware {
     withPrefetch(handler, (req) => (concerns(req) ? find(req) : undefined)),
     callsFor(store, async (req) => {
       const loaded = await find(req);
-      return loaded && (open(req, loaded).opened.current.session ?? undefined);
+      if (!loaded) return undefined;
+      open(req, loaded);
+      return openedOn(req).current.session ?? undefined;
     }),
   );
 }

@@ -26,7 +26,8 @@ export function settleSession(
   const { pending, current } = own;
   if (pending) return pending.then(() => settleSession(own, context, res, headSent));
   const { rolling, saveUninitialized } = context.settings;
-  if (!current.isOpen && !rolling && !saveUninitialized && !context.loaded?.stale) return undefined;
+  const isUntouched = !current.isOpen && !current.gone;
+  if (isUntouched && !rolling && !saveUninitialized && !context.loaded?.stale) return undefined;
   // The application knows, and says so. Any other answer would promise what was not stored.
   if (own.hasFailed && res.statusCode >= 400) return undefined;
   const draft = current.peeked();

@@ -4,8 +4,16 @@ export interface Pending {
   expire(): void;
 }
 
+interface Entry {
+  readonly pending: Pending;
+  readonly dueAt: number;
+  next: Entry | undefined;
+}
+
+/** A queue, oldest first. */
 interface Lane {
-  readonly entries: { pending: Pending; dueAt: number }[];
+  first: Entry | undefined;
+  last: Entry | undefined;
   armed: boolean;
 }
 
@@ -22,10 +30,14 @@ export class Deadlines {
   readonly #lanes = new Map<number, Lane>();
 
   add(pending: Pending, timeoutMs: number): void {
-    const lane = this.#lanes.get(timeoutMs) ?? { entries: [], armed: false };
+    const lane = this.#lanes.get(timeoutMs) ?? { first: undefined, last: undefined, armed: false };
     this.#lanes.set(timeoutMs, lane);
-    lane.entries.push({ pending, dueAt: performance.now() + timeoutMs });
-    if (!lane.armed) this.#arm(lane, performance.now() + timeoutMs);
+    dropSettled(lane);
+    const entry = { pending, dueAt: performance.now() + timeoutMs, next: undefined };
+    if (lane.last) lane.last.next = entry;
+    else lane.first = entry;
+    lane.last = entry;
+    if (!lane.armed) this.#arm(lane, entry.dueAt);
   }
 
   #arm(lane: Lane, dueAt: number): void {
@@ -42,11 +54,27 @@ export class Deadlines {
   }
 
   #sweep(lane: Lane, now: number): void {
-    const firstAlive = lane.entries.findIndex(({ pending, dueAt }) => !pending.settled && dueAt > now);
-    const over = lane.entries.splice(0, firstAlive === -1 ? lane.entries.length : firstAlive);
-    for (const { pending } of over) if (!pending.settled) pending.expire();
+    const over: Pending[] = [];
+    while (lane.first && (lane.first.pending.settled || lane.first.dueAt <= now)) {
+      over.push(lane.first.pending);
+      dropFirst(lane);
+    }
+    for (const pending of over) if (!pending.settled) pending.expire();
     lane.armed = false;
-    const next = lane.entries[0];
-    if (next) this.#arm(lane, next.dueAt);
+    if (lane.first) this.#arm(lane, lane.first.dueAt);
   }
+}
+
+// Answers come in the order of the questions: what is over is mostly in front, and goes at once. Held until its time
+// was up, each command would grow old in the heap.
+function dropSettled(lane: Lane): void {
+  while (lane.first?.pending.settled) dropFirst(lane);
+}
+
+function dropFirst(lane: Lane): void {
+  const { first } = lane;
+  lane.first = first?.next;
+  if (!lane.first) lane.last = undefined;
+  // One that has grown old itself would keep all that came after it alive.
+  if (first) first.next = undefined;
 }

@@ -1,12 +1,12 @@
+import { AskedCommand } from './asked-command.js';
 import { slotOf } from './cluster-connection.js';
-import { Deadlines, type Pending } from './deadline.js';
-import { ToolkitError } from './errors.js';
+import { Deadlines } from './deadline.js';
+import type { ToolkitError } from './errors.js';
 import { consoleLogger, type Logger } from './logger.js';
 import { Outbox } from './outbox.js';
 import type { RedisClient } from './redis-client.js';
 import type { Script } from './scripts.js';
 import { Servers } from './servers.js';
-import { SingleUseCommand } from './single-use-command.js';
 
 export interface Ask {
   /** Milliseconds within which the answer has to be there. */
@@ -19,16 +19,7 @@ export interface Ask {
 
 type Argument = string | number | Buffer;
 
-// Answers by which Redis says that it cannot serve at the moment, as opposed to "your command is wrong".
-const CANNOT_SERVE =
-  /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|OOM|MISCONF|NOREPLICAS|NOAUTH|NOPERM)\b/;
-const NOT_SERVING_ANYTHING = /^(LOADING|BUSY|MASTERDOWN|NOAUTH)\b/;
 const AWAITING_CONNECTION = ['wait', 'connecting', 'connect'];
-
-interface PendingCommand extends Pending {
-  readonly command: SingleUseCommand;
-  fail(cause: Error, endsService: boolean): void;
-}
 
 /**
  * The only way by which the toolkit talks to Redis: every command is answered, or fails as
@@ -40,7 +31,7 @@ export class RedisLink {
   readonly #outbox: Outbox;
   readonly #deadlines = new Deadlines();
   readonly #servers: Servers;
-  readonly #awaitingConnection: PendingCommand[] = [];
+  readonly #awaitingConnection: AskedCommand[] = [];
   #inFlight = 0;
   #onIdle: (() => void)[] = [];
   #logger: Logger = consoleLogger;
@@ -59,11 +50,25 @@ export class RedisLink {
   }
 
   /** @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_COMMAND_FAILED` (both as rejections) */
-  send<Reply>(name: string, args: readonly Argument[], ask: Ask): Promise<Reply> {
-    this.#inFlight++;
-    return this.#send<Reply>(name, args, ask).finally(() => {
-      if (--this.#inFlight === 0) for (const tell of this.#onIdle.splice(0)) tell();
+  send<Reply>(
+    name: string,
+    args: readonly Argument[],
+    { timeoutMs, as = 'text', near }: Ask,
+  ): Promise<Reply> {
+    const command = new AskedCommand(name, args, timeoutMs, this.#onSettled, {
+      replyEncoding: as === 'text' ? 'utf8' : null,
+      keyPrefix: this.#client.options.keyPrefix ?? '',
     });
+    if (near !== undefined && this.#client.isCluster) command.goTo(slotOf(this.#client, near));
+    this.#inFlight++;
+    command.server = this.#servers.of(command);
+    const outage = command.server?.outage;
+    if (outage) command.refuse(outage);
+    else {
+      this.#deadlines.add(command, timeoutMs);
+      this.#sendWhenReady(command);
+    }
+    return command.promise as Promise<Reply>;
   }
 
   /** Runs a script by its digest; a server that does not know it (restart, `SCRIPT FLUSH`) is sent the text. */
@@ -79,7 +84,10 @@ export class RedisLink {
 
   /** Resolves when nothing is in flight any more. */
   drained(): Promise<void> {
-    return this.#inFlight === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve);
+      this.#tellWhenIdle();
+    });
   }
 
   /** The client is being closed for good: that it does not answer is no outage. */
@@ -87,79 +95,37 @@ export class RedisLink {
     this.#servers.retire();
   }
 
-  #send<Reply>(
-    name: string,
-    args: readonly Argument[],
-    { timeoutMs, as = 'text', near }: Ask,
-  ): Promise<Reply> {
-    const command = new SingleUseCommand(name, args as (string | number | Buffer)[], {
-      replyEncoding: as === 'text' ? 'utf8' : null,
-      keyPrefix: this.#client.options.keyPrefix ?? '',
-    });
-    if (near !== undefined && this.#client.isCluster) command.goTo(slotOf(this.#client, near));
-    const server = this.#servers.of(command);
-    const outage = server?.outage;
-    if (outage) return Promise.reject(unavailable('it is not answering at the moment', outage));
-    return new Promise<Reply>((resolve, reject) => {
-      const pending: PendingCommand = {
-        command,
-        settled: false,
-        expire: () => {
-          pending.fail(new Error(`no answer to ${name.toUpperCase()} within ${timeoutMs} ms`), true);
-        },
-        fail: (cause, endsService) => {
-          if (pending.settled) return;
-          pending.settled = true;
-          command.abandon();
-          if (endsService) server?.beginOutage(cause);
-          const passing = endsService || CANNOT_SERVE.test(cause.message);
-          reject(passing ? unavailable(cause.message, cause) : failed(name, cause));
-        },
-      };
-      command.promise.then(
-        (reply) => {
-          if (pending.settled) return;
-          pending.settled = true;
-          resolve(reply as Reply);
-        },
-        (error: Error) =>
-          pending.fail(error, error.name !== 'ReplyError' || NOT_SERVING_ANYTHING.test(error.message)),
-      );
-      this.#deadlines.add(pending, timeoutMs);
-      this.#sendWhenReady(pending);
+  readonly #onSettled = () => {
+    if (--this.#inFlight === 0 && this.#onIdle.length > 0) this.#tellWhenIdle();
+  };
+
+  // A turn later: a script that was not known is only now being sent as text.
+  #tellWhenIdle(): void {
+    setImmediate(() => {
+      if (this.#inFlight === 0) for (const tell of this.#onIdle.splice(0)) tell();
     });
   }
 
   // A command never enters ioredis' offline queue, from which it would be sent long after its caller was told
   // that it failed. Only the very first connection is waited for.
-  #sendWhenReady(pending: PendingCommand): void {
+  #sendWhenReady(command: AskedCommand): void {
     const { status } = this.#client;
     if (status === 'wait') this.#client.connect().catch(() => undefined);
-    if (status === 'ready') this.#outbox.add(pending.command);
-    else if (AWAITING_CONNECTION.includes(status)) this.#awaitingConnection.push(pending);
-    else pending.fail(new Error(`the connection is in the state "${status}"`), true);
+    if (status === 'ready') this.#outbox.add(command);
+    else if (AWAITING_CONNECTION.includes(status)) this.#awaitingConnection.push(command);
+    else command.fail(new Error(`the connection is in the state "${status}"`), true);
   }
 
   #onReady(): void {
-    for (const pending of this.#awaitingConnection.splice(0)) {
-      if (!pending.settled) this.#outbox.add(pending.command);
+    for (const command of this.#awaitingConnection.splice(0)) {
+      if (!command.settled) this.#outbox.add(command);
     }
   }
 
   #onClose(): void {
     const cause = new Error('the connection was closed');
-    for (const pending of this.#awaitingConnection.splice(0)) pending.fail(cause, true);
+    for (const command of this.#awaitingConnection.splice(0)) command.fail(cause, true);
   }
-}
-
-function unavailable(message: string, cause: Error): ToolkitError {
-  return new ToolkitError('REDIS_UNAVAILABLE', `Redis is unavailable: ${message}`, { cause });
-}
-
-function failed(name: string, cause: Error): ToolkitError {
-  return new ToolkitError('REDIS_COMMAND_FAILED', `Redis refused ${name.toUpperCase()}: ${cause.message}`, {
-    cause,
-  });
 }
 
 const links = new WeakMap<RedisClient, RedisLink>();

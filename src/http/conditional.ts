@@ -15,7 +15,9 @@ export function isNotModified(request: Fields, stored: Fields): boolean {
     const asked = noneMatch.match(ENTITY_TAG) ?? [];
     return etag !== undefined && asked.some((tag) => opaque(tag) === opaque(etag));
   }
-  const since = parseHttpDate(combined(request, 'if-modified-since'));
+  const condition = combined(request, 'if-modified-since');
+  if (condition === undefined) return false;
+  const since = parseHttpDate(condition);
   // Without Last-Modified the Date serves (§4.3.2).
   const modified = parseHttpDate(linesOf(stored, 'last-modified')[0] ?? linesOf(stored, 'date')[0]);
   return modified <= since;

@@ -47,6 +47,7 @@ async function warm(mount: typeof stacked) {
   // Scripts are known, and the entry is there.
   await get();
   while (!(await get()).headers['cache-status']?.includes('hit'));
+  await linkTo(counted.redis).drained();
   return { server, cookie, get };
 }
 
@@ -72,20 +73,6 @@ describe('limiter, session and a cached GET', () => {
     const separate = await warm(oneByOne);
     const three = await counted.costOf(() => separate.get());
     expect({ ...three, commands: three.commands.sort() }).toEqual({ packets: 3, writes: 3, commands: READS });
-  });
-
-  test.each([
-    { how: 'in a stack', mount: stacked, roundTrips: 1 },
-    { how: 'one by one', mount: oneByOne, roundTrips: 3 },
-  ])('$how, a hit takes the time of $roundTrips round trips', async ({ mount, roundTrips }) => {
-    const { get } = await warm(mount);
-    const latencyMs = 60;
-    counted.proxy.delay(latencyMs);
-    const start = performance.now();
-    await get();
-    const trips = (performance.now() - start) / (2 * latencyMs);
-    expect(trips).toBeGreaterThanOrEqual(roundTrips);
-    expect(trips).toBeLessThan(roundTrips + 0.8);
   });
 
   test.each([
