@@ -22,6 +22,12 @@ export function canHold(res: Response): boolean {
   return typeof res.getHeaders === 'function' && typeof res.flushHeaders === 'function';
 }
 
+// A handler that ends twice is common, and Node would make an uncaught error of the second time.
+export function endOnce(res: Response): void {
+  const { end } = res;
+  res.end = ((...args: unknown[]) => (res.writableEnded ? res : end.apply(res, args as never))) as typeof end;
+}
+
 /**
  * Keeps everything of a response back (head, body, redirects, streams, `flushHeaders`) until `settle` is done.
  * `settle` is called when the response is about to begin and, when it began before its end, again when it is about
@@ -47,7 +53,6 @@ export function holdResponse(
     }
     // After the error's answer the handler may still be writing its own.
     if (state === 'dropped') return !res.writableEnded;
-    // A handler that ends twice is common, and Node would make an uncaught error of the second time.
     if (state === 'ended') return !(call.isEnd && res.writableEnded);
     if (state === 'begun' && !call.isEnd) return true;
     state = call.isEnd ? 'ended' : 'begun';

@@ -9,7 +9,7 @@ import { type SessionStore, sessionStore } from '../src/session-store.js';
 import type { SessionSummary } from '../src/user-sessions.js';
 import type { KnownSession } from './current-session.js';
 import { type Head, headOf } from './held-head.js';
-import { canHold, holdResponse } from './hold-response.js';
+import { canHold, endOnce, holdResponse } from './hold-response.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { RequestSession } from './request-session.js';
 import { type SignedId, sessionIdReader } from './session-id.js';
@@ -102,7 +102,9 @@ export function session(given: SessionOptions): SessionMiddleware {
   const handler: RequestHandler = async function sessionMiddleware(req, res, next) {
     try {
       if (!concerns(req)) return next();
-      await load(req, canHold(res) ? { res, before: headOf(res), next } : undefined);
+      const canWait = canHold(res);
+      if (canWait) endOnce(res);
+      await load(req, canWait ? { res, before: headOf(res), next } : undefined);
     } catch (error) {
       return next(error);
     }

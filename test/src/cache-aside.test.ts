@@ -54,7 +54,7 @@ test('get finds what is fresh, and nothing else', async () => {
   expect(await cache.get('user:7')).toBeUndefined();
   await cache.set('user:7', { id: 7 }, tagged);
   expect(await cache.get('user:7', tagged.tags)).toEqual({ id: 7 });
-  await cache.set('user:7', { id: 7 }, { ttlSeconds: 0.001, staleSeconds: 60 });
+  await cache.set('user:7', { id: 7 }, { ttlSeconds: 1, staleSeconds: 60 });
   await eventually('it is stale', async () => (await cache.get('user:7')) === undefined);
   await expect(cache.get('session:7')).rejects.toMatchObject({ code: 'CACHE_KEY_INVALID' });
 });
