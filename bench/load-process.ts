@@ -1,0 +1,83 @@
+import autocannon from 'autocannon';
+import { serve } from '../test/support/child.js';
+
+export interface Load {
+  port: number;
+  connections: number;
+  /** One of the two ends it. */
+  durationMs?: number;
+  amount?: number;
+  method: 'GET' | 'POST';
+  /** Taken in turn by each connection. */
+  paths: readonly string[];
+  /** Taken in turn along with the paths. */
+  cookies?: readonly string[];
+  /** A number after the path that is new with every request of a connection, or of the whole run. */
+  numbered?: 'by connection' | 'by run' | undefined;
+  status: number;
+}
+
+export interface LoadResult {
+  requests: number;
+  seconds: number;
+  p50Ms: number;
+  p99Ms: number;
+  /** Answers with another status, and requests without any answer. */
+  unexpected: number;
+}
+
+// How often autocannon looks whether its time is over.
+const CHECK_EVERY_MS = 10;
+
+function requestsOf({ method, paths, cookies, numbered }: Load, next: () => number): autocannon.Request[] {
+  return paths.map((path, turn) => ({
+    method,
+    path,
+    ...(cookies && { headers: { cookie: cookies[turn % cookies.length]! } }),
+    ...(numbered && { setupRequest: (request) => ({ ...request, path: `${path}${next()}` }) }),
+  }));
+}
+
+function counter(): () => number {
+  let number = 0;
+  return () => number++;
+}
+
+function run(load: Load): Promise<LoadResult> {
+  const { port, connections, durationMs = 0, amount } = load;
+  const times: number[] = [];
+  const ofRun = counter();
+  let [began, ended, unexpected] = [0, 0, 0];
+  return new Promise((resolve, reject) => {
+    const running = autocannon(
+      {
+        url: `http://127.0.0.1:${port}`,
+        connections,
+        ...(amount ? { amount } : { duration: durationMs / 1000 }),
+        sampleInt: CHECK_EVERY_MS,
+        requests: [],
+        setupClient: (client) =>
+          client.setRequests(requestsOf(load, load.numbered === 'by run' ? ofRun : counter())),
+      },
+      (error) => {
+        if (error) return reject(error);
+        times.sort((a, b) => a - b);
+        const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))]!;
+        const seconds = (ended - began) / 1000;
+        resolve({ requests: times.length, seconds, p50Ms: at(0.5), p99Ms: at(0.99), unexpected });
+      },
+    );
+    running.on('start', () => {
+      began = performance.now();
+    });
+    running.on('reqError', () => unexpected++);
+    // autocannon's own histogram knows whole milliseconds.
+    running.on('response', (_client, status, _bytes, ms) => {
+      ended = performance.now();
+      times.push(ms);
+      if (Number(status) !== load.status) unexpected++;
+    });
+  });
+}
+
+serve({ run });
