@@ -1,5 +1,6 @@
 import autocannon from 'autocannon';
 import { serve } from '../test/support/child.js';
+import { rotated } from './rotated.js';
 
 export interface Load {
   port: number;
@@ -8,11 +9,11 @@ export interface Load {
   durationMs?: number;
   amount?: number;
   method: 'GET' | 'POST';
-  /** Taken in turn by each connection. */
+  /** Taken in turn by each connection; each begins with another one. */
   paths: readonly string[];
   /** Taken in turn along with the paths. */
   cookies?: readonly string[];
-  /** A number after the path that is new with every request of a connection, or of the whole run. */
+  /** What follows the path is new in every run, and in it with every request of a connection, or of all. */
   numbered?: 'by connection' | 'by run' | undefined;
   status: number;
 }
@@ -29,7 +30,7 @@ export interface LoadResult {
 // How often autocannon looks whether its time is over.
 const CHECK_EVERY_MS = 10;
 
-function requestsOf({ method, paths, cookies, numbered }: Load, next: () => number): autocannon.Request[] {
+function requestsOf({ method, paths, cookies, numbered }: Load, next: () => string): autocannon.Request[] {
   return paths.map((path, turn) => ({
     method,
     path,
@@ -38,16 +39,19 @@ function requestsOf({ method, paths, cookies, numbered }: Load, next: () => numb
   }));
 }
 
-function counter(): () => number {
+function counter(run: number): () => string {
   let number = 0;
-  return () => number++;
+  return () => `${run}-${number++}`;
 }
+
+let runs = 0;
 
 function run(load: Load): Promise<LoadResult> {
   const { port, connections, durationMs = 0, amount } = load;
   const times: number[] = [];
-  const ofRun = counter();
-  let [began, ended, unexpected] = [0, 0, 0];
+  const number = ++runs;
+  const ofRun = counter(number);
+  let [began, ended, unexpected, clients] = [0, 0, 0, 0];
   return new Promise((resolve, reject) => {
     const running = autocannon(
       {
@@ -56,8 +60,10 @@ function run(load: Load): Promise<LoadResult> {
         ...(amount ? { amount } : { duration: durationMs / 1000 }),
         sampleInt: CHECK_EVERY_MS,
         requests: [],
-        setupClient: (client) =>
-          client.setRequests(requestsOf(load, load.numbered === 'by run' ? ofRun : counter())),
+        setupClient(client) {
+          const requests = requestsOf(load, load.numbered === 'by run' ? ofRun : counter(number));
+          client.setRequests(rotated(requests, clients++));
+        },
       },
       (error) => {
         if (error) return reject(error);

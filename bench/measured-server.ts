@@ -21,11 +21,13 @@ export async function startServer(
   scenario: Scenario,
   variant: Variant,
   redisUrl: string,
-  profileInto?: string,
+  profile?: { readonly directory: string; readonly name: string },
 ): Promise<MeasuredServer> {
   const child = await forkTypeScript(compiled('server-process.js'), {
     env: { NODE_ENV: 'production', REDIS_URL: redisUrl, FORCE_COLOR: undefined },
-    execArgv: profileInto ? ['--cpu-prof', `--cpu-prof-dir=${profileInto}`] : [],
+    execArgv: profile
+      ? ['--cpu-prof', `--cpu-prof-dir=${profile.directory}`, `--cpu-prof-name=${profile.name}.cpuprofile`]
+      : [],
   });
   const listen: Listen = { variant, skipping: scenario.skipping ?? false };
   const port = await child.call<number>('listen', listen);

@@ -8,8 +8,8 @@ export interface RedisUsage {
 /** Asks Redis what it has done. */
 export function redisProbe(url: string) {
   const client = new Redis(url);
-  const numberIn = (info: string, field: string) =>
-    Number(info.match(new RegExp(`^${field}:(.*)$`, 'm'))![1]);
+  const fieldOf = (info: string, field: string) => info.match(new RegExp(`^${field}:(.*)$`, 'm'))![1]!.trim();
+  const numberIn = (info: string, field: string) => Number(fieldOf(info, field));
   return {
     async usage(): Promise<RedisUsage> {
       const info = await client.info();
@@ -18,6 +18,7 @@ export function redisProbe(url: string) {
         commands: numberIn(info, 'total_commands_processed'),
       };
     },
+    version: async () => fieldOf(await client.info(), 'redis_version'),
     forgetAll: () => client.flushall(),
     close: () => client.disconnect(),
   };

@@ -3,6 +3,7 @@ import { type Bench, countRoundTrips, fillEntries, measure, type Sample, warmUp 
 import { type MeasuredServer, startServer } from './measured-server.js';
 import type { Progress } from './progress.js';
 import type { Row } from './results.js';
+import { rotated } from './rotated.js';
 import type { Cell, Scenario } from './scenarios.js';
 import { databaseOf, usesRedis, type Variant } from './variants.js';
 
@@ -20,8 +21,11 @@ export const variantsOf = (scenario: Scenario, { variants }: Arguments): Variant
 
 const takesPart = (variant: Variant, { redis }: Cell) => redis === 'near' || usesRedis(variant);
 
+const roundsOf = ({ entries }: Scenario, { effort }: Arguments): number =>
+  entries ? effort.roundsOfFilling : effort.rounds;
+
 export const measurementsOf = (scenario: Scenario, args: Arguments): number =>
-  args.effort.rounds *
+  roundsOf(scenario, args) *
   scenario.cells.flatMap((cell) => variantsOf(scenario, args).filter((variant) => takesPart(variant, cell)))
     .length;
 
@@ -40,7 +44,7 @@ export async function runScenario(
   const samples = new Map<string, Sample[]>();
   const keyOf = (variant: Variant, cell: Cell) => `${variant} ${cell.redis} ${cell.connections}`;
   await warmUpAll(bench, scenario, contenders, args.effort.warmUpMs);
-  for (let round = 0; round < args.effort.rounds; round++) {
+  for (let round = 0; round < roundsOf(scenario, args); round++) {
     for (const cell of scenario.cells) {
       for (const contender of rotated(contenders, round)) {
         const server = contender[cell.redis];
@@ -72,8 +76,15 @@ async function enter(
   variant: Variant,
   profileInto?: string,
 ): Promise<Contender> {
-  const at = (url: string) => startServer(scenario, variant, `${url}/${databaseOf(variant)}`, profileInto);
-  return { variant, near: await at(nearUrl), far: usesRedis(variant) ? await at(far.url) : undefined };
+  const at = (redis: Cell['redis'], url: string) => {
+    const profile = profileInto && { directory: profileInto, name: `${scenario.name}-${variant}-${redis}` };
+    return startServer(scenario, variant, `${url}/${databaseOf(variant)}`, profile || undefined);
+  };
+  return {
+    variant,
+    near: await at('near', nearUrl),
+    far: usesRedis(variant) ? await at('far', far.url) : undefined,
+  };
 }
 
 async function warmUpAll(
@@ -99,8 +110,3 @@ async function measureOnce(
   if (entries) await fillEntries(bench, server, entries);
   return measure(bench, server, scenario, cell, amount ? { amount } : { durationMs });
 }
-
-const rotated = <T>(list: readonly T[], by: number): T[] => [
-  ...list.slice(by % list.length),
-  ...list.slice(0, by % list.length),
-];

@@ -26,8 +26,9 @@ export interface Scenario {
   readonly skipping?: boolean;
 }
 
-const near = (connections: number): Cell => ({ redis: 'near', connections });
-const far = (connections: number): Cell => ({ redis: 'far', connections });
+export const cellFor = (redis: Cell['redis'], connections: number): Cell => ({ redis, connections });
+const near = (connections: number) => cellFor('near', connections);
+const far = (connections: number) => cellFor('far', connections);
 const EVERYWHERE = [near(64), near(1), far(1), far(64)];
 /** Who have logged in, and the paths that they ask for. */
 export const PEOPLE = 16;

@@ -11,6 +11,7 @@ import type { Variant } from './variants.js';
 export interface Usage {
   cpuUs: number;
   rssBytes: number;
+  requests: number;
   originCalls: number;
 }
 
@@ -19,7 +20,7 @@ export interface Listen {
   skipping: boolean;
 }
 
-let originCalls = 0;
+let [requests, originCalls] = [0, 0];
 
 async function kitOf(variant: Variant, url: string): Promise<Kit> {
   if (variant === 'peers') return peers(url);
@@ -32,12 +33,13 @@ serve({
     const kit = await kitOf(variant, process.env.REDIS_URL!);
     const app = skipping ? routesWithSkip(kit) : routes(kit, () => originCalls++);
     const server = app.listen(0, '127.0.0.1');
+    server.on('request', () => requests++);
     await once(server, 'listening');
     return (server.address() as AddressInfo).port;
   },
   usage(): Usage {
     const { user, system } = process.cpuUsage();
-    return { cpuUs: user + system, rssBytes: process.memoryUsage.rss(), originCalls };
+    return { cpuUs: user + system, rssBytes: process.memoryUsage.rss(), requests, originCalls };
   },
   end: () => process.exit(),
 });
