@@ -46,7 +46,7 @@ const PANELS: readonly Panel[] = [
 ];
 
 const WIDTH = 760;
-const LABELS = 290;
+const LABELS = 310;
 const ROOM_FOR_VALUE = 80;
 const BAR = 18;
 const LINE = 24;
