@@ -57,10 +57,6 @@ describe('limiter, session and a cached GET', () => {
   });
   // The limiter, the session, the entry, and its tags: its own, its URL, everything.
   const READS = ['evalsha', 'evalsha', 'get', 'get', 'get', 'get'];
-  // The lease, the epoch, the three tags, and the entry; then the lease is released.
-  // What was stored between the first look and the lease is seen in the lease's write.
-  const LOOK_AGAIN = Array<string>(4).fill('get');
-  const FILL = [...Array.from({ length: 6 }, () => 'set'), 'evalsha'];
 
   test('a hit is one write in a stack, three without, and the same commands', async () => {
     const inStack = await warm(stacked);
@@ -73,44 +69,5 @@ describe('limiter, session and a cached GET', () => {
     const separate = await warm(oneByOne);
     const three = await counted.costOf(() => separate.get());
     expect({ ...three, commands: three.commands.sort() }).toEqual({ packets: 3, writes: 3, commands: READS });
-  });
-
-  test.each([
-    { what: 'a hit', path: '/users/7', packets: 1, commands: READS },
-    {
-      what: 'a hit without a cookie',
-      path: '/users/7',
-      anonymous: true,
-      packets: 1,
-      commands: READS.slice(1),
-    },
-    {
-      what: 'a miss: the reads, the look beside the lease and the versions for the fill, and the fill',
-      path: '/users/8',
-      packets: 3,
-      commands: [...READS, ...LOOK_AGAIN, ...FILL],
-    },
-  ])('$what costs $packets writes', async ({ path, anonymous, packets, commands }) => {
-    const { get } = await warm(stacked);
-    const cost = await counted.costOf(async () => {
-      await get(path, anonymous ? {} : undefined);
-      // The fill leaves after the response; it is done when nothing is in flight.
-      await linkTo(counted.redis).drained();
-    });
-    expect({ ...cost, commands: cost.commands.sort() }).toEqual({
-      packets,
-      writes: packets,
-      commands: commands.sort(),
-    });
-  });
-
-  test('over the limit, the first refusal is one write, and nothing is filled or changed', async () => {
-    const { get } = await warm(stacked);
-    while ((await get()).headers.ratelimit?.includes('r=0') !== true);
-    const cost = await counted.costOf(async () => {
-      expect((await get()).status).toBe(429);
-    });
-    expect(cost.packets).toBeLessThanOrEqual(1);
-    expect(cost.commands).not.toContain('set');
   });
 });

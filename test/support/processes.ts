@@ -11,6 +11,8 @@ export interface Answer {
 export interface ChildOptions {
   env?: Record<string, string | undefined>;
   args?: string[];
+  /** Node's own arguments; tsx by default. */
+  execArgv?: string[];
 }
 
 export interface TypeScriptChild {
@@ -24,10 +26,13 @@ export interface TypeScriptChild {
 }
 
 /** Runs a TypeScript file in a process of its own, which dies with this one; resolves at once. */
-export function launch(file: string, { env = {}, args = [] }: ChildOptions = {}): TypeScriptChild {
+export function launch(
+  file: string,
+  { env = {}, args = [], execArgv = ['--import', 'tsx'] }: ChildOptions = {},
+): TypeScriptChild {
   const keeper = startKeeper();
   const child = fork(file, args, {
-    execArgv: ['--import', 'tsx'],
+    execArgv,
     env: { ...process.env, ...env },
     // A group of its own is what the keeper ends.
     detached: true,

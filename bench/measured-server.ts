@@ -1,0 +1,73 @@
+import { forkTypeScript } from '../test/support/processes.js';
+import { compiled } from './compile.js';
+import type { Load, LoadResult } from './load-process.js';
+import { PEOPLE, type Scenario } from './scenarios.js';
+import type { Listen, Usage } from './server-process.js';
+import type { Variant } from './variants.js';
+
+export interface MeasuredServer {
+  readonly port: number;
+  readonly cookies: readonly string[];
+  usage(): Promise<Usage>;
+  stop(): Promise<void>;
+}
+
+export interface LoadGenerator {
+  run(load: Load): Promise<LoadResult>;
+  stop(): Promise<void>;
+}
+
+export async function startServer(
+  scenario: Scenario,
+  variant: Variant,
+  redisUrl: string,
+  profile?: { readonly directory: string; readonly name: string },
+): Promise<MeasuredServer> {
+  const child = await forkTypeScript(compiled('server-process.js'), {
+    env: { NODE_ENV: 'production', REDIS_URL: redisUrl, FORCE_COLOR: undefined },
+    execArgv: profile
+      ? ['--cpu-prof', `--cpu-prof-dir=${profile.directory}`, `--cpu-prof-name=${profile.name}.cpuprofile`]
+      : [],
+  });
+  const listen: Listen = { variant, skipping: scenario.skipping ?? false };
+  const port = await child.call<number>('listen', listen);
+  const cookies = scenario.loggedIn ? await logIn(port) : [];
+  return {
+    port,
+    cookies,
+    usage: () => child.call<Usage>('usage'),
+    async stop() {
+      // Ends by itself, so that it writes its profile.
+      await child.call('end').catch(() => undefined);
+      await child.exited;
+    },
+  };
+}
+
+async function logIn(port: number): Promise<string[]> {
+  const answers = await Promise.all(
+    Array.from({ length: PEOPLE }, () => fetch(`http://127.0.0.1:${port}/login`, { method: 'POST' })),
+  );
+  // Bare Express gives none; its requests carry one of the same length all the same.
+  return answers.map(
+    (answer) => answer.headers.getSetCookie()[0]?.split(';')[0] ?? `connect.sid=${'x'.repeat(95)}`,
+  );
+}
+
+export async function startLoadGenerator(): Promise<LoadGenerator> {
+  const child = await forkTypeScript(compiled('load-process.js'), { execArgv: [] });
+  return { run: (load) => child.call<LoadResult>('run', load), stop: () => child.kill() };
+}
+
+/** Redis behind a proxy that delays it; its `writes` are the round trips of one request at a time. */
+export async function startFarRedis(port: number, delayMs: number) {
+  const child = await forkTypeScript(compiled('far-redis-process.js'), { execArgv: [] });
+  const farPort = await child.call<number>('start', { port, delayMs });
+  return {
+    url: `redis://127.0.0.1:${farPort}`,
+    writes: () => child.call<number>('writes'),
+    stop: () => child.kill(),
+  };
+}
+
+export type FarRedis = Awaited<ReturnType<typeof startFarRedis>>;

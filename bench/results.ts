@@ -1,0 +1,37 @@
+import type { Sample } from './measure.js';
+import type { Cell, Scenario } from './scenarios.js';
+import { median } from './statistics.js';
+import type { Variant } from './variants.js';
+
+/** What one variant did in one cell of a scenario: a sample per round. */
+export interface Row {
+  readonly scenario: string;
+  readonly cell: Cell;
+  readonly variant: Variant;
+  readonly samples: readonly Sample[];
+  readonly roundTrips: number | undefined;
+}
+
+export function rowOf(
+  rows: readonly Row[],
+  scenario: Scenario['name'],
+  cell: Cell,
+  variant: Variant,
+): Row | undefined {
+  return rows.find(
+    (row) =>
+      row.scenario === scenario &&
+      row.variant === variant &&
+      row.cell.redis === cell.redis &&
+      row.cell.connections === cell.connections,
+  );
+}
+
+export const medianOf = ({ samples }: Row, column: keyof Sample): number =>
+  median(samples.map((sample) => sample[column]));
+
+/** The median of the rounds' own ratios: what disturbed a round disturbed both. */
+export function ratio(row: Row, to: Row | undefined, column: keyof Sample): number | undefined {
+  if (!to) return undefined;
+  return median(row.samples.map((sample, round) => sample[column] / to.samples[round]![column]));
+}

@@ -1,0 +1,114 @@
+import type { Variant } from './variants.js';
+
+export interface Cell {
+  readonly redis: 'near' | 'far';
+  readonly connections: number;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly title: string;
+  readonly variants: readonly Variant[];
+  readonly cells: readonly Cell[];
+  readonly method?: 'GET' | 'POST';
+  readonly paths: readonly string[];
+  readonly status?: number;
+  /** Requests carry the cookies of people who have logged in. */
+  readonly loggedIn?: boolean;
+  readonly numbered?: 'by connection' | 'by run';
+  /** So many requests instead of a time. */
+  readonly amount?: number;
+  /** No request may reach the origin. */
+  readonly allHits?: boolean;
+  /** Is filled anew before each measurement; there is no other warm-up. */
+  readonly entries?: { readonly path: string; readonly count: number };
+  /** Uses the app in which everything is skipped. */
+  readonly skipping?: boolean;
+}
+
+export const cellFor = (redis: Cell['redis'], connections: number): Cell => ({ redis, connections });
+const near = (connections: number) => cellFor('near', connections);
+const far = (connections: number) => cellFor('far', connections);
+const EVERYWHERE = [near(64), near(1), far(1), far(64)];
+/** Who have logged in, and the paths that they ask for. */
+export const PEOPLE = 16;
+const each = (path: string) => Array.from({ length: PEOPLE }, (_, id) => `${path}${id}`);
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'session-hit',
+    title: 'cached GET with limiter and session',
+    variants: ['peers', 'stack', 'separate', 'validated', 'tracked', 'send', 'end'],
+    cells: EVERYWHERE,
+    paths: each('/users/'),
+    loggedIn: true,
+    allHits: true,
+  },
+  {
+    name: 'hit',
+    title: 'cached GET, cache alone',
+    variants: ['peers', 'stack', 'validated', 'tracked', 'send', 'end'],
+    cells: [near(64)],
+    paths: each('/cached/'),
+    allHits: true,
+  },
+  {
+    name: 'large',
+    title: 'cached GET of 100 KB, cache alone',
+    variants: ['peers', 'stack', 'validated', 'tracked', 'send', 'end'],
+    cells: [near(64)],
+    paths: each('/large/'),
+    allHits: true,
+  },
+  {
+    name: 'session-write',
+    title: 'POST that changes the session',
+    variants: ['peers', 'stack', 'separate'],
+    cells: [near(64), far(1)],
+    method: 'POST',
+    paths: ['/visits'],
+    loggedIn: true,
+  },
+  {
+    name: 'limiter',
+    title: 'limiter alone',
+    variants: ['peers', 'stack', 'separate', 'send'],
+    cells: [near(64), far(1)],
+    paths: ['/limited'],
+  },
+  {
+    name: 'over-limit',
+    title: 'client over its limit',
+    variants: ['peers', 'stack'],
+    cells: [near(64)],
+    paths: ['/refused'],
+    status: 429,
+  },
+  {
+    name: 'stampede',
+    title: 'cold keys, 64 at once, origin of 10 ms',
+    variants: ['peers', 'stack'],
+    cells: [near(64)],
+    paths: ['/cold/'],
+    numbered: 'by connection',
+  },
+  {
+    name: 'purge',
+    title: 'one tag purged, 10,000 entries',
+    variants: ['peers', 'stack'],
+    cells: [near(1)],
+    method: 'POST',
+    paths: ['/tagged/purge'],
+    amount: 1,
+    entries: { path: '/tagged/', count: 10_000 },
+  },
+  {
+    name: 'skip',
+    title: 'everything mounted, nothing needed (404)',
+    variants: ['peers', 'stack', 'send'],
+    cells: [near(64)],
+    paths: ['/static/missing.css'],
+    status: 404,
+    skipping: true,
+  },
+];
