@@ -82,6 +82,8 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       const first = early && isSame(early.question, question) ? early.answer : lookUp(question, req);
       const decided = await decide(question, first, req, res);
       if (!decided) return;
+      // Its close was before anybody listened: the turn would end with the lease, and the next one's only then begin.
+      if (res.closed && !decided.inBackground) return decided.turn.end('failed');
       const asked = headersAsAsked(req);
       prepareRequest(req, question.id, decided.stale, passedOn);
       const isPersonal = () => !isCacheable(req, settings);

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
 import type { Request, Response } from 'express';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { ToolkitError } from '../../src/errors.js';
@@ -207,4 +209,31 @@ test('a second look beside a lease that fails counts as the first did, and leave
   await eventually('no lease', async () => (await file.redis.keys('cache-lease:*')).length === 0);
   await eventually('a hit', async () => (await app.get()).hit);
   expect(calls).toBe(2);
+});
+
+test('clients that went away while they waited for their turn delay nobody', async () => {
+  const gone: Promise<unknown>[] = [];
+  let calls = 0;
+  const app = await serveCached({
+    redis: file.redis,
+    before: (each) =>
+      each.use(async (req, res, next) => {
+        if (req.headers['x-leaves']) {
+          const closed = once(res, 'close');
+          gone.push(closed);
+          await closed;
+        }
+        next();
+      }),
+    handler: (_req, res) => void res.send(String(++calls)),
+  });
+  const leaving = Array.from({ length: 3 }, () =>
+    request(app.url, { headers: { 'x-leaves': 'yes' }, agent: false })
+      .on('error', () => {})
+      .end(),
+  );
+  await eventually('all are there', () => gone.length === 3);
+  for (const client of leaving) client.destroy();
+  await Promise.all(gone);
+  expect(String((await app.get()).body)).toBe('1');
 });
