@@ -58,6 +58,20 @@ export class RedisLink {
     this.#logger = logger;
   }
 
+  get logger(): Logger {
+    return this.#logger;
+  }
+
+  /** Why Redis as a whole cannot be asked, or nothing when it can. */
+  get outage(): Error | undefined {
+    return this.#servers.whole.outage;
+  }
+
+  /** Whoever made the client has ended it, as opposed to having lost it. */
+  get closedByOwner(): boolean {
+    return this.#servers.closedByOwner;
+  }
+
   /** @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_COMMAND_FAILED` (both as rejections) */
   send<Reply>(name: string, args: readonly Argument[], ask: Ask): Promise<Reply> {
     this.#inFlight++;
@@ -152,11 +166,11 @@ export class RedisLink {
   }
 }
 
-function unavailable(message: string, cause: Error): ToolkitError {
-  return new ToolkitError('REDIS_UNAVAILABLE', `Redis is unavailable: ${message}`, { cause });
+export function unavailable(message: string, cause?: Error): ToolkitError {
+  return new ToolkitError('REDIS_UNAVAILABLE', `Redis is unavailable: ${message}`, cause && { cause });
 }
 
-function failed(name: string, cause: Error): ToolkitError {
+export function failed(name: string, cause: Error): ToolkitError {
   return new ToolkitError('REDIS_COMMAND_FAILED', `Redis refused ${name.toUpperCase()}: ${cause.message}`, {
     cause,
   });
