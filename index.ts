@@ -24,7 +24,15 @@ export { stack } from './middleware/stack.js';
 export { type CacheAside, cacheAside } from './src/cache-aside.js';
 export type { CacheAsideOptions, CachedValueOptions } from './src/cache-aside-options.js';
 export { ERROR_CATALOGUE, type ErrorCode, ToolkitError } from './src/errors.js';
+export type { EventStream } from './src/event-stream.js';
 export type { Logger } from './src/logger.js';
+export { type Publisher, publisher } from './src/publisher.js';
+export type {
+  EventsOptions,
+  ListenerOptions,
+  PublisherOptions,
+  SubscriberOptions,
+} from './src/pubsub-options.js';
 export type { Algorithm, Policy, Quota } from './src/rate-limiter.js';
 export {
   type CloseRedisOptions,
@@ -35,4 +43,5 @@ export {
   type RedisClient,
 } from './src/redis.js';
 export type { SessionData } from './src/session-data.js';
+export { type Subscriber, subscriber } from './src/subscriber.js';
 export type { SessionDevice, SessionSummary } from './src/user-sessions.js';

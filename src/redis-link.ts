@@ -23,6 +23,8 @@ type Argument = string | number | Buffer;
 const CANNOT_SERVE =
   /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|OOM|MISCONF|NOREPLICAS|NOAUTH|NOPERM)\b/;
 const NOT_SERVING_ANYTHING = /^(LOADING|BUSY|MASTERDOWN|NOAUTH)\b/;
+// By ioredis, without asking Redis: the owner has subscribed on this client, and no waiting would mend it.
+const IN_SUBSCRIBER_MODE = /^Connection in subscriber mode/;
 const AWAITING_CONNECTION = ['wait', 'connecting', 'connect'];
 
 interface PendingCommand extends Pending {
@@ -126,8 +128,7 @@ export class RedisLink {
           pending.settled = true;
           command.abandon();
           if (endsService) server?.beginOutage(cause);
-          const passing = endsService || CANNOT_SERVE.test(cause.message);
-          reject(passing ? unavailable(cause.message, cause) : failed(name, cause));
+          reject(toolkitError(name, cause, endsService));
         },
       };
       command.promise.then(
@@ -136,8 +137,7 @@ export class RedisLink {
           pending.settled = true;
           resolve(reply as Reply);
         },
-        (error: Error) =>
-          pending.fail(error, error.name !== 'ReplyError' || NOT_SERVING_ANYTHING.test(error.message)),
+        (error: Error) => pending.fail(error, endsService(error)),
       );
       this.#deadlines.add(pending, timeoutMs);
       this.#sendWhenReady(pending);
@@ -164,6 +164,22 @@ export class RedisLink {
     const cause = new Error('the connection was closed');
     for (const pending of this.#awaitingConnection.splice(0)) pending.fail(cause, true);
   }
+}
+
+function endsService(error: Error): boolean {
+  return error.name === 'ReplyError'
+    ? NOT_SERVING_ANYTHING.test(error.message)
+    : !IN_SUBSCRIBER_MODE.test(error.message);
+}
+
+function toolkitError(name: string, cause: Error, endsService: boolean): ToolkitError {
+  if (endsService || CANNOT_SERVE.test(cause.message)) return unavailable(cause.message, cause);
+  return IN_SUBSCRIBER_MODE.test(cause.message) ? inSubscriberMode(name, cause) : failed(name, cause);
+}
+
+function inSubscriberMode(name: string, cause: Error): ToolkitError {
+  const message = `the client given as redis is subscribed and cannot send ${name.toUpperCase()}: give a client of its own, and listen with subscriber()`;
+  return new ToolkitError('REDIS_IN_SUBSCRIBER_MODE', message, { cause });
 }
 
 export function unavailable(message: string, cause?: Error): ToolkitError {

@@ -71,11 +71,16 @@ export class SteadyLine {
     try {
       return await this.#dial();
     } catch (error) {
-      const cause = error as Error;
-      if (this.#isClosed) throw cause;
+      if (this.#isClosed) throw error;
       if (!this.#isInGap) this.#beginGap(began);
-      // When commands fail too it is one outage, and the link logs it.
-      await this.#link.send('ping', [], { timeoutMs: CHECK_TIMEOUT_MS }).catch(() => undefined);
+    }
+    // When commands fail too it is one outage, and the link logs it. When they do not, Redis may just have come back.
+    await this.#link.send('ping', [], { timeoutMs: CHECK_TIMEOUT_MS }).catch(() => undefined);
+    try {
+      return await this.#dial();
+    } catch (error) {
+      if (this.#isClosed) throw error;
+      const cause = error as Error;
       this.#outageLogger = this.#link.outage ? silentLogger : this.#link.logger;
       this.#outages.beginOutage(cause);
       throw unavailable(cause.message, cause);

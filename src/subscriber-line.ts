@@ -119,8 +119,10 @@ export class Line {
   #remember(kind: Kind, name: string, acknowledged: Promise<unknown>): Promise<unknown> {
     const id = `${kind} ${name}`;
     this.#acknowledged.set(id, acknowledged);
-    acknowledged.catch(() => {
+    acknowledged.catch((error: Error) => {
       if (this.#acknowledged.get(id) === acknowledged) this.#acknowledged.delete(id);
+      // Busy, loading, lost: the next connection subscribes to it.
+      if (!isRefusal(error)) this.#lose(error);
     });
     return acknowledged;
   }
@@ -134,9 +136,9 @@ export class Line {
   }
 }
 
-/** Redis said no, as opposed to saying nothing. */
+/** An ACL forbids it, so that no other attempt would do better. */
 export function isRefusal(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ReplyError';
+  return error instanceof Error && error.message.startsWith('NOPERM');
 }
 
 const isFailure = (result: PromiseSettledResult<unknown>) => result.status === 'rejected';
