@@ -26,7 +26,15 @@ export { type BullOptions, bullOptions } from './src/bull-options.js';
 export { type CacheAside, cacheAside } from './src/cache-aside.js';
 export type { CacheAsideOptions, CachedValueOptions } from './src/cache-aside-options.js';
 export { ERROR_CATALOGUE, type ErrorCode, ToolkitError } from './src/errors.js';
+export type { EventStream } from './src/event-stream.js';
 export type { Logger } from './src/logger.js';
+export { type Publisher, publisher } from './src/publisher.js';
+export type {
+  EventsOptions,
+  ListenerOptions,
+  PublisherOptions,
+  SubscriberOptions,
+} from './src/pubsub-options.js';
 export type { Algorithm, Policy, Quota } from './src/rate-limiter.js';
 export {
   type CloseRedisOptions,
@@ -37,4 +45,5 @@ export {
   type RedisClient,
 } from './src/redis.js';
 export type { SessionData } from './src/session-data.js';
+export { type Subscriber, subscriber } from './src/subscriber.js';
 export type { SessionDevice, SessionSummary } from './src/user-sessions.js';

@@ -4,7 +4,7 @@ set -euo pipefail
 base=${1:-http://localhost:3000}
 base=${base%/}
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work"; [ -z "${listener-}" ] || kill "$listener"' EXIT
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
@@ -87,13 +87,27 @@ expect_status 200
 expect_header Cache-Status '; *hit'
 expect_body '"name":"Before"'
 
-say '6. A change is answered only after the cache was purged: the next read is fresh.'
+say '6. A change is answered only after the cache was purged: the next read is fresh. Who listens to events is told.'
+printf '  $ curl -N /users/events\n'
+curl --silent --no-buffer --max-time 60 "$base/users/events" >"$work/events" &
+listener=$!
+eventually_told() {
+  for _ in $(seq 100); do
+    if grep -q "$1" "$work/events"; then return; fi
+    sleep 0.1
+  done
+  fail "expected the stream of events to bring $1"
+}
+eventually_told ': listening'
 request PATCH "/users/$id" --cookie "$work/laptop" "${json[@]}" --data '{"name":"After"}'
 expect_status 200
 request GET "/users/$id"
 expect_status 200
 expect_header Cache-Status 'fwd='
 expect_body '"name":"After"'
+eventually_told 'event: changed'
+eventually_told "$id"
+grep -A1 'event: changed' "$work/events" | sed 's/^/    /'
 
 say '7. Log out everywhere on the laptop: the phone is logged out too.'
 request POST /auth/logout-everywhere --cookie "$work/laptop"

@@ -6,6 +6,8 @@ import { stack } from '../middleware/stack.js';
 import type { RedisClient } from '../src/redis.js';
 import { Problem } from './problem.js';
 import { loggedInUser, requireLogin } from './require-login.js';
+import { streamUserEvents } from './stream-user-events.js';
+import type { UserEvents } from './user-events.js';
 import { newUser, page, userChanges, userId } from './user-input.js';
 import { EmailTakenError, type UserRepository } from './user-repository.js';
 import { parse, validBody } from './validate.js';
@@ -13,13 +15,15 @@ import { parse, validBody } from './validate.js';
 export interface UsersRouterDeps {
   users: UserRepository;
   redis: RedisClient;
+  events: UserEvents;
   limit: RequestHandler;
   signUpLimit: RequestHandler;
   sessions: SessionMiddleware;
 }
 
 /** Everybody may read and sign up. Who is logged in may change or delete their own record. */
-export function usersRouter({ users, redis, limit, signUpLimit, sessions }: UsersRouterDeps): Router {
+export function usersRouter(deps: UsersRouterDeps): Router {
+  const { users, redis, events, limit, signUpLimit, sessions } = deps;
   const router = Router();
   const listTags = () => ['users'];
   // PostgreSQL takes a UUID in either case, so both must lead to the same tag.
@@ -32,6 +36,9 @@ export function usersRouter({ users, redis, limit, signUpLimit, sessions }: User
   router.get('/', stack(limit, sessions, cached(listTags)), async (req, res) => {
     res.json(await users.list(parse(page, req.query, 'query')));
   });
+
+  // In front of /:id, which would take it for a user.
+  router.get('/events', limit, streamUserEvents({ events }));
 
   router.get('/:id', stack(limit, sessions, cached(userTags)), async (req, res) => {
     const { id } = parse(userId, req.params, 'path');
@@ -46,12 +53,16 @@ export function usersRouter({ users, redis, limit, signUpLimit, sessions }: User
     invalidateOn({ redis, tags: listTags }),
     async (req, res) => {
       const user = await freeEmail(users.create(req.body));
+      void events.tell({ type: 'created', id: user.id });
       res.status(201).location(`${req.baseUrl}/${user.id}`).json(user);
     },
   );
 
   router.patch('/:id', owner, validBody(userChanges), purge, async (req, res) => {
-    res.json(await found(freeEmail(users.patch(loggedInUser(req).id, req.body))));
+    const user = await found(freeEmail(users.patch(loggedInUser(req).id, req.body)));
+    // Until the purge is done nobody is served the older value, so whoever is told may read at once.
+    void events.tell({ type: 'changed', id: user.id });
+    res.json(user);
   });
 
   router.delete('/:id', owner, purge, async (req, res) => {
@@ -59,6 +70,7 @@ export function usersRouter({ users, redis, limit, signUpLimit, sessions }: User
     const { id } = loggedInUser(req);
     await sessions.destroyAll(id);
     if (!(await users.delete(id))) throw noSuchUser();
+    void events.tell({ type: 'deleted', id });
     res.status(204).end();
   });
 

@@ -6,6 +6,7 @@ import { ipKeyGenerator, ping, type RedisClient, rateLimit, session } from '../i
 import { authRouter } from '../routes/auth.js';
 import { healthRouter } from '../routes/health.js';
 import { problemHandler, unknownRoute } from '../routes/problem.js';
+import type { UserEvents } from '../routes/user-events.js';
 import { usersRouter } from '../routes/users.js';
 import { createAccounts } from './accounts.js';
 import type { Config } from './config.js';
@@ -19,11 +20,12 @@ const READY_WITHIN_MS = 1_000;
 export interface AppDeps {
   redis: RedisClient;
   pool: Pool;
+  events: UserEvents;
   logger: Logger;
   config: Pick<Config, 'sessionSecret' | 'trustProxy' | 'production'>;
 }
 
-export function createApp({ redis, pool, logger, config }: AppDeps): Express {
+export function createApp({ redis, pool, events, logger, config }: AppDeps): Express {
   const users = createUserRepository(pool);
   const accounts = createAccounts(pool);
   const limit = rateLimit({ redis, logger, windowMs: MINUTE, limit: 100 });
@@ -57,7 +59,7 @@ export function createApp({ redis, pool, logger, config }: AppDeps): Express {
   app.use('/health', healthRouter({ checks, deadlineMs: READY_WITHIN_MS }));
   app.use(httpLogging(logger));
   app.use(express.json({ limit: '16kb' }));
-  app.use('/users', usersRouter({ users, redis, limit, signUpLimit, sessions }));
+  app.use('/users', usersRouter({ users, redis, events, limit, signUpLimit, sessions }));
   app.use('/auth', authRouter({ accounts, users, limit, loginLimit, sessions }));
   app.use(unknownRoute);
   app.use(problemHandler);

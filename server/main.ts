@@ -13,6 +13,7 @@ import { seed } from './seed.js';
 import { startServices } from './services/start-services.js';
 import { cleanUp, closable, endWithParent, shutdownOnSignal } from './shutdown.js';
 import { StartupError } from './startup-error.js';
+import { createUserEvents } from './user-events.js';
 import { DEMO_EMAIL, welcome } from './welcome.js';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
@@ -33,8 +34,14 @@ async function main(): Promise<void> {
     cleanup.unshift(() => pool.end());
     await migrate(pool).catch(explain('DATABASE_URL: the database could not be prepared'));
     if (!config.production) await seed(pool);
-    const server = createServer(createApp({ redis, pool, logger, config }));
-    shutdownOnSignal({ closeServer: closable(server), cleanup, log: say });
+    const events = createUserEvents(redis, logger);
+    const server = createServer(createApp({ redis, pool, events, logger, config }));
+    const closeServer = closable(server);
+    const endStreamsFirst = () => {
+      events.close();
+      return closeServer();
+    };
+    shutdownOnSignal({ closeServer: endStreamsFirst, cleanup, log: say });
     const port = await listen(server, config.port);
     say(config.production ? `Listening on port ${port}` : welcome(port, await demoUserId(pool)));
   } catch (error) {

@@ -1,12 +1,7 @@
 import type { Availability } from './availability.js';
 import type { Pending } from './deadline.js';
-import { ToolkitError } from './errors.js';
+import { endsService, failureOf, unavailable } from './redis-failure.js';
 import { SingleUseCommand } from './single-use-command.js';
-
-// Answers by which Redis says that it cannot serve at the moment, as opposed to "your command is wrong".
-const CANNOT_SERVE =
-  /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|OOM|MISCONF|NOREPLICAS|NOAUTH|NOPERM)\b/;
-const NOT_SERVING_ANYTHING = /^(LOADING|BUSY|MASTERDOWN|NOAUTH)\b/;
 
 /**
  * A command that somebody waits for: its promise is settled by the answer or by its deadline, whichever is first. All
@@ -37,8 +32,7 @@ export class AskedCommand extends SingleUseCommand implements Pending {
       resolve(reply);
       this.#settle();
     };
-    this.reject = (error: Error) =>
-      this.fail(error, error.name !== 'ReplyError' || NOT_SERVING_ANYTHING.test(error.message));
+    this.reject = (error: Error) => this.fail(error, endsService(error));
   }
 
   expire(): void {
@@ -54,11 +48,10 @@ export class AskedCommand extends SingleUseCommand implements Pending {
   fail(cause: Error, endsService: boolean): void {
     if (this.settled) return;
     if (endsService) this.server?.beginOutage(cause);
-    const passing = endsService || CANNOT_SERVE.test(cause.message);
-    this.#end(passing ? unavailable(cause.message, cause) : failed(this.name, cause));
+    this.#end(failureOf(this.name, cause, endsService));
   }
 
-  #end(error: ToolkitError): void {
+  #end(error: Error): void {
     this.abandon();
     this.#refuse(error);
     this.#settle();
@@ -69,14 +62,4 @@ export class AskedCommand extends SingleUseCommand implements Pending {
     this.settled = true;
     this.#onSettled();
   }
-}
-
-function unavailable(message: string, cause: Error): ToolkitError {
-  return new ToolkitError('REDIS_UNAVAILABLE', `Redis is unavailable: ${message}`, { cause });
-}
-
-function failed(name: string, cause: Error): ToolkitError {
-  return new ToolkitError('REDIS_COMMAND_FAILED', `Redis refused ${name.toUpperCase()}: ${cause.message}`, {
-    cause,
-  });
 }

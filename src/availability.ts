@@ -5,9 +5,14 @@ const PROBE_EVERY_MS = 100;
 // A second outage within this time of the last log line is part of the same trouble.
 const LOG_AGAIN_AFTER_MS = 10_000;
 
+export const COMMANDS_FAIL =
+  'Redis is unavailable; until it answers again each middleware follows its onUnavailable';
+
 /** What an outage is about. */
 export interface Server {
   readonly name: string;
+  /** What the log says of an outage. */
+  readonly trouble: string;
   /** Asks whether it answers, and mends the connection when it does not. Never rejects. */
   probe(): Promise<boolean>;
 }
@@ -42,9 +47,8 @@ export class Availability {
     this.#logged = this.#since - this.#loggedAt > LOG_AGAIN_AFTER_MS;
     if (this.#logged) {
       this.#loggedAt = this.#since;
-      const message =
-        'Redis is unavailable; until it answers again each middleware follows its onUnavailable';
-      this.#logger().error({ err: cause, code: 'REDIS_UNAVAILABLE', server: this.#server.name }, message);
+      const { name, trouble } = this.#server;
+      this.#logger().error({ err: cause, code: 'REDIS_UNAVAILABLE', server: name }, trouble);
     }
     publish('unavailable', () => ({ server: this.#server.name, cause }));
     this.#probe();

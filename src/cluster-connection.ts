@@ -1,5 +1,5 @@
 import { type Cluster, Command, type Redis } from 'ioredis';
-import type { Server } from './availability.js';
+import { COMMANDS_FAIL, type Server } from './availability.js';
 import type { RedisClient } from './redis-client.js';
 import { probeConnection, reconnectNow } from './server-connection.js';
 
@@ -35,6 +35,7 @@ function nodeAt(cluster: Cluster, address: string): Redis | undefined {
 /** The connection to a Cluster as a whole: lost when no node at all answers. */
 export class ClusterConnection implements Server {
   readonly name = 'the Cluster';
+  readonly trouble = COMMANDS_FAIL;
   readonly #cluster: Cluster;
 
   constructor(cluster: Cluster) {
@@ -46,8 +47,12 @@ export class ClusterConnection implements Server {
     // The client's own clusterRetryStrategy may wait long, or give up; ioredis may also be left in "close" by the
     // last node that it drops.
     const lost = status === 'reconnecting' || status === 'end' || status === 'close';
-    if (lost && !internals(this.#cluster).manuallyClosing) reconnectNow(this.#cluster);
+    if (lost && !this.closedByOwner) reconnectNow(this.#cluster);
     return status === 'ready';
+  }
+
+  get closedByOwner(): boolean {
+    return internals(this.#cluster).manuallyClosing === true;
   }
 }
 
@@ -57,6 +62,7 @@ export class ClusterConnection implements Server {
  */
 export class NodeConnection implements Server {
   readonly name: string;
+  readonly trouble = COMMANDS_FAIL;
   readonly #cluster: Cluster;
 
   constructor(cluster: Cluster, address: string) {

@@ -19,6 +19,10 @@ export const ERROR_CATALOGUE = {
     status: 500,
     help: 'Redis answered with an error that a retry would not mend; see `cause`.',
   },
+  REDIS_IN_SUBSCRIBER_MODE: {
+    status: 500,
+    help: 'The client given as `redis` has subscribed to something, over RESP2: it can do nothing else then. Give the toolkit a client of its own, and listen with `subscriber`.',
+  },
   RATE_LIMIT_KEY_MISSING: {
     status: 500,
     help: 'The `keyGenerator` returned nothing, so that all clients would share one limit. Return a string per client.',
@@ -92,6 +96,42 @@ export const ERROR_CATALOGUE = {
   CACHE_VALUE_TOO_LARGE: {
     status: 500,
     help: 'A value given to `cacheAside` is more than 1 MB of JSON. Cache parts of it under keys of their own.',
+  },
+  CHANNEL_INVALID: {
+    status: 500,
+    help: "A channel given to `publisher` or `subscriber` is not a non-empty text, or is one of the toolkit's own, such as `cache:…` or `lock:…`.",
+  },
+  MESSAGE_NOT_JSON: {
+    status: 500,
+    help: 'A value given to `publish` is nothing that JSON can say: undefined, a function, a BigInt, or an object that contains itself.',
+  },
+  MESSAGE_TOO_LARGE: {
+    status: 500,
+    help: 'A value given to `publish` is more JSON than `maxBytes`. Publish an id, and keep the data in a database.',
+  },
+  MESSAGE_UNREADABLE: {
+    status: 500,
+    logged: true,
+    help: 'A message that is not JSON arrived on a channel of `subscriber`. No handler sees it; all others go on.',
+  },
+  MESSAGE_HANDLER_FAILED: {
+    status: 500,
+    logged: true,
+    help: 'A handler given to `subscriber` threw or rejected; `cause` is its error. All other handlers and messages go on.',
+  },
+  EVENTS_DROPPED: {
+    status: 500,
+    logged: true,
+    help: 'A loop over `events` is slower than its channel: the oldest events that it had not taken were dropped (`whenFull: drop-oldest`).',
+  },
+  EVENTS_OVERFLOW: {
+    status: 500,
+    help: 'A loop over `events` was slower than its channel, and `whenFull` is `error`: it ends here, after the last event that was kept.',
+  },
+  MESSAGES_MISSED: {
+    status: 500,
+    logged: true,
+    help: 'The subscriber connection was lost for a while, and what was published meanwhile has not arrived. Give `onGap` to be told, and read the state anew there.',
   },
   INVALIDATION_REFUSED: {
     status: 503,

@@ -29,6 +29,20 @@ export function keys(prefix = '') {
 
 export type Keys = ReturnType<typeof keys>;
 
+// All but the application's own values. BullMQ keeps its jobs under `queue`.
+const OWN_ENTITIES = new Set([
+  ...Object.entries(keys())
+    .filter(([kind]) => kind !== 'value')
+    .map(([, name]) => (name as (...parts: string[]) => string)('', '').split(':')[0]),
+  'lock',
+  'queue',
+]);
+
+/** Whether what is called `<entity>:…` is the toolkit's, and no key or channel of the application's. */
+export function isToolkits(entity: string): boolean {
+  return OWN_ENTITIES.has(entity.toLowerCase());
+}
+
 /** Escapes braces (they choose the slot in a Cluster), white space and controls; past 200 characters, a hash. */
 export function safeId(id: string): string {
   const escaped = id.replace(/[%{}\s\p{Cc}]/gu, (char) => encodeURIComponent(char));

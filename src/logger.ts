@@ -17,3 +17,5 @@ export const consoleLogger: Logger = {
   warn: line((text) => console.warn(text)),
   error: line((text) => console.error(text)),
 };
+
+export const silentLogger: Logger = { info() {}, warn() {}, error() {} };

@@ -7,6 +7,8 @@ export const aFunction: Check = (value) => (typeof value === 'function' ? undefi
 export const aBoolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false');
 export const aString: Check = (value) =>
   typeof value === 'string' && value !== '' ? undefined : 'must be a non-empty string';
+export const anAbortSignal: Check = (value) =>
+  value instanceof AbortSignal ? undefined : 'must be an AbortSignal';
 export const anything: Check = () => undefined;
 
 export const aPositiveInteger = (unit: string, max = Number.MAX_SAFE_INTEGER): Check =>

@@ -49,6 +49,20 @@ export class RedisLink {
     this.#logger = logger;
   }
 
+  get logger(): Logger {
+    return this.#logger;
+  }
+
+  /** Why Redis as a whole cannot be asked, or nothing when it can. */
+  get outage(): Error | undefined {
+    return this.#servers.whole.outage;
+  }
+
+  /** Whoever made the client has ended it, as opposed to having lost it. */
+  get closedByOwner(): boolean {
+    return this.#servers.closedByOwner;
+  }
+
   /** @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_COMMAND_FAILED` (both as rejections) */
   send<Reply>(
     name: string,

@@ -3,6 +3,7 @@ import { ToolkitError } from './errors.js';
 import type { Logger } from './logger.js';
 import type { RedisClient } from './redis-client.js';
 import { linkTo } from './redis-link.js';
+import { closeSubscriberConnectionOf } from './subscriber-connection.js';
 
 export type { RedisClient };
 
@@ -72,6 +73,7 @@ export async function closeRedis(
   { timeoutMs = 2000 }: CloseRedisOptions = {},
 ): Promise<void> {
   const link = linkTo(client);
+  await closeSubscriberConnectionOf(client);
   let timer: NodeJS.Timeout | undefined;
   const goodbye = link
     .drained()

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Command, type Redis } from 'ioredis';
-import type { Server } from './availability.js';
+import { COMMANDS_FAIL, type Server } from './availability.js';
 
 const PATIENCE_MS = 600;
 const LOOK_EVERY_MS = 50;
@@ -11,6 +11,7 @@ const LOOK_EVERY_MS = 50;
  */
 export class ServerConnection implements Server {
   readonly name: string;
+  readonly trouble = COMMANDS_FAIL;
   readonly #redis: Redis;
   #closedByOwner = false;
 
@@ -29,9 +30,16 @@ export class ServerConnection implements Server {
   }
 
   async probe(): Promise<boolean> {
-    // Closed while it had no socket, a client goes on saying so.
-    const closed = this.#closedByOwner || isClosing(this.#redis);
-    return closed ? this.#redis.status === 'ready' : probeConnection(this.#redis);
+    return this.#wasClosed ? this.#redis.status === 'ready' : probeConnection(this.#redis);
+  }
+
+  get closedByOwner(): boolean {
+    return this.#wasClosed && this.#redis.status !== 'ready';
+  }
+
+  // Closed while it had no socket, a client goes on saying so.
+  get #wasClosed(): boolean {
+    return this.#closedByOwner || isClosing(this.#redis);
   }
 }
 
@@ -76,7 +84,7 @@ function answersInTime(redis: Redis): Promise<boolean> {
 }
 
 // A TLS handshake over a slow link may take longer than the patience: as long as something arrives it goes on.
-function connectsInTime(redis: Redis): Promise<boolean> {
+export function connectsInTime(redis: Redis): Promise<boolean> {
   return new Promise((resolve) => {
     let seen = '';
     let seenAt = 0;
@@ -108,7 +116,7 @@ function isClosing(redis: Redis): boolean {
   return (redis as unknown as { manuallyClosing?: boolean }).manuallyClosing === true;
 }
 
-function nameOf({ options }: Redis): string {
+export function nameOf({ options }: Redis): string {
   if (options.sentinels) return `${options.name} (by Sentinel)`;
   return options.path ?? `${options.host}:${options.port}`;
 }

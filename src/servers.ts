@@ -9,6 +9,7 @@ import { ServerConnection } from './server-connection.js';
 export class Servers {
   /** The one server, or the Cluster as a whole. */
   readonly whole: Availability;
+  readonly #connection: ServerConnection | ClusterConnection;
   readonly #nodes = new Map<string, Availability>();
   readonly #client: RedisClient;
   readonly #logger: () => Logger;
@@ -16,10 +17,15 @@ export class Servers {
   constructor(client: RedisClient, logger: () => Logger) {
     this.#client = client;
     this.#logger = logger;
-    const connection = client.isCluster
+    this.#connection = client.isCluster
       ? new ClusterConnection(client as Cluster)
       : new ServerConnection(client as Redis);
-    this.whole = new Availability(connection, logger);
+    this.whole = new Availability(this.#connection, logger);
+  }
+
+  /** Whoever made the client has ended it, as opposed to having lost it. */
+  get closedByOwner(): boolean {
+    return this.#connection.closedByOwner;
   }
 
   /** Whom a command's failure is about; nobody, when a Cluster may send it to any node. */

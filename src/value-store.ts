@@ -2,16 +2,13 @@ import type { CachedValueOptions } from './cache-aside-options.js';
 import { ToolkitError } from './errors.js';
 import type { PinnedVersions } from './fill-start.js';
 import { isDueEarly } from './http/early-refresh.js';
-import { keys } from './keys.js';
+import { isToolkits, keys } from './keys.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
 import type { TagVersions } from './tag-versions.js';
 
 const LARGEST_VALUE_BYTES = 1_000_000;
 const KEY = /^([a-z][\w-]*):./i;
-// What the toolkit keeps under these is no value of the application's.
-const RESERVED =
-  /^(rate|rate-block|session|user-sessions|cache|cache-variant|cache-lease|epoch|tag|lock|queue)$/i;
 
 /** A value in Redis: plain JSON, readable from any language. */
 interface StoredValue<T> {
@@ -82,7 +79,7 @@ export function valueStore(
 /** @throws ToolkitError `CACHE_KEY_INVALID` */
 export function checkKey(key: unknown): asserts key is string {
   const entity = typeof key === 'string' ? KEY.exec(key)?.[1] : undefined;
-  if (entity !== undefined && !RESERVED.test(entity)) return;
+  if (entity !== undefined && !isToolkits(entity)) return;
   const why =
     entity === undefined ? 'must be "<entity>:<id>", e.g. "user:7"' : `"${entity}" is the toolkit's own`;
   throw new ToolkitError('CACHE_KEY_INVALID', `cacheAside: key ${JSON.stringify(key)}: ${why}`);

@@ -14,6 +14,7 @@ const compilerOptions = {
   types: ['node'],
 };
 let project: string;
+let sources: string[];
 let blocks: string[];
 
 beforeAll(async () => {
@@ -23,7 +24,7 @@ beforeAll(async () => {
   const tsconfig = { extends: join(root, 'tsconfig.json'), compilerOptions, include: ['*.ts'] };
   await writeFile(join(project, 'tsconfig.json'), JSON.stringify(tsconfig));
   const readme = await readFile(join(root, 'README.md'), 'utf8');
-  const sources = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, source = '']) => source);
+  sources = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, source = '']) => source);
   blocks = sources.map((_source, index) => join(project, `block-${index}.ts`));
   await Promise.all(sources.map((source, index) => writeFile(blocks[index]!, source)));
 });
@@ -61,6 +62,22 @@ test('the quick start runs: a miss, a hit, a change, and a fresh answer', async 
   } finally {
     app.kill();
     await once(app, 'exit');
+  }
+}, 30_000);
+
+test('the example of messages runs', async () => {
+  const block = blocks[sources.findIndex((source) => source.includes('publisher<'))]!;
+  const env = { ...process.env, REDIS_URL: inject('redisUrl') };
+  const example = spawn(process.execPath, [bin('tsx'), block], { cwd: project, env, stdio: 'pipe' });
+  let output = '';
+  for (const stream of [example.stdout, example.stderr]) stream.on('data', (chunk) => (output += chunk));
+  try {
+    // It goes on listening for a minute.
+    await expect.poll(() => output, { timeout: 15_000 }).toContain('taken 7');
+    expect(output.split('\n').sort()).toEqual(['', 'handled 7', 'taken 7']);
+  } finally {
+    example.kill();
+    await once(example, 'exit');
   }
 }, 30_000);
 

@@ -4,6 +4,7 @@ import { linkTo } from '../../src/redis-link.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { linkBehaves } from './link.js';
 import { middlewaresBehave } from './middlewares.js';
+import { messagesArrive } from './pubsub.js';
 
 let cluster: TestCluster;
 beforeAll(async () => {
@@ -22,6 +23,7 @@ describe.each([
   afterAll(() => client.disconnect());
   linkBehaves(() => client);
   middlewaresBehave(() => client);
+  messagesArrive(() => client);
 
   test('the commands of one turn are one write per node', async () => {
     const link = linkTo(client);

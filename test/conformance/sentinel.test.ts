@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.js';
 import { startSentinel, type TestSentinel } from '../support/sentinel.js';
 import { linkBehaves } from './link.js';
 import { middlewaresBehave } from './middlewares.js';
+import { messagesArrive } from './pubsub.js';
 
 let sentinel: TestSentinel;
 let client: RedisClient;
@@ -37,6 +38,7 @@ describe('by way of Sentinel', () => {
   bySentinel();
   linkBehaves(() => client);
   middlewaresBehave(() => client);
+  messagesArrive(() => client);
 
   test('after a failover the new primary serves', async () => {
     await sentinel.failover();

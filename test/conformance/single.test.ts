@@ -4,6 +4,7 @@ import { connectRedis, type RedisClient } from '../../src/redis.js';
 import { patient } from '../support/patient.js';
 import { linkBehaves } from './link.js';
 import { middlewaresBehave } from './middlewares.js';
+import { messagesArrive } from './pubsub.js';
 
 describe.each<[string, () => RedisClient]>([
   ['connectRedis', () => patient(connectRedis(inject('redisUrl')))],
@@ -20,4 +21,5 @@ describe.each<[string, () => RedisClient]>([
   afterAll(() => void client.disconnect());
   linkBehaves(() => client);
   middlewaresBehave(() => client);
+  messagesArrive(() => client);
 });

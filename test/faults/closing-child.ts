@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
 import { closeRedis, type RedisClient } from '../../src/redis.js';
 import { linkTo } from '../../src/redis-link.js';
+import { subscriberConnectionOf } from '../../src/subscriber-connection.js';
 
 // A process that uses a client, closes it in one of the ways that there are, and has nothing else to do.
 const [, , way, port, settings] = process.argv as [string, string, string, string, string];
@@ -14,7 +15,7 @@ const CLOSINGS: Record<string, (client: RedisClient) => unknown> = {
 };
 
 async function main() {
-  const { cluster, retryMs, ...options } = JSON.parse(settings);
+  const { cluster, retryMs, listen, ...options } = JSON.parse(settings);
   const address = { host: '127.0.0.1', port: Number(port) };
   const retryStrategy = retryMs === undefined ? undefined : () => retryMs;
   const client = cluster
@@ -26,6 +27,10 @@ async function main() {
       () => 'answered',
       (error) => error.code,
     );
+  if (listen)
+    await subscriberConnectionOf(client)
+      .listen('channel', () => {})
+      .catch(() => {});
   const start = performance.now();
   await CLOSINGS[way]!(client);
   console.log(`${asked}, closed in ${Math.round(performance.now() - start)} ms`);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../server/services/free-port.js';
 import { eventually } from '../support/eventually.js';
@@ -22,19 +23,47 @@ async function endedBy(child: ReturnType<typeof close>, withinMs: number): Promi
 }
 
 test.each(['quit', 'disconnect', 'closeRedis'])(
-  'after %s the process ends, and the client stays closed',
+  'after %s the process ends, and the client stays closed, and so does its subscriber connection',
   async (way) => {
     const server = await startRedis();
     onTestFinished(() => server.stop());
-    const output = await endedBy(close(way, server.port), 10_000);
+    const output = await endedBy(close(way, server.port, { listen: true }), 10_000);
     expect(output).toContain('answered, closed');
     expect(output).toContain('status end');
   },
 );
 
+test('the same goes for a Cluster', async () => {
+  const server = await startRedis({
+    args: [
+      '--cluster-enabled',
+      'yes',
+      '--cluster-announce-ip',
+      '127.0.0.1',
+      '--cluster-port',
+      `${await freePort()}`,
+    ],
+  });
+  onTestFinished(() => server.stop());
+  const direct = new Redis(server.url);
+  onTestFinished(() => direct.disconnect());
+  await direct.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
+  await eventually('it serves', async () => (await direct.cluster('INFO')).includes('state:ok'));
+  const children = ['quit', 'disconnect', 'closeRedis'].map((way) =>
+    close(way, server.port, { cluster: true, listen: true }),
+  );
+  for (const child of children) expect(await endedBy(child, 10_000)).toContain('answered, closed');
+});
+
 test('a client that was closed during an outage is not brought back when Redis returns', async () => {
   const port = await freePort();
-  const settings = [{}, { retryStrategy: null }, { retryMs: 10_000 }, { cluster: true }];
+  const settings = [
+    {},
+    { retryStrategy: null },
+    { retryMs: 10_000 },
+    { cluster: true },
+    { retryStrategy: null, listen: true },
+  ];
   const children = ['disconnect', 'closeRedis'].flatMap((way) =>
     settings.map((each) => close(way, port, each)),
   );

@@ -7,6 +7,7 @@ import { createLogger } from '../../server/logging.js';
 import { migrate } from '../../server/migrate.js';
 import { openPool } from '../../server/postgres.js';
 import { DEMO_PASSWORD, seed } from '../../server/seed.js';
+import { createUserEvents } from '../../server/user-events.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { startRedis } from '../support/redis.js';
 
@@ -23,10 +24,12 @@ export async function startApp({ production = false, onLog = (_line: string): vo
 
   async function listen() {
     const redis = connectRedis({ url: redisServer.url, logger });
-    const server = createApp({ redis, pool, logger, config }).listen(0);
+    const events = createUserEvents(redis, logger);
+    const server = createApp({ redis, pool, events, logger, config }).listen(0);
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const close = async () => {
+      events.close();
       server.close();
       await closeRedis(redis);
     };
@@ -39,6 +42,8 @@ export async function startApp({ production = false, onLog = (_line: string): vo
   return {
     pool,
     redisServer,
+    url: app.url,
+    urlOfSecond: second.url,
     /** A client with an address and cookies of its own. */
     client: () => clientOf(app.url),
     /** The same, of a second instance of the app, as behind a load balancer. */

@@ -85,6 +85,17 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it with code 0', async (signa
   expect(await child.exited).toEqual({ code: 0, signal: null });
 });
 
+test('SIGTERM ends the streams of events, and waits for nothing else', async () => {
+  const child = await startOnSharedServices();
+  const stream = await fetch(`http://localhost:${await portOf(child)}/users/events`);
+  const text = stream.text();
+  const began = performance.now();
+  process.kill(child.pid, 'SIGTERM');
+  expect(await text).toBe(': listening\n\n');
+  expect(await child.exited).toEqual({ code: 0, signal: null });
+  expect(performance.now() - began).toBeLessThan(5_000);
+});
+
 test('a second signal does not wait for the request in flight', async () => {
   const child = await startOnSharedServices();
   const socket = connect(await portOf(child), 'localhost');

@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import type { Cluster, Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { publisher } from '../../src/publisher.js';
+import type { RedisClient } from '../../src/redis.js';
+import { subscriber } from '../../src/subscriber.js';
+import { quiet } from '../middleware/redis-for-file.js';
+import { eventually } from '../support/eventually.js';
+
+interface Order {
+  id: number;
+  note?: string;
+}
+
+/** What publisher and subscriber promise on every kind of Redis. */
+export function messagesArrive(open: () => RedisClient): void {
+  describe('messages', () => {
+    const options = { prefix: `${randomUUID()}:`, timeoutMs: 5_000, logger: quiet };
+    let publish: ReturnType<typeof publisher<Record<string, Order>>>['publish'];
+    let listening: ReturnType<typeof subscriber<Record<string, Order>>>;
+    beforeEach(() => {
+      publish = publisher<Record<string, Order>>(open(), options).publish;
+      listening = subscriber<Record<string, Order>>(open(), options);
+    });
+    afterEach(() => listening.close());
+
+    test('arrive at every handler of their channel and at no other, as they were published', async () => {
+      const seen: unknown[] = [];
+      await listening.on('orders', (order, channel) => seen.push(['first', channel, order]));
+      await listening.on('orders', (order, channel) => seen.push(['second', channel, order]));
+      await listening.on('mails', (mail, channel) => seen.push(['mail', channel, mail]));
+      await publish('orders', { id: 7, note: 'für Zoë 🎉' });
+      await publish('mails', { id: 8 });
+      await eventually('all have arrived', () => seen.length === 3);
+      expect(seen).toEqual([
+        ['first', 'orders', { id: 7, note: 'für Zoë 🎉' }],
+        ['second', 'orders', { id: 7, note: 'für Zoë 🎉' }],
+        ['mail', 'mails', { id: 8 }],
+      ]);
+    });
+
+    test('arrive by pattern, with the name of their channel', async () => {
+      const seen: unknown[] = [];
+      await listening.onPattern('orders:*', (order, channel) => seen.push([channel, order]));
+      for (const channel of ['orders:paid', 'mails', 'orders:sent']) await publish(channel, { id: 1 });
+      await eventually('both have arrived', () => seen.length === 2);
+      expect(seen).toEqual([
+        ['orders:paid', { id: 1 }],
+        ['orders:sent', { id: 1 }],
+      ]);
+    });
+
+    test('arrive in order in a loop that is slower than they are', async () => {
+      const events = listening.events('orders');
+      await events.ready;
+      const sent = Array.from({ length: 200 }, (_, id) => ({ id }));
+      for (const order of sent) await publish('orders', order);
+      const seen: Order[] = [];
+      for await (const order of events) {
+        if (order.id % 50 === 0) await new Promise(setImmediate);
+        if (seen.push(order) === sent.length) break;
+      }
+      expect(seen).toEqual(sent);
+    });
+
+    test('flow again after the connection was lost, and the gap is told', async () => {
+      const [seen, gaps]: [number[], number[]] = [[], []];
+      await listening.on('orders', ({ id }) => seen.push(id));
+      await listening.onPattern('mails:*', ({ id }) => seen.push(id));
+      listening.onGap(({ sinceMs }) => gaps.push(sinceMs));
+      await cutSubscribers(open());
+      await eventually('it listens again', () => gaps.length === 1);
+      await publish('orders', { id: 1 });
+      await publish('mails:new', { id: 2 });
+      await eventually('both have arrived', () => seen.length === 2);
+      expect(seen).toEqual([1, 2]);
+      expect(gaps[0]).toBeGreaterThanOrEqual(0);
+    });
+
+    test('arrive no more at a handler that was stopped, nor after close', async () => {
+      const seen: string[] = [];
+      const stop = await listening.on('orders', () => seen.push('stopped'));
+      await listening.on('orders', () => seen.push('listening'));
+      stop();
+      await publish('orders', { id: 1 });
+      await eventually('the other has it', () => seen.length === 1);
+      listening.close();
+      const other = subscriber<Record<string, Order>>(open(), options);
+      await other.on('orders', () => seen.push('other'));
+      await publish('orders', { id: 2 });
+      await eventually('another subscriber has it', () => seen.length === 2);
+      expect(seen).toEqual(['listening', 'other']);
+      other.close();
+    });
+  });
+}
+
+async function cutSubscribers(client: RedisClient): Promise<void> {
+  const nodes = client.isCluster ? (client as Cluster).nodes('master') : [client as Redis];
+  for (const node of nodes) await node.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+}

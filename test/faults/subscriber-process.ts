@@ -1,0 +1,21 @@
+import { publisher } from '../../src/publisher.js';
+import { connectRedis } from '../../src/redis.js';
+import { subscriber } from '../../src/subscriber.js';
+import { serve } from '../support/child.js';
+
+// A process that listens to `orders`, and publishes there when told to.
+const redis = connectRedis();
+const listening = subscriber<{ orders: string }>(redis, { timeoutMs: 5_000 });
+const { publish } = publisher<{ orders: string }>(redis, { timeoutMs: 5_000 });
+const heard: string[] = [];
+const gaps: number[] = [];
+listening.onGap(({ sinceMs }) => gaps.push(sinceMs));
+
+serve({
+  listen: async () => void (await listening.on('orders', (order) => heard.push(order))),
+  publish: async (orders: string[]) => {
+    for (const order of orders) await publish('orders', order);
+  },
+  heard: () => heard,
+  gaps: () => gaps,
+});
