@@ -4,9 +4,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { closeRedis, connectRedis } from '../../index.js';
+import { createLogger } from '../../server/logging.js';
 import { openPool } from '../../server/postgres.js';
 import { startServices } from '../../server/services/start-services.js';
 import { closable, shutdownOnSignal } from '../../server/shutdown.js';
+import { createUserEvents } from '../../server/user-events.js';
 import { createJobsApp } from './app.js';
 import { prepareDatabase } from './database.js';
 import { openMailQueue } from './mail-queue.js';
@@ -35,9 +37,14 @@ async function main({ PORT, REDIS_URL, DATABASE_URL, SESSION_SECRET }: NodeJS.Pr
   await prepareDatabase(pool);
   const queue = openMailQueue(redis);
   const secret = SESSION_SECRET ?? randomBytes(32).toString('base64url');
-  const server = createServer(createJobsApp({ redis, pool, queue, secret }));
+  const events = createUserEvents(redis, createLogger('warn'));
+  const server = createServer(createJobsApp({ redis, pool, queue, events, secret }));
+  const close = closable(server);
   shutdownOnSignal({
-    closeServer: closable(server),
+    closeServer: async () => {
+      events.close();
+      await close();
+    },
     cleanup: [endWorker, () => queue.close(), () => closeRedis(redis), () => pool.end(), services.stop],
     log: console.log,
   });
