@@ -6,17 +6,6 @@ const amending = Symbol('express-redis-toolkit.amending');
 
 type Amendable = Response & { [amending]?: boolean };
 
-/** A head as it was at some moment. */
-export interface Head {
-  readonly status: number;
-  readonly message: string;
-  readonly headers: OutgoingHttpHeaders;
-}
-
-export function headOf(res: Response): Head {
-  return { status: res.statusCode, message: res.statusMessage, headers: res.getHeaders() };
-}
-
 /** A head as a handler left it, which nobody but the holder may change any more. */
 export interface HeldHead {
   /** Gives the head back as it was left, with what was amended. */
@@ -70,7 +59,10 @@ export function amendHead(res: Response, change: () => void): void {
   }
 }
 
-export function restoreHead(res: Response, { status, message, headers }: Head): void {
+export function restoreHead(
+  res: Response,
+  { status, message, headers }: { status: number; message: string; headers: OutgoingHttpHeaders },
+): void {
   res.statusCode = status;
   res.statusMessage = message;
   for (const name of res.getHeaderNames()) if (!(name in headers)) res.removeHeader(name);

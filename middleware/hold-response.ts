@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { NextFunction, Response } from 'express';
 import { applyHead } from './apply-head.js';
 import { deferDestroy } from './deferred-destroy.js';
-import { type Head, type HeldHead, headersSentError, headOf, holdHead, restoreHead } from './held-head.js';
+import { type HeldHead, headersSentError, holdHead, restoreHead } from './held-head.js';
 
 interface Call {
   run(): unknown;
@@ -22,26 +22,20 @@ export function canHold(res: Response): boolean {
   return typeof res.getHeaders === 'function' && typeof res.flushHeaders === 'function';
 }
 
-// A handler that ends twice is common, and Node would make an uncaught error of the second time.
-export function endOnce(res: Response): void {
-  const { end } = res;
-  res.end = ((...args: unknown[]) => (res.writableEnded ? res : end.apply(res, args as never))) as typeof end;
-}
-
 /**
  * Keeps everything of a response back (head, body, redirects, streams, `flushHeaders`) until `settle` is done.
  * `settle` is called when the response is about to begin and, when it began before its end, again when it is about
  * to end: a handler may go on changing things in between. When it returns nothing the response goes on at once.
- * When it fails, what is held is dropped, the head is again as it was `before`, and the error goes to `next`.
+ * When it fails, what is held is dropped and the error goes to `next`.
  */
 export function holdResponse(
   res: Response,
   next: NextFunction,
   settle: (moment: Moment) => Promise<void> | undefined,
-  before: Head = headOf(res),
 ): void {
+  const before = { status: res.statusCode, message: res.statusMessage, headers: res.getHeaders() };
   const sources = new Set<Readable>();
-  let state: 'untouched' | 'begun' | 'ended' | 'dropped' = res.headersSent ? 'begun' : 'untouched';
+  let state: 'untouched' | 'begun' | 'ended' | 'dropped' = 'untouched';
   let held: Call[] | undefined;
   let head: HeldHead | undefined;
   let mayDestroy: (() => void) | undefined;
@@ -53,6 +47,7 @@ export function holdResponse(
     }
     // After the error's answer the handler may still be writing its own.
     if (state === 'dropped') return !res.writableEnded;
+    // A handler that ends twice is common, and Node would make an uncaught error of the second time.
     if (state === 'ended') return !(call.isEnd && res.writableEnded);
     if (state === 'begun' && !call.isEnd) return true;
     state = call.isEnd ? 'ended' : 'begun';

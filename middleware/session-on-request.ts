@@ -52,6 +52,11 @@ export function openedOn(req: Request): RequestSession {
   return slot.opened;
 }
 
+/** The session, if somebody has looked at it. */
+export function lookedAt(req: Request): RequestSession | undefined {
+  return (req as Carrier)[current]?.opened;
+}
+
 /** Whether a session of any kind is on the request already: as in express-session the first one counts. */
 export function hasSession(req: Request): boolean {
   return current in req || Boolean((req as { session?: unknown }).session);
@@ -59,5 +64,5 @@ export function hasSession(req: Request): boolean {
 
 /** Whether anyone has read `req.session` during this request: then its response may be personal. */
 export function sessionWasRead(req: Request): boolean {
-  return (req as Carrier)[current]?.opened?.current.wasRead ?? false;
+  return lookedAt(req)?.current.wasRead ?? false;
 }

@@ -1,15 +1,14 @@
 // Types `req.session` for whoever imports this: tsc keeps no other trace of it in the .d.ts.
 import './session-on-request.js';
 import type { IncomingMessage } from 'node:http';
-import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { isUnavailable } from '../src/errors.js';
 import { linkTo } from '../src/redis-link.js';
 import { hashId } from '../src/session-record.js';
 import { type SessionStore, sessionStore } from '../src/session-store.js';
 import type { SessionSummary } from '../src/user-sessions.js';
 import type { KnownSession } from './current-session.js';
-import { type Head, headOf } from './held-head.js';
-import { canHold, endOnce, holdResponse } from './hold-response.js';
+import { canHold } from './hold-response.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { RequestSession } from './request-session.js';
 import { type SignedId, sessionIdReader } from './session-id.js';
@@ -18,19 +17,12 @@ import { attach, hasSession, openedOn } from './session-on-request.js';
 import type { SessionOptions } from './session-options.js';
 import { secretsFor } from './session-secret.js';
 import { readSettings } from './session-settings.js';
-import { settleSession } from './settle-session.js';
+import { holdUntilSettled } from './settle-session.js';
 
 // A session that stands in for one that could not be read must not take its cookie away unless it was written to.
 const UNASKED = { saveUninitialized: false, rolling: false } as const;
 
 type LoadedSession = SignedId & KnownSession;
-
-/** A response that is held back once somebody has looked at the session. */
-interface Held {
-  readonly res: Response;
-  readonly before: Head;
-  readonly next: NextFunction;
-}
 
 /** What can be done with sessions from anywhere. */
 export interface SessionCalls {
@@ -75,36 +67,25 @@ export function session(given: SessionOptions): SessionMiddleware {
     const signed = idOf(req);
     return signed && store.load(signed.id).then((stored) => stored && { ...signed, stored });
   };
-  const open = (req: Request, loaded?: LoadedSession, unread?: string, held?: Held) => {
+  const open = (req: Request, loaded?: LoadedSession, unread?: string) => {
     const own = unread === undefined ? settings : { ...settings, ...UNASKED };
-    attach(req, () => {
-      const opened = new RequestSession(req, store, own, loaded, unread);
-      const context = { req, settings: own, secrets: secretsFor(req, secrets), loaded };
-      if (held) {
-        const { res, before, next } = held;
-        holdResponse(res, next, ({ headSent }) => settleSession(opened, context, res, headSent), before);
-      }
-      return opened;
-    });
-    if (held && (own.rolling || own.saveUninitialized || own.unset === 'destroy' || loaded?.stale))
-      openedOn(req);
+    attach(req, () => new RequestSession(req, store, own, loaded, unread));
+    return { req, settings: own, secrets: secretsFor(req, secrets), loaded };
   };
-  const load = async (req: Request, held: Held | undefined) => {
+  const load = async (req: Request) => {
     try {
-      const found = await (takePrefetched<ReturnType<typeof find>>(req, handler) ?? find(req));
-      open(req, found, undefined, held);
+      return open(req, await (takePrefetched<ReturnType<typeof find>>(req, handler) ?? find(req)));
     } catch (error) {
       if (onUnavailable === 'error' || !isUnavailable(error)) throw error;
-      open(req, undefined, idOf(req)?.id, held);
+      return open(req, undefined, idOf(req)?.id);
     }
   };
 
   const handler: RequestHandler = async function sessionMiddleware(req, res, next) {
     try {
       if (!concerns(req)) return next();
-      const canWait = canHold(res);
-      if (canWait) endOnce(res);
-      await load(req, canWait ? { res, before: headOf(res), next } : undefined);
+      const context = await load(req);
+      if (canHold(res)) holdUntilSettled(res, next, context);
     } catch (error) {
       return next(error);
     }

@@ -1,7 +1,9 @@
-import type { Request, Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
+import { holdResponse } from './hold-response.js';
 import type { RequestSession } from './request-session.js';
 import type { SessionDraft } from './session-draft.js';
 import { type SignedId, writeSessionId } from './session-id.js';
+import { lookedAt, openedOn } from './session-on-request.js';
 import type { SessionSecret } from './session-secret.js';
 import type { SessionSettings } from './session-settings.js';
 
@@ -15,8 +17,21 @@ export interface SettleContext {
   readonly loaded?: SignedId | undefined;
 }
 
+/** Keeps a response back until the session that somebody looked at is stored. */
+export function holdUntilSettled(res: Response, next: NextFunction, context: SettleContext): void {
+  const { req, settings, loaded } = context;
+  if (settings.rolling || settings.saveUninitialized || settings.unset === 'destroy' || loaded?.stale) {
+    openedOn(req);
+  }
+  // Not from the first look on: who keeps or wraps `res.end` before it would send the response past the hold.
+  holdResponse(res, next, ({ headSent }) => {
+    const opened = lookedAt(req);
+    return opened && settleSession(opened, context, res, headSent);
+  });
+}
+
 /** What has to happen to a session before its response may go on, or nothing. */
-export function settleSession(
+function settleSession(
   own: RequestSession,
   context: SettleContext,
   res: Response,

@@ -73,6 +73,32 @@ describe('as on express-session, the app', () => {
         res.send('body');
       },
     },
+    'keeps res.end from before it looks at the session': {
+      act: (req, res) => {
+        const end = res.end.bind(res) as (body: string) => void;
+        data(req).count = 5;
+        end('body');
+      },
+    },
+    'looks at the session only in a res.end that it has wrapped': {
+      routes: (app) =>
+        app.use((req, res, next) => {
+          const { end } = res;
+          res.end = ((...args: [string, BufferEncoding]) => {
+            if (req.path === '/act') data(req).count = 5;
+            return end.apply(res, args);
+          }) as typeof res.end;
+          next();
+        }),
+      act: (_req, res) => void res.send('body'),
+    },
+    'begins the response before it looks at the session': {
+      act: (req, res) => {
+        res.write('a');
+        if (req.get('cookie')) data(req).count = 5;
+        res.end('b');
+      },
+    },
     'passes a request that inherits from the first': {
       act: (req, res) => {
         data(Object.create(req)).count = 8;
