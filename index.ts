@@ -27,6 +27,8 @@ export { type CacheAside, cacheAside } from './src/cache-aside.js';
 export type { CacheAsideOptions, CachedValueOptions } from './src/cache-aside-options.js';
 export { ERROR_CATALOGUE, type ErrorCode, ToolkitError } from './src/errors.js';
 export type { EventStream } from './src/event-stream.js';
+export { type LockHold, withLock } from './src/lock.js';
+export type { LockOptions } from './src/lock-options.js';
 export type { Logger } from './src/logger.js';
 export { type Publisher, publisher } from './src/publisher.js';
 export type {

@@ -137,6 +137,18 @@ export const ERROR_CATALOGUE = {
     status: 503,
     help: 'Redis could not take the mark that guards a mutation against stale reads, so the handler was not run. Retry later.',
   },
+  LOCK_UNBOUNDED: {
+    status: 500,
+    help: '`withLock` has no `ttlMs`, or an endless one: a lock whose holder died would be held for ever.',
+  },
+  LOCK_TIMEOUT: {
+    status: 503,
+    help: 'Somebody else held the lock for all of `waitMs`, so the function was not run. Retry later.',
+  },
+  LOCK_LOST: {
+    status: 500,
+    help: 'The lock could not be kept until the function ended: another may have run at the same time. What the function did is done; see `cause` for its own error or for that of Redis.',
+  },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

@@ -24,18 +24,23 @@ export function keys(prefix = '') {
     value: (key: string) => `${prefix}${safeId(key)}`,
     queues: () => `${prefix}queue`,
     tag: (tag: string) => `${prefix}tag:${safeId(tag)}`,
+    lock: (resource: string) => `${prefix}lock:${safeId(resource)}`,
+    /** In the lock's slot, because its hash tag is the lock's whole key as Redis sees it, ioredis' prefix included. */
+    lockFence: (resource: string, keyPrefix: string) =>
+      `${prefix}lock-fence:{${keyPrefix}${prefix}lock:${safeId(resource)}}`,
+    /** A channel; ioredis' prefix has to be given, because it is put in front of keys alone. */
+    lockReleased: (resource: string, keyPrefix: string) =>
+      `${keyPrefix}${prefix}lock-released:${safeId(resource)}`,
   };
 }
 
 export type Keys = ReturnType<typeof keys>;
 
-// All but the application's own values. BullMQ keeps its jobs under `queue`.
+// All but the application's own values.
 const OWN_ENTITIES = new Set([
   ...Object.entries(keys())
     .filter(([kind]) => kind !== 'value')
     .map(([, name]) => (name as (...parts: string[]) => string)('', '').split(':')[0]),
-  'lock',
-  'queue',
 ]);
 
 /** Whether what is called `<entity>:…` is the toolkit's, and no key or channel of the application's. */

@@ -5,6 +5,7 @@ import { defaults as rateLimit } from '../middleware/rate-limit-options.js';
 import { defaults as session } from '../middleware/session-options.js';
 import { optionsOf } from '../scripts/options-reference.js';
 import { defaults as cacheAside, valueDefaults } from '../src/cache-aside-options.js';
+import { defaults as lock } from '../src/lock-options.js';
 import { eventsDefaults, publisherDefaults, subscriberDefaults } from '../src/pubsub-options.js';
 
 const LITERAL = /^(?:'.*'|-?\d+|true|false)$/;
@@ -19,6 +20,7 @@ test.each([
   ['PublisherOptions', publisherDefaults],
   ['SubscriberOptions', subscriberDefaults],
   ['EventsOptions', eventsDefaults],
+  ['LockOptions', lock],
 ])('what %s documents as a default is what the code uses', (name, defaults) => {
   const documented = optionsOf(name).filter(({ fallback }) => LITERAL.test(fallback));
   const literal = Object.entries(defaults).filter(

@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { Client } from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { createTestDatabase } from './support/postgres.js';
 
 const root = join(__dirname, '..');
 const bin = (name: string) => join(root, 'node_modules/.bin', name);
@@ -80,6 +82,48 @@ test('the example of messages runs', async () => {
     await once(example, 'exit');
   }
 }, 30_000);
+
+test('the lock example runs: an older holder does not overwrite what a newer one wrote', async () => {
+  const database = await createTestDatabase();
+  const sql = new Client(database.url);
+  await sql.connect();
+  try {
+    await sql.query('CREATE TABLE reports (id int, body text, fencing bigint)');
+    await sql.query("INSERT INTO reports VALUES (1, '', 0), (2, '', $1)", [Number.MAX_SAFE_INTEGER]);
+    const env = { REDIS_URL: inject('redisUrl'), DATABASE_URL: database.url };
+    const written = await runWith('withLock(', env, (block) => [
+      `import { rebuildReport } from '${block}';`,
+      `const write = (id: number) => rebuildReport(id, async () => 'a body');`,
+      `console.log(JSON.stringify([await write(1), await write(2)]));`,
+      'process.exit();',
+    ]);
+    expect(JSON.parse(written)).toEqual([true, false]);
+    expect((await sql.query('SELECT body FROM reports ORDER BY id')).rows).toEqual([
+      { body: 'a body' },
+      { body: '' },
+    ]);
+  } finally {
+    await sql.end();
+    await database.drop();
+  }
+}, 30_000);
+
+/** Runs a program that uses the block in which this text is, and answers what it prints. */
+async function runWith(
+  text: string,
+  env: Record<string, string>,
+  program: (block: string) => string[],
+): Promise<string> {
+  const sources = await Promise.all(blocks.map((block) => readFile(block, 'utf8')));
+  const block = basename(blocks[sources.findIndex((source) => source.includes(text))]!, '.ts');
+  const file = join(project, `run-${block}.ts`);
+  await writeFile(file, program(`./${block}.js`).join('\n'));
+  const run = promisify(execFile)(process.execPath, [bin('tsx'), file], {
+    cwd: project,
+    env: { ...process.env, ...env },
+  });
+  return (await run).stdout;
+}
 
 async function patch(url: string, name: string): Promise<number> {
   const headers = { 'Content-Type': 'application/json' };

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { linkTo } from '../../src/redis-link.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { linkBehaves } from './link.js';
+import { locksBehave } from './locks.js';
 import { middlewaresBehave } from './middlewares.js';
 import { messagesArrive } from './pubsub.js';
 
@@ -24,6 +25,7 @@ describe.each([
   linkBehaves(() => client);
   middlewaresBehave(() => client);
   messagesArrive(() => client);
+  locksBehave(() => client);
 
   test('the commands of one turn are one write per node', async () => {
     const link = linkTo(client);

@@ -6,6 +6,7 @@ import { recordingLogger } from '../faults/clients.js';
 import { eventually } from '../support/eventually.js';
 import { startSentinel, type TestSentinel } from '../support/sentinel.js';
 import { linkBehaves } from './link.js';
+import { locksBehave } from './locks.js';
 import { middlewaresBehave } from './middlewares.js';
 import { messagesArrive } from './pubsub.js';
 
@@ -39,6 +40,7 @@ describe('by way of Sentinel', () => {
   linkBehaves(() => client);
   middlewaresBehave(() => client);
   messagesArrive(() => client);
+  locksBehave(() => client);
 
   test('after a failover the new primary serves', async () => {
     await sentinel.failover();

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, inject } from 'vitest';
 import { connectRedis, type RedisClient } from '../../src/redis.js';
 import { patient } from '../support/patient.js';
 import { linkBehaves } from './link.js';
+import { locksBehave } from './locks.js';
 import { middlewaresBehave } from './middlewares.js';
 import { messagesArrive } from './pubsub.js';
 
@@ -22,4 +23,5 @@ describe.each<[string, () => RedisClient]>([
   linkBehaves(() => client);
   middlewaresBehave(() => client);
   messagesArrive(() => client);
+  locksBehave(() => client);
 });

@@ -1,0 +1,22 @@
+import { type LockHold, withLock } from '../../src/lock.js';
+import type { LockOptions } from '../../src/lock-options.js';
+import type { RedisClient } from '../../src/redis.js';
+import { gate } from './gate.js';
+
+/** Holds a lock until `release` is called, which tells how `withLock` ended. */
+export async function holdLock(redis: RedisClient, resource: string, options: LockOptions) {
+  const [entered, done] = [gate<LockHold>(), gate()];
+  const ended = withLock(redis, resource, options, async (hold) => {
+    entered.open(hold);
+    await done.passed;
+    return 'done';
+  });
+  ended.catch(entered.fail);
+  return {
+    ...(await entered.passed),
+    release() {
+      done.open();
+      return ended;
+    },
+  };
+}
