@@ -30,6 +30,7 @@ export type { EventStream } from './src/event-stream.js';
 export { type LockHold, withLock } from './src/lock.js';
 export type { LockOptions } from './src/lock-options.js';
 export type { Logger } from './src/logger.js';
+export type { NearCacheOptions } from './src/near-cache-options.js';
 export { type Publisher, publisher } from './src/publisher.js';
 export type {
   EventsOptions,

@@ -105,7 +105,11 @@ function isFreshFor(
 }
 
 /** The stored response, unless this request's credentials, conditions or, since it was asked for, fields forbid it. */
-function usable({ entry }: Lookup, req: Request, { ignoresCredentials }: CacheSettings): Entry | undefined {
+export function usable(
+  { entry }: Pick<Lookup, 'entry'>,
+  req: Request,
+  { ignoresCredentials }: CacheSettings,
+): Entry | undefined {
   if (!entry || hasForeignCondition(req)) return undefined;
   const { terms, vary, variant } = entry.head;
   // The handler may answer differently to credentials, unless the response said that it does not (RFC 9111 §3.5).

@@ -1,9 +1,15 @@
 import type { Request } from 'express';
 import type { Logger } from '../src/logger.js';
 import {
+  type NearCacheOptions,
+  type NearCacheSettings,
+  readNearCacheOptions,
+} from '../src/near-cache-options.js';
+import {
   aBoolean,
   aFunction,
   aNumber,
+  anything,
   aPositiveInteger,
   aString,
   connectionChecks,
@@ -72,6 +78,11 @@ export interface CacheResponseOptions {
    */
   readonly earlyRefresh?: number;
   /**
+   * Responses that this process keeps in memory besides; each `cacheResponse` has its own.
+   * @default none
+   */
+  readonly nearCache?: NearCacheOptions;
+  /**
    * A Redis that comes back may come back with an older state: `forget` begins with a cold cache then, `keep` risks
    * stale answers until their time is over.
    * @default 'forget'
@@ -114,19 +125,25 @@ export const checks = {
   earlyRefresh: aNumber('a number', 1_000),
   onRestart: oneOf('forget', 'keep'),
   maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
+  nearCache: anything,
 };
 
-export type CacheSettings = WithDefaults<CacheResponseOptions, typeof defaults> & {
+export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defaults>, 'nearCache'> & {
+  readonly nearCache?: NearCacheSettings;
   /** Targeted fields in the order in which they are heard (RFC 9213 §2.2). */
   readonly targets: readonly string[];
   /** Responses to requests with `Authorization` are for everybody who has the same key. */
   readonly ignoresCredentials: boolean;
 };
 
-export function settingsOf(options: WithDefaults<CacheResponseOptions, typeof defaults>): CacheSettings {
+export function settingsOf({
+  nearCache,
+  ...options
+}: WithDefaults<CacheResponseOptions, typeof defaults>): CacheSettings {
   const own = options.targetedHeader?.toLowerCase();
   return {
     ...options,
+    ...(nearCache !== undefined && { nearCache: readNearCacheOptions(nearCache, options.redis) }),
     targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],
     ignoresCredentials: options.shared || options.key !== undefined,
   };

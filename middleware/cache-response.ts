@@ -1,4 +1,4 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { LRUCache } from 'lru-cache';
 import { isUnavailable } from '../src/errors.js';
 import { fillTurns } from '../src/fill-turns.js';
@@ -9,6 +9,7 @@ import { linkTo } from '../src/redis-link.js';
 import { type Lookup, responseCache } from '../src/response-cache.js';
 import { EVERYTHING } from '../src/tag-versions.js';
 import { pathTag, urlTag } from '../src/url-tag.js';
+import { bypass } from './cache-bypass.js';
 import { decisions, type Question } from './cache-decision.js';
 import { fill } from './cache-fill.js';
 import {
@@ -18,9 +19,8 @@ import {
   defaults,
   settingsOf,
 } from './cache-response-options.js';
-import { setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './forwarded-request.js';
-import { hideHandlerTags, offerCacheTags } from './handler-tags.js';
+import { offerCacheTags } from './handler-tags.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { targetUri } from './request-url.js';
@@ -73,7 +73,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
     offerCacheTags(res);
     const early = takePrefetched<Asked>(req, handler);
     if (!isCacheable(req, settings)) {
-      bypass(res);
+      bypass(undefined, req, res, settings);
       return next();
     }
     const question = name(req);
@@ -90,16 +90,11 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       fill(cache, { ...question, asked, ...decided }, req, res, settings, isPersonal);
     } catch (error) {
       if (!isUnavailable(error)) return next(error);
-      bypass(res);
+      bypass(cache.lastKnown(question.id, req.headers as Fields), req, res, settings);
     }
     next();
   };
   return withPrefetch(handler, ask);
-}
-
-function bypass(res: Response): void {
-  setCacheStatus(res, { fwd: 'bypass' });
-  hideHandlerTags(res);
 }
 
 // A response that a session, which somebody has looked at, went into may be meant for one person.

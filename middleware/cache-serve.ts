@@ -9,7 +9,7 @@ import { setFields } from './response-fields.js';
 
 /** Answers from a stored response: in full, in part, or that the client's copy is current. */
 export function serveEntry(
-  { head, body }: Entry,
+  { head, body, isNear }: Entry,
   req: Request,
   res: Response,
   status: CacheStatus,
@@ -22,7 +22,8 @@ export function serveEntry(
   res.statusMessage = '';
   setFields(res, fields);
   res.setHeader('Age', age);
-  setCacheStatus(res, { ...status, ttl: Math.floor(terms.lifetime - age) });
+  const near = isNear && status.hit ? { detail: 'near' } : {};
+  setCacheStatus(res, { ...status, ttl: Math.floor(terms.lifetime - age), ...near });
   if (head.status !== 200) sendBody(req, res, body);
   else if (isNotModified(asked, fields)) sendNotModified(res);
   else sendBody(req, res, partOf(body, asked, fields, res));

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import type { PinnedVersions } from './fill-start.js';
 import type { Fields } from './http/fields.js';
 import type { Terms } from './http/storing.js';
@@ -20,6 +21,8 @@ export interface EntryHead {
 export interface Entry {
   readonly head: EntryHead;
   readonly body: Buffer;
+  /** Its bytes were in this process already. */
+  readonly isNear?: true;
 }
 
 /** What lies under a URL's key when its responses vary. */
@@ -30,19 +33,29 @@ export interface Signpost {
 
 export type CacheRecord = Entry | Signpost;
 
-/** The length of the head, the head as JSON, and the bytes of the body as they are. */
+/** Where a record's stamp lies, for `GETRANGE`: as long as it is the same, so is the record. */
+export const STAMP_RANGE = { first: 0, last: 11 } as const;
+const STAMP_BYTES = STAMP_RANGE.last + 1;
+
+/** A stamp, the length of the head, the head as JSON, and the bytes of the body as they are. */
 export function encodeRecord({ head, body }: CacheRecord): Buffer {
   const json = Buffer.from(JSON.stringify(head));
-  const length = Buffer.alloc(HEAD_LENGTH_BYTES);
-  length.writeUInt32BE(json.length);
-  return body ? Buffer.concat([length, json, body]) : Buffer.concat([length, json]);
+  const start = Buffer.alloc(STAMP_BYTES + HEAD_LENGTH_BYTES);
+  // Each variant puts the signpost up anew: the same one has the same stamp.
+  const stamp = body ? randomBytes(STAMP_BYTES) : createHash('sha256').update(json).digest();
+  start.write(stamp.toString('base64url'), 0, STAMP_BYTES, 'latin1');
+  start.writeUInt32BE(json.length, STAMP_BYTES);
+  return body ? Buffer.concat([start, json, body]) : Buffer.concat([start, json]);
 }
+
+export const stampOf = (bytes: Buffer): string => bytes.toString('latin1', 0, STAMP_BYTES);
 
 // Something else under the key (another version of this package, a hand-written SET) is a miss, not an error.
 export function decodeRecord(bytes: Buffer): CacheRecord | undefined {
   try {
-    const bodyAt = HEAD_LENGTH_BYTES + bytes.readUInt32BE();
-    const head = JSON.parse(bytes.toString('utf8', HEAD_LENGTH_BYTES, bodyAt)) as EntryHead | null;
+    const headAt = STAMP_BYTES + HEAD_LENGTH_BYTES;
+    const bodyAt = headAt + bytes.readUInt32BE(STAMP_BYTES);
+    const head = JSON.parse(bytes.toString('utf8', headAt, bodyAt)) as EntryHead | null;
     if (!Array.isArray(head?.vary)) return undefined;
     const isEntry = head.fields && head.terms && head.versions;
     return isEntry ? { head, body: bytes.subarray(bodyAt) } : { head: { vary: head.vary } };

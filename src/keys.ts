@@ -34,6 +34,10 @@ export function keys(prefix = '') {
   };
 }
 
+/** What the keys begin with that decide whether a cached response may be served. */
+export const decidingPrefixes = (prefix: string): string[] =>
+  ['cache:', 'cache-variant:', 'tag:'].map((entity) => prefix + entity);
+
 export type Keys = ReturnType<typeof keys>;
 
 // All but the application's own values.

@@ -4,11 +4,11 @@ import type { RedisClient } from './redis-client.js';
 import { unavailable } from './redis-failure.js';
 import { linkTo, type RedisLink } from './redis-link.js';
 import { dial, hangUp, hasLeft } from './subscriber-dial.js';
-import { type Kind, Line } from './subscriber-line.js';
+import { type Kind, Line, type LineEvents } from './subscriber-line.js';
 
 const CHECK_TIMEOUT_MS = 500;
 
-export interface SteadyLineEvents {
+export interface SteadyLineEvents extends Pick<LineEvents, 'prepare'> {
   /** What every new line has to be subscribed to. */
   wanted(): Record<Kind, readonly string[]>;
   message(kind: Kind, name: string, message: string, channel: string): void;
@@ -92,7 +92,9 @@ export class SteadyLine {
     this.#closeWithOwner();
     this.#refuseWhenClosed();
     const redis = await dial(this.#client, this.#attempt++);
+    const { prepare } = this.#events;
     const line: Line = new Line(redis, {
+      ...(prepare && { prepare }),
       message: this.#events.message,
       lost: () => this.#replace(line),
       refused: (err) => this.#link.logger.error({ err }, 'Redis forbids to subscribe to a channel'),

@@ -6,6 +6,8 @@ import { hangUp } from './subscriber-dial.js';
 export type Kind = 'subscribe' | 'psubscribe';
 
 export interface LineEvents {
+  /** What has to be said before the first subscription, after which nothing else may be. */
+  prepare?(redis: Redis): Promise<void>;
   message(kind: Kind, name: string, message: string, channel: string): void;
   /** Once, however it ended, unless by `close`. */
   lost(cause: Error): void;
@@ -63,6 +65,7 @@ export class Line {
 
   /** Subscribes to everything that is wanted so far. */
   async begin(wanted: Record<Kind, readonly string[]>): Promise<void> {
+    await this.#events.prepare?.(this.#redis);
     // An ACL may forbid CLIENT; only those who need the id go without.
     const id = this.#redis.client('ID').catch(() => undefined);
     const acknowledged = KINDS.flatMap((kind) => this.#subscribeAll(kind, wanted[kind]));

@@ -6,6 +6,7 @@ import { defaults as session } from '../middleware/session-options.js';
 import { optionsOf } from '../scripts/options-reference.js';
 import { defaults as cacheAside, valueDefaults } from '../src/cache-aside-options.js';
 import { defaults as lock } from '../src/lock-options.js';
+import { defaults as nearCache } from '../src/near-cache-options.js';
 import { eventsDefaults, publisherDefaults, subscriberDefaults } from '../src/pubsub-options.js';
 
 const LITERAL = /^(?:'.*'|-?\d+|true|false)$/;
@@ -21,6 +22,7 @@ test.each([
   ['SubscriberOptions', subscriberDefaults],
   ['EventsOptions', eventsDefaults],
   ['LockOptions', lock],
+  ['NearCacheOptions', nearCache],
 ])('what %s documents as a default is what the code uses', (name, defaults) => {
   const documented = optionsOf(name).filter(({ fallback }) => LITERAL.test(fallback));
   const literal = Object.entries(defaults).filter(

@@ -47,3 +47,9 @@ export function mayReplaceError(status: number, terms: Terms, wanted: Directives
   const tolerance = Math.max(terms.staleIfError, secondsOf(wanted, 'stale-if-error') || 0);
   return DISCONNECTED.has(status) || (FAILED.has(status) && staleFor < tolerance);
 }
+
+/** Whether the response itself allows it to stand in for an error (RFC 5861 §4), whatever the request says. */
+export function errorIsTolerated(status: number, terms: Terms, nowMs: number): boolean {
+  if (terms.neverStale || terms.validateAlways || terms.staleIfError === 0) return false;
+  return FAILED.has(status) && ageAt(terms, nowMs) - terms.lifetime < terms.staleIfError;
+}

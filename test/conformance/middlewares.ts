@@ -4,6 +4,7 @@ import express from 'express';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cacheResponse } from '../../middleware/cache-response.js';
+import type { CacheResponseOptions } from '../../middleware/cache-response-options.js';
 import { invalidateOn } from '../../middleware/invalidate-on.js';
 import { rateLimit } from '../../middleware/rate-limit.js';
 import { session } from '../../middleware/session.js';
@@ -12,6 +13,11 @@ import type { RedisClient } from '../../src/redis.js';
 
 /** What the four middlewares promise together, on every kind of Redis. */
 export function middlewaresBehave(open: () => RedisClient): void {
+  describe('without a near cache', () => behave(open));
+  describe('with a near cache', () => behave(open, { nearCache: { maxBytes: 1_000_000 } }));
+}
+
+function behave(open: () => RedisClient, near: Pick<CacheResponseOptions, 'nearCache'> = {}): void {
   let server: Server;
   let reads: number;
   let sessions: ReturnType<typeof session>;
@@ -46,7 +52,7 @@ export function middlewaresBehave(open: () => RedisClient): void {
     );
     app.get(
       '/users/:id',
-      stack(limit, sessions, cacheResponse({ ...shared, ttlSeconds: 60, tags })),
+      stack(limit, sessions, cacheResponse({ ...shared, ...near, ttlSeconds: 60, tags })),
       (req, res) => {
         reads++;
         res.json({ name: names.get(req.params.id as string) });

@@ -16,6 +16,7 @@ const redis = connectRedis({
 });
 const database = new Redis(process.env.DATABASE!);
 const byHandler = process.env.TAGS === 'by handler';
+const mode = process.env.NEAR as 'none' | 'validated' | 'tracked';
 const pause = () => sleep(Math.random() ** 4 * 30);
 const tag = (id: string) => `row:${id}`;
 const kill = (pid: number) => {
@@ -33,6 +34,7 @@ app.get(
     redis,
     ttlSeconds: 60,
     timeoutMs: 1000,
+    ...(mode !== 'none' && { nearCache: { maxBytes: 1_000_000, mode } }),
     tags: (req) => (byHandler ? [] : [tag(String(req.params.id))]),
   }),
   async (req, res) => {

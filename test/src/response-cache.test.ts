@@ -38,9 +38,10 @@ test('an entry cut or overwritten in Redis is a miss', async () => {
   for (const value of [
     '',
     'x',
-    Buffer.from([0, 0, 0, 9, 1]),
-    Buffer.from('\0\0\0\x02{}'),
-    Buffer.from('\0\0\0\x04null'),
+    Buffer.from('a stamp of 12'),
+    Buffer.from('twelve bytes\0\0\0\x09{'),
+    Buffer.from('twelve bytes\0\0\0\x02{}'),
+    Buffer.from('twelve bytes\0\0\0\x04null'),
   ]) {
     await file.redis.set('cache:id', value, 'PX', 5000);
     expect(await cache.lookUp('id', [], {})).toEqual({ miss: 'uri-miss' });
