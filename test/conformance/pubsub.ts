@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Cluster, Redis } from 'ioredis';
+import type { Cluster } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { publisher } from '../../src/publisher.js';
 import type { RedisClient } from '../../src/redis.js';
 import { subscriber } from '../../src/subscriber.js';
+import { subscriberConnectionOf } from '../../src/subscriber-connection.js';
 import { quiet } from '../middleware/redis-for-file.js';
 import { eventually } from '../support/eventually.js';
 
@@ -15,28 +16,30 @@ interface Order {
 /** What publisher and subscriber promise on every kind of Redis. */
 export function messagesArrive(open: () => RedisClient): void {
   describe('messages', () => {
-    const options = { prefix: `${randomUUID()}:`, timeoutMs: 5_000, logger: quiet };
+    let options: { prefix: string; timeoutMs: number; logger: typeof quiet };
     let publish: ReturnType<typeof publisher<Record<string, Order>>>['publish'];
     let listening: ReturnType<typeof subscriber<Record<string, Order>>>;
     beforeEach(() => {
+      // In a Cluster a message of the test before may still be on its way.
+      options = { prefix: `${randomUUID()}:`, timeoutMs: 5_000, logger: quiet };
       publish = publisher<Record<string, Order>>(open(), options).publish;
       listening = subscriber<Record<string, Order>>(open(), options);
     });
     afterEach(() => listening.close());
 
     test('arrive at every handler of their channel and at no other, as they were published', async () => {
-      const seen: unknown[] = [];
-      await listening.on('orders', (order, channel) => seen.push(['first', channel, order]));
-      await listening.on('orders', (order, channel) => seen.push(['second', channel, order]));
-      await listening.on('mails', (mail, channel) => seen.push(['mail', channel, mail]));
+      const [seen, mails]: unknown[][] = [[], []];
+      await listening.on('orders', (order, channel) => seen!.push(['first', channel, order]));
+      await listening.on('orders', (order, channel) => seen!.push(['second', channel, order]));
+      await listening.on('mails', (mail, channel) => mails!.push([channel, mail]));
       await publish('orders', { id: 7, note: 'für Zoë 🎉' });
       await publish('mails', { id: 8 });
-      await eventually('all have arrived', () => seen.length === 3);
+      await eventually('all have arrived', () => seen!.length === 2 && mails!.length === 1);
       expect(seen).toEqual([
         ['first', 'orders', { id: 7, note: 'für Zoë 🎉' }],
         ['second', 'orders', { id: 7, note: 'für Zoë 🎉' }],
-        ['mail', 'mails', { id: 8 }],
       ]);
+      expect(mails).toEqual([['mails', { id: 8 }]]);
     });
 
     test('arrive by pattern, with the name of their channel', async () => {
@@ -44,7 +47,8 @@ export function messagesArrive(open: () => RedisClient): void {
       await listening.onPattern('orders:*', (order, channel) => seen.push([channel, order]));
       for (const channel of ['orders:paid', 'mails', 'orders:sent']) await publish(channel, { id: 1 });
       await eventually('both have arrived', () => seen.length === 2);
-      expect(seen).toEqual([
+      // Only messages of one channel have an order.
+      expect(seen.sort()).toEqual([
         ['orders:paid', { id: 1 }],
         ['orders:sent', { id: 1 }],
       ]);
@@ -73,7 +77,7 @@ export function messagesArrive(open: () => RedisClient): void {
       await publish('orders', { id: 1 });
       await publish('mails:new', { id: 2 });
       await eventually('both have arrived', () => seen.length === 2);
-      expect(seen).toEqual([1, 2]);
+      expect(seen.sort()).toEqual([1, 2]);
       expect(gaps[0]).toBeGreaterThanOrEqual(0);
     });
 
@@ -96,6 +100,10 @@ export function messagesArrive(open: () => RedisClient): void {
 }
 
 async function cutSubscribers(client: RedisClient): Promise<void> {
-  const nodes = client.isCluster ? (client as Cluster).nodes('master') : [client as Redis];
-  for (const node of nodes) await node.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  if (!client.isCluster) {
+    // Not all that listen: a Sentinel does too, and other test files.
+    await client.call('CLIENT', 'KILL', 'ID', String(subscriberConnectionOf(client).clientId()));
+    return;
+  }
+  for (const node of (client as Cluster).nodes('master')) await node.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
 }

@@ -7,6 +7,7 @@ import { problemHandler } from '../../routes/problem.js';
 import { streamUserEvents } from '../../routes/stream-user-events.js';
 import { createLogger } from '../../server/logging.js';
 import { createUserEvents } from '../../server/user-events.js';
+import { subscriberConnectionOf } from '../../src/subscriber-connection.js';
 import { eventually } from '../support/eventually.js';
 import { startApp } from './start-app.js';
 
@@ -123,7 +124,7 @@ test('closing ends the streams, also of those who come now', async () => {
 test('a gap is told to the clients', async () => {
   const { events, redis, url } = await serveStream({});
   const stream = await listenAt(url);
-  await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await redis.call('CLIENT', 'KILL', 'ID', String(subscriberConnectionOf(redis).clientId()));
   await eventually('it is told', () => eventsOf(stream).includes('event: gap\ndata: {}'));
   await events.tell({ type: 'changed', id: '7' });
   await eventually('the next event arrives', () => stream.text.includes('event: changed'));
