@@ -70,10 +70,10 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       purgeAfterChange(cache.versions, req, res, next, settings);
       return next();
     }
-    offerCacheTags(res);
     const early = takePrefetched<Asked>(req, handler);
     if (!isCacheable(req, settings)) {
       bypass(undefined, req, res, settings);
+      offerCacheTags(res);
       return next();
     }
     const question = name(req);
@@ -92,6 +92,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       if (!isUnavailable(error)) return next(error);
       bypass(cache.lastKnown(question.id, req.headers as Fields), req, res, settings);
     }
+    offerCacheTags(res);
     next();
   };
   return withPrefetch(handler, ask);

@@ -3,37 +3,52 @@ import type { Request, RequestHandler, Response } from 'express';
 const start = Symbol('express-redis-toolkit.prefetch');
 const results = Symbol('express-redis-toolkit.prefetched');
 
+const ignore = () => undefined;
+
 /** The Redis questions that a middleware can name from the request alone. */
 export type Prefetch<Answer> = (req: Request, res: Response) => Answer | undefined;
 
 interface Prefetching {
-  [start]?: { readonly ask: Prefetch<unknown>; readonly onlyWhenFirst: boolean };
+  [start]?: {
+    readonly ask: Prefetch<unknown>;
+    readonly onlyWhenFirst: boolean;
+    ends(answer: unknown): boolean;
+  };
 }
 
-type Carrier = Request & { [results]?: Map<unknown, unknown> };
+interface Prefetched {
+  readonly middleware: RequestHandler;
+  /** Nothing once it was taken. */
+  answer: unknown;
+  readonly next: Prefetched | undefined;
+}
+
+type Carrier = Request & { [results]?: Prefetched | undefined };
 
 /**
  * Gives a middleware a prefetch for `stack` to start early.
  * `onlyWhenFirst`: asking changes something in Redis (the limiter charges), so it must not be asked before an
- * earlier middleware has had its say.
+ * earlier middleware has had its say. `ends`: whether an answer that is there at once ends the request, so that the
+ * others need not ask.
  */
 export function withPrefetch<Handler extends RequestHandler>(
   handler: Handler,
   ask: Prefetch<unknown>,
-  { onlyWhenFirst = false } = {},
+  { onlyWhenFirst = false, ends = (_answer: unknown): boolean => false } = {},
 ): Handler {
-  return Object.assign(handler, { [start]: { ask, onlyWhenFirst } });
+  return Object.assign(handler, { [start]: { ask, onlyWhenFirst, ends } });
 }
 
 export function startPrefetches(middlewares: readonly RequestHandler[], req: Request, res: Response): void {
-  for (const [position, middleware] of middlewares.entries()) {
+  for (let position = 0; position < middlewares.length; position++) {
+    const middleware = middlewares[position]!;
     const prefetch = (middleware as Prefetching)[start];
     if (!prefetch || (prefetch.onlyWhenFirst && position > 0)) continue;
     const answer = attempt(prefetch.ask, req, res);
     if (answer === undefined) continue;
     const carrier = req as Carrier;
-    carrier[results] ??= new Map();
-    carrier[results].set(middleware, answer);
+    carrier[results] = { middleware, answer, next: carrier[results] };
+    if (prefetch.ends(answer)) return;
   }
 }
 
@@ -42,7 +57,7 @@ export function startPrefetches(middlewares: readonly RequestHandler[], req: Req
 function attempt(ask: Prefetch<unknown>, req: Request, res: Response): unknown {
   try {
     const answer = ask(req, res);
-    if (answer instanceof Promise) answer.catch(() => undefined);
+    if (answer instanceof Promise) answer.catch(ignore);
     return answer;
   } catch {
     return undefined;
@@ -51,8 +66,10 @@ function attempt(ask: Prefetch<unknown>, req: Request, res: Response): unknown {
 
 /** The answer started for this middleware by `stack`, once. */
 export function takePrefetched<Answer>(req: Request, middleware: RequestHandler): Answer | undefined {
-  const answers = (req as Carrier)[results];
-  const answer = answers?.get(middleware) as Answer | undefined;
-  answers?.delete(middleware);
-  return answer;
+  let prefetched = (req as Carrier)[results];
+  while (prefetched && prefetched.middleware !== middleware) prefetched = prefetched.next;
+  if (!prefetched) return undefined;
+  const { answer } = prefetched;
+  prefetched.answer = undefined;
+  return answer as Answer;
 }

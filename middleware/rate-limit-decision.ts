@@ -18,7 +18,7 @@ import {
 export type Asked =
   | { readonly key: string; readonly verdict: Verdict; readonly refund: () => void }
   | undefined;
-type Decide = (key: string, policies: readonly Policy[], cost: number) => Promise<Asked>;
+type Decide = (key: string, policies: readonly Policy[], cost: number) => Asked | Promise<Asked>;
 
 /** Asks this process' memory first, then Redis, and does as `onUnavailable` says when it does not answer. */
 export function decider(limiter: RateLimiter, refused: RefusedClients, options: RateLimitSettings): Decide {
@@ -42,9 +42,7 @@ export function decider(limiter: RateLimiter, refused: RefusedClients, options: 
     return told('process', key, cost, verdict, () => local.refund(key, verdict.quotas, cost));
   };
 
-  return async (key, policies, cost) => {
-    const known = refused.recall(key, policies, cost);
-    if (known) return told('memory', key, cost, known, () => undefined);
+  const askRedis = async (key: string, policies: readonly Policy[], cost: number): Promise<Asked> => {
     const askedAt = performance.now();
     try {
       const verdict = await limiter.consume(key, policies, cost);
@@ -57,13 +55,18 @@ export function decider(limiter: RateLimiter, refused: RefusedClients, options: 
       return options.onUnavailable === 'open' ? undefined : askLocally(key, policies, cost);
     }
   };
+
+  return (key, policies, cost) => {
+    const known = refused.recall(key, policies, cost);
+    return known ? told('memory', key, cost, known, () => undefined) : askRedis(key, policies, cost);
+  };
 }
 
 /** Makes the question of a request, in the same tick when nothing in the options is asynchronous. */
 export function asker(declared: readonly DeclaredPolicy[], decide: Decide, options: RateLimitSettings) {
   const fixed = fixedPolicies(declared);
 
-  const askFor = (req: Request, res: Response): Promise<Asked> => {
+  const askFor = (req: Request, res: Response): Asked | Promise<Asked> => {
     const key = options.keyGenerator
       ? options.keyGenerator(req, res)
       : req.ip && ipKeyGenerator(req.ip, options.ipv6Subnet);
@@ -75,7 +78,7 @@ export function asker(declared: readonly DeclaredPolicy[], decide: Decide, optio
     );
   };
 
-  return (req: Request, res: Response): Promise<Asked> => {
+  return (req: Request, res: Response): Asked | Promise<Asked> => {
     const skipped = options.skip?.(req, res) ?? false;
     // What is skipped may not have what the other functions need.
     if (skipped instanceof Promise) return skipped.then((skip) => (skip ? undefined : askFor(req, res)));

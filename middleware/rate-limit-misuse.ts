@@ -23,15 +23,13 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
     },
 
     /** Whether this limiter has met the request before. */
-    hasMet: (req: Request, limiter: RequestHandler): boolean =>
-      (req as Counted)[counted]?.includes(limiter) ?? false,
+    hasMet: (req: Request, limiter: RequestHandler): boolean => hasMet(req, limiter),
 
     /** Notes that it meets the request now; says whether that is the first time. */
     meet(req: Request, limiter: RequestHandler): boolean {
-      const carrier = req as Counted;
-      carrier[counted] ??= [];
-      if (!carrier[counted].includes(limiter)) {
-        carrier[counted].push(limiter);
+      if (!hasMet(req, limiter)) {
+        const carrier = req as Counted;
+        carrier[counted] = { limiter, before: carrier[counted] };
         return true;
       }
       explain('RATE_LIMIT_MOUNTED_TWICE', { url: req.originalUrl });
@@ -42,7 +40,18 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
 
 const counted = Symbol('express-redis-toolkit.counted');
 
-type Counted = Request & { [counted]?: RequestHandler[] };
+interface Meeting {
+  readonly limiter: RequestHandler;
+  readonly before: Meeting | undefined;
+}
+
+type Counted = Request & { [counted]?: Meeting | undefined };
+
+function hasMet(req: Request, limiter: RequestHandler): boolean {
+  let met = (req as Counted)[counted];
+  while (met && met.limiter !== limiter) met = met.before;
+  return met !== undefined;
+}
 
 const namesInUse = new WeakMap<RedisClient, Set<string>>();
 

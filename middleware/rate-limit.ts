@@ -47,14 +47,14 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
     if (!misuse.meet(req, handler)) return next();
     let asked: Asked;
     try {
-      asked = await (takePrefetched<Promise<Asked>>(req, handler) ?? ask(req, res));
+      asked = await (takePrefetched<Asked | Promise<Asked>>(req, handler) ?? ask(req, res));
     } catch (error) {
       return next(error);
     }
     if (!asked) return next();
     misuse.checkAddress(req);
     const { key, verdict } = asked;
-    Object.assign(req, { [options.requestPropertyName]: infoOf(key, verdict) });
+    (req as unknown as Record<string, unknown>)[options.requestPropertyName] = infoOf(key, verdict);
     if (options.standardHeaders) setStandardHeaders(res, options.standardHeaders, verdict.quotas, key);
     if (options.legacyHeaders) setLegacyHeaders(res, verdict);
     if (!verdict.admitted) return answerTooManyRequests(req, res, next, verdict, options);
@@ -65,6 +65,7 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
     // It charges, so it is not asked again for a request that it has met.
     withPrefetch(handler, (req, res) => (misuse.hasMet(req, handler) ? undefined : ask(req, res)), {
       onlyWhenFirst: true,
+      ends: (asked) => !(asked instanceof Promise) && (asked as Asked)?.verdict.admitted === false,
     }),
     rateLimitCalls(limiter, refused, declared),
   );

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { PinnedVersions } from './fill-start.js';
 import type { Fields } from './http/fields.js';
 import type { Terms } from './http/storing.js';
@@ -50,14 +51,20 @@ export function encodeRecord({ head, body }: CacheRecord): Buffer {
 
 export const stampOf = (bytes: Buffer): string => bytes.toString('latin1', 0, STAMP_BYTES);
 
+// What lies in Redis is read with each hit; parsing its head again takes as long as a command. By the stamp: it changes
+// with whatever is stored.
+const heads = new LRUCache<string, EntryHead>({ max: 2_000 });
+
 // Something else under the key (another version of this package, a hand-written SET) is a miss, not an error.
 export function decodeRecord(bytes: Buffer): CacheRecord | undefined {
   try {
     const headAt = STAMP_BYTES + HEAD_LENGTH_BYTES;
     const bodyAt = headAt + bytes.readUInt32BE(STAMP_BYTES);
-    const head = JSON.parse(bytes.toString('utf8', headAt, bodyAt)) as EntryHead | null;
+    const stamp = stampOf(bytes);
+    const head = heads.get(stamp) ?? (JSON.parse(bytes.toString('utf8', headAt, bodyAt)) as EntryHead | null);
     if (!Array.isArray(head?.vary)) return undefined;
     const isEntry = head.fields && head.terms && head.versions;
+    if (isEntry) heads.set(stamp, head);
     return isEntry ? { head, body: bytes.subarray(bodyAt) } : { head: { vary: head.vary } };
   } catch {
     return undefined;

@@ -9,11 +9,21 @@ const nameRun = loadScript('name-run');
 const NOT_TOLD = /^(NOPERM|ERR)\b/;
 const SHOWN_CHARACTERS = 12;
 
+export interface Stamped<Answer> {
+  readonly answer: Answer;
+  /** Empty when Redis may not be asked. */
+  readonly run: string;
+}
+
 /**
- * What was read under a key, with the run of the server that it came from; nothing when another server, or another run
- * of it, may have answered.
+ * What was read where a key lies, with the run of the server that it came from; nothing when another server, or another
+ * run of it, may have answered.
  */
-export type Stamp = (key: string, value: Promise<string | null>, timeoutMs: number) => Promise<string | null>;
+export type Stamp = <Answer>(
+  key: string,
+  answer: Promise<Answer>,
+  timeoutMs: number,
+) => Promise<Stamped<Answer> | undefined>;
 
 const stamps = new WeakMap<RedisClient, Stamp>();
 
@@ -57,10 +67,10 @@ function stampsOn(client: RedisClient): Stamp {
   return async (key, value, timeoutMs) => {
     const server = holderOf(key);
     const asked = runOf(server, key, timeoutMs);
-    const [run, read] = await Promise.all([asked, value]);
+    const [run, answer] = await Promise.all([asked, value]);
     // The command may have gone out over the next connection, or been sent on to the slot's new owner.
     const isSame = !server || (holderOf(key) === server && runs.get(server) === asked);
-    return read === null || !isSame ? null : `${read}${run && `@${run}`}`;
+    return isSame ? { answer, run } : undefined;
   };
 }
 

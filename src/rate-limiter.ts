@@ -66,19 +66,26 @@ export function rateLimiter(
   const link = linkTo(redis);
   const names = keys(prefix);
   const ask = { timeoutMs };
+  // The same policies come with each request, but where they depend on it.
+  const known = new WeakMap<readonly Policy[], readonly (string | number)[]>();
+  const termsOf = (policies: readonly Policy[]) => {
+    const all = known.get(policies) ?? policies.flatMap(terms);
+    known.set(policies, all);
+    return all;
+  };
   const keysOf = (client: string, policies: readonly Counted[]) =>
     policies.map((policy) => names.rate(client, policy.countedAs ?? policy.name));
 
   return {
     /** Decides, and charges every policy when all admit. With cost 0 it only looks. */
     async consume(client: string, policies: readonly Policy[], cost = 1): Promise<Verdict> {
-      const reply = await link.run<number[]>(
+      const reply = await link.run<(number | string)[]>(
         consumeQuota,
         [names.rateBlock(client, name), ...keysOf(client, policies)],
-        [cost, ...policies.flatMap(terms)],
+        [cost, ...termsOf(policies)],
         ask,
       );
-      return parseVerdict(policies, reply.map(Number));
+      return parseVerdict(policies, reply);
     },
 
     /** Takes back a charge that `consume` made, as long as its window lasts. */
@@ -112,8 +119,9 @@ function terms({ algorithm, limit, windowMs }: Policy): (string | number)[] {
   return [LETTERS[algorithm], limit, windowMs];
 }
 
-// Numbers arrive as strings at a client with `stringNumbers`.
-function parseVerdict(policies: readonly Policy[], reply: readonly number[]): Verdict {
+function parseVerdict(policies: readonly Policy[], answer: readonly (number | string)[]): Verdict {
+  // Numbers arrive as strings at a client with `stringNumbers`.
+  const reply = (typeof answer[0] === 'number' ? answer : answer.map(Number)) as readonly number[];
   const [admitted, at, blockedMs = 0] = reply;
   return {
     admitted: admitted === 1,
@@ -121,16 +129,20 @@ function parseVerdict(policies: readonly Policy[], reply: readonly number[]): Ve
     blockedMs,
     quotas: policies.map((policy, index) => {
       const first = HEAD_NUMBERS + index * NUMBERS_PER_POLICY;
-      const numbers = reply.slice(first, first + NUMBERS_PER_POLICY);
-      const [used, resetMs, waitMs, place, salt] = numbers as [number, number, number, number, number];
+      const [used, resetMs, waitMs] = [reply[first]!, reply[first + 1]!, reply[first + 2]!];
+      const { name, limit, windowMs, algorithm, countedAs } = policy;
       return {
-        ...policy,
+        name,
+        limit,
+        windowMs,
+        algorithm,
+        ...(countedAs !== undefined && { countedAs }),
         used,
         // A blocked client has nothing left of any quota until the block ends.
-        remaining: blockedMs > 0 ? 0 : Math.max(0, policy.limit - used),
+        remaining: blockedMs > 0 ? 0 : Math.max(0, limit - used),
         resetMs: Math.max(resetMs, blockedMs),
         retryAfterMs: waitMs < 0 ? Number.POSITIVE_INFINITY : Math.max(waitMs, blockedMs),
-        charge: { place, salt },
+        charge: { place: reply[first + 3]!, salt: reply[first + 4]! },
       };
     }),
   };

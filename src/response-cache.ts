@@ -3,7 +3,6 @@ import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import type { CacheRecord, Entry } from './cache-record.js';
 import { publish } from './diagnostics.js';
-import type { PinnedVersions } from './fill-start.js';
 import type { Fields } from './http/fields.js';
 import { variantOf } from './http/vary.js';
 import { keys } from './keys.js';
@@ -12,7 +11,7 @@ import type { NearCacheSettings } from './near-cache-options.js';
 import { trackingOf } from './near-tracking.js';
 import type { RedisClient } from './redis.js';
 import { storedRecords } from './stored-records.js';
-import { type TagVersionsOptions, tagVersions } from './tag-versions.js';
+import { type TagVersionsOptions, tagVersions, type Versions } from './tag-versions.js';
 
 // Requests choose the variant: without a bound they could fill Redis with one URL.
 const VARIANT_SLOTS = 32;
@@ -44,37 +43,43 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
   // The tags that its handler named last time, likewise.
   const extraTags = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
 
-  const readVersions = async (tags: readonly string[]): Promise<ReadonlyMap<string, string | null>> => {
-    const known = new Map<string, string | null>();
-    for (const tag of tags) {
-      const version = near?.version(names.tag(tag));
-      if (version !== undefined) known.set(tag, version);
-    }
-    const unknown = tags.filter((tag) => !known.has(tag));
-    if (unknown.length === 0) return known;
-    const since = near?.now();
-    const current = await versions.read(unknown);
+  const readVersions = async (tags: readonly string[]): Promise<Versions> => {
+    if (!near) return versions.read(tags);
+    const known = tags.map((tag) => near.version(names.tag(tag)));
+    const unknown = tags.filter((_tag, position) => known[position] === undefined);
+    if (unknown.length === 0) return known as Versions;
+    const since = near.now();
+    const read = await versions.read(unknown);
     for (const [position, tag] of unknown.entries()) {
-      const version = current[position]!;
-      known.set(tag, version);
-      if (version !== null) near?.keepVersion(names.tag(tag), version, since);
+      const version = read[position]!;
+      if (version !== null) near.keepVersion(names.tag(tag), version, since);
     }
-    return known;
+    let next = 0;
+    return known.map((version) => version ?? read[next++]!);
   };
+
+  /** @param read the tags that were read beside the entry, those that the request names first */
   const isValid = async (
     id: string,
     { head }: Entry,
     tags: readonly string[],
-    current: ReadonlyMap<string, string | null>,
+    read: readonly string[],
+    current: Versions,
   ): Promise<boolean> => {
     const pinned = Object.keys(head.versions);
-    if (!tags.every((tag) => Object.hasOwn(head.versions, tag))) return false;
-    const asked = new Set(tags);
-    const extra = pinned.filter((tag) => !asked.has(tag));
-    if (extra.length > 0) extraTags.set(id, extra);
-    const unread = extra.filter((tag) => !current.has(tag));
-    const all = unread.length > 0 ? new Map([...current, ...(await readVersions(unread))]) : current;
-    return isCurrent(head.versions, all);
+    const isPinned = (tag: string) => Object.hasOwn(head.versions, tag);
+    // Marked or missing is not current, whatever the entry says.
+    const isCurrent = (tag: string, position: number) => current[position] === head.versions[tag];
+    if (!tags.every(isPinned)) return false;
+    if (!read.every((tag, position) => !isPinned(tag) || isCurrent(tag, position))) return false;
+    if (pinned.length === tags.length) return true;
+    extraTags.set(
+      id,
+      pinned.filter((tag) => !tags.includes(tag)),
+    );
+    const unread = pinned.filter((tag) => !read.includes(tag));
+    const late = await readVersions(unread);
+    return unread.every((tag, position) => late[position] === head.versions[tag]);
   };
 
   const keyOf = (id: string, { head }: Entry) =>
@@ -85,18 +90,18 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
     return record?.body && record.head.variant === variant ? record : undefined;
   };
 
-  const find = async (id: string, request: Fields): Promise<{ found?: CacheRecord; varies: boolean }> => {
+  const find = async (
+    id: string,
+    request: Fields,
+  ): Promise<{ found: CacheRecord | undefined; varies: boolean }> => {
     const expected = varied.get(id);
-    const [base, likely] = await Promise.all([
-      records.read(names.cache(id)),
-      expected && readVariant(id, expected, request),
-    ]);
-    if (!base || base.body) return { ...(base ? { found: base } : {}), varies: false };
+    const likely = expected && readVariant(id, expected, request);
+    likely?.catch(() => undefined);
+    const base = await records.read(names.cache(id));
+    if (!base || base.body) return { found: base, varies: false };
     varied.set(id, base.head.vary);
-    const found = sameNames(base.head.vary, expected)
-      ? likely
-      : await readVariant(id, base.head.vary, request);
-    return { ...(found ? { found } : {}), varies: true };
+    const isLikely = sameNames(base.head.vary, expected);
+    return { found: await (isLikely ? likely : readVariant(id, base.head.vary, request)), varies: true };
   };
 
   return {
@@ -106,9 +111,11 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
 
     /** The response for a request, if all its tags are at the versions that it was filled under. */
     async lookUp(id: string, tags: readonly string[], request: Fields): Promise<Lookup> {
-      const expected = [...new Set([...tags, ...(extraTags.get(id) ?? [])])];
-      const [{ found, varies }, current] = await Promise.all([find(id, request), readVersions(expected)]);
-      const entry = found?.body && (await isValid(id, found, tags, current)) ? found : undefined;
+      const extra = extraTags.get(id);
+      const read = extra ? [...new Set([...tags, ...extra])] : tags;
+      const [{ found, varies }, current] = await Promise.all([find(id, request), readVersions(read)]);
+      const isEntry = found?.body && (await isValid(id, found, tags, read, current));
+      const entry = isEntry ? found : undefined;
       // What was invalidated may not even stand in.
       if (found?.body && !entry) near?.forget(keyOf(id, found));
       publish(entry ? 'hit' : 'miss', () => ({ id, tags }));
@@ -139,11 +146,6 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
 }
 
 export type ResponseCache = ReturnType<typeof responseCache>;
-
-// Marked or missing is not current, whatever the entry says.
-function isCurrent(pinned: PinnedVersions, current: ReadonlyMap<string, string | null>): boolean {
-  return Object.entries(pinned).every(([tag, version]) => current.get(tag) === version);
-}
 
 // Two variants may share a slot: the later takes it, and the other is a miss.
 function slotOf(variant: string): number {

@@ -64,7 +64,7 @@ export function trackingLine(
 async function checkServer(redis: Redis, connection: Redis): Promise<void> {
   const stamped = await stampOf(redis)('', Promise.resolve(''), GENERATION_TIMEOUT_MS);
   // Without permission to ask it is empty, and counts as the same.
-  if (stamped === null || !(await connection.info('server')).includes(stamped.slice(1)))
+  if (!stamped || !(await connection.info('server')).includes(stamped.run))
     throw new Error('this is not the server that is read from');
 }
 

@@ -12,9 +12,12 @@ export type Reuse =
   | 'request'
   | 'stale';
 
+const NONE: Directives = new Map();
+
 /** The request's own directives; `Pragma: no-cache` is an old way to say `no-cache` (RFC 9111 §5.4). */
 export function requestDirectives(request: Fields): Directives {
   if (request['cache-control'] !== undefined) return cacheControlOf(request);
+  if (request.pragma === undefined) return NONE;
   const pragma = (combined(request, 'pragma') ?? '').toLowerCase().split(',');
   return new Map(pragma.some((member) => member.trim() === 'no-cache') ? [['no-cache', true]] : []);
 }
