@@ -1,8 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { keys } from './keys.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
+import { releasesOn } from './releases.js';
 import { loadScript } from './scripts.js';
+import { EXPIRED_AFTER_MS, within } from './within.js';
 
 const releaseLease = loadScript('release-lease');
 const renewLease = loadScript('renew-lease');
@@ -11,6 +12,7 @@ const renewLease = loadScript('renew-lease');
 const LEASE_MS = 5_000;
 // Who fills for longer is not waited for: it may never end.
 const LONGEST_FILL_MS = 30_000;
+// Only while no message would be heard.
 const LOOK_AGAIN_MS = { first: 5, longest: 80 };
 // In no token.
 const UNSHARED = '!';
@@ -18,8 +20,17 @@ const UNSHARED = '!';
 /** The right to fill a key, held in Redis by one process at a time. */
 export function fillLeases(redis: RedisClient, { prefix, timeoutMs }: { prefix: string; timeoutMs: number }) {
   const link = linkTo(redis);
-  const nameOf = keys(prefix).cacheLease;
+  const { cacheLease: nameOf, cacheLeaseReleased } = keys(prefix);
+  const channelOf = (id: string) => cacheLeaseReleased(id, redis.options.keyPrefix ?? '');
   const ask = { timeoutMs };
+
+  const look = async (id: string) => {
+    const [holder, expiresInMs] = await Promise.all([
+      link.send<string | null>('get', [nameOf(id)], ask),
+      link.send<number>('pttl', [nameOf(id)], ask),
+    ]);
+    return { holder, expiresInMs };
+  };
 
   return {
     /** Answers nothing to who gets the lease, and to others what lies in its place. */
@@ -40,15 +51,30 @@ export function fillLeases(redis: RedisClient, { prefix, timeoutMs }: { prefix: 
     /** Gives it back; for `unsharedMs` nobody waits for the key. */
     leave(id: string, token: string, unsharedMs: number): void {
       const left = unsharedMs === 0 ? '' : `${UNSHARED}${unsharedMs}`;
-      link.run(releaseLease, [nameOf(id)], [token, left, unsharedMs], ask).catch(() => undefined);
+      link
+        .run(releaseLease, [nameOf(id)], [token, left, unsharedMs, channelOf(id)], ask)
+        .catch(() => undefined);
     },
 
-    /** Resolves when the lease is over, with what lies in its place; here a message could wake who waits. */
+    /** Resolves when the lease is over, with what lies in its place. */
     async over(id: string): Promise<string | null> {
-      for (let pause = LOOK_AGAIN_MS.first; ; pause = Math.min(2 * pause, LOOK_AGAIN_MS.longest)) {
-        await sleep(pause);
-        const holder = await link.send<string | null>('get', [nameOf(id)], ask);
-        if (holder === null || holder.startsWith(UNSHARED)) return holder;
+      const releases = releasesOn(redis, channelOf(id));
+      let released = releases.next();
+      releases.listen().catch(() => undefined);
+      try {
+        for (let waitMs = LOOK_AGAIN_MS.first; ; ) {
+          await within(waitMs, released);
+          released = releases.next();
+          const { holder, expiresInMs } = await look(id);
+          if (holder === null || holder.startsWith(UNSHARED)) return holder;
+          // It is renewed, so it may have to be waited for again. Negative: gone by now, or without an expiry.
+          waitMs =
+            releases.isHearing && expiresInMs > 0
+              ? expiresInMs + EXPIRED_AFTER_MS
+              : Math.min(2 * waitMs, LOOK_AGAIN_MS.longest);
+        }
+      } finally {
+        releases.stop();
       }
     },
   };

@@ -22,6 +22,9 @@ export function keys(prefix = '') {
     cache: (id: string) => `${prefix}cache:${safeId(id)}`,
     cacheVariant: (id: string, slot: number) => `${prefix}cache-variant:${slot}:${safeId(id)}`,
     cacheLease: (id: string) => `${prefix}cache-lease:${safeId(id)}`,
+    /** A channel; ioredis' prefix has to be given, because it is put in front of keys alone. */
+    cacheLeaseReleased: (id: string, keyPrefix: string) =>
+      `${keyPrefix}${prefix}cache-lease-released:${safeId(id)}`,
     invalidationEpoch: () => `${prefix}epoch:invalidation`,
     value: (key: string) => `${prefix}${safeId(key)}`,
     queues: () => `${prefix}queue`,
@@ -30,7 +33,7 @@ export function keys(prefix = '') {
     /** In the lock's slot, because its hash tag is the lock's whole key as Redis sees it, ioredis' prefix included. */
     lockFence: (resource: string, keyPrefix: string) =>
       `${prefix}lock-fence:{${keyPrefix}${prefix}lock:${safeId(resource)}}`,
-    /** A channel; ioredis' prefix has to be given, because it is put in front of keys alone. */
+    /** A channel. */
     lockReleased: (resource: string, keyPrefix: string) =>
       `${keyPrefix}${prefix}lock-released:${safeId(resource)}`,
   };

@@ -1,10 +1,10 @@
-import { type LockReleases, lockReleases } from './lock-releases.js';
 import type { RedisClient } from './redis.js';
+import { type Releases, releasesOn } from './releases.js';
 
 interface Line {
   /** Resolves when the last of the line has left, and all before. */
   tail: Promise<void>;
-  readonly releases: LockReleases;
+  readonly releases: Releases;
 }
 
 const lines = new WeakMap<RedisClient, Map<string, Line>>();
@@ -13,7 +13,7 @@ export interface Place {
   /** Resolves when all who came before have left. */
   readonly turn: Promise<void>;
   /** What those in this line hear of releases by others. */
-  readonly releases: LockReleases;
+  readonly releases: Releases;
   leave(): void;
 }
 
@@ -24,7 +24,7 @@ export interface Place {
 export function joinLine(redis: RedisClient, channel: string): Place {
   const ofClient = lines.get(redis) ?? new Map<string, Line>();
   lines.set(redis, ofClient);
-  const line = ofClient.get(channel) ?? { tail: Promise.resolve(), releases: lockReleases(redis, channel) };
+  const line = ofClient.get(channel) ?? { tail: Promise.resolve(), releases: releasesOn(redis, channel) };
   ofClient.set(channel, line);
 
   let leave!: () => void;

@@ -3,10 +3,9 @@ import { assuredMs } from './lock-lease.js';
 import type { Place } from './lock-line.js';
 import type { LockSettings } from './lock-options.js';
 import type { LockScripts } from './lock-scripts.js';
+import { EXPIRED_AFTER_MS, within } from './within.js';
 
 const UNAVAILABLE_AGAIN_MS = 100;
-// Timers may fire a millisecond early, and a key outlives its expiry by a part of one.
-const EXPIRED_AFTER_MS = 2;
 
 interface Taken {
   readonly fencing: number;
@@ -62,23 +61,4 @@ async function ask(
   if (fencing !== undefined) await scripts.release().catch(() => undefined);
   signal?.throwIfAborted();
   return { expiresInMs };
-}
-
-/** Whether it came in time. Rejects with the signal's reason when that is aborted. */
-function within(ms: number, event: Promise<void>, signal: AbortSignal | undefined): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const settle = (tell: () => void) => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-      tell();
-    };
-    const abort = () => settle(() => reject(signal?.reason as Error));
-    const timer = setTimeout(() => settle(() => resolve(false)), Math.ceil(ms));
-    if (signal?.aborted) return abort();
-    signal?.addEventListener('abort', abort);
-    event.then(
-      () => settle(() => resolve(true)),
-      (error: unknown) => settle(() => reject(error as Error)),
-    );
-  });
 }
