@@ -9,6 +9,7 @@ import { problemHandler, unknownRoute } from '../routes/problem.js';
 import type { UserEvents } from '../routes/user-events.js';
 import { usersRouter } from '../routes/users.js';
 import { createAccounts } from './accounts.js';
+import { cachedUsers } from './cached-users.js';
 import type { Config } from './config.js';
 import { httpLogging } from './logging.js';
 import { pingPostgres } from './postgres.js';
@@ -60,7 +61,10 @@ export function createApp({ redis, pool, events, logger, config }: AppDeps): Exp
   app.use(httpLogging(logger));
   app.use(express.json({ limit: '16kb' }));
   app.use('/users', usersRouter({ users, redis, events, limit, signUpLimit, sessions }));
-  app.use('/auth', authRouter({ accounts, users, limit, loginLimit, sessions }));
+  app.use(
+    '/auth',
+    authRouter({ accounts, users: cachedUsers(users, redis, logger), limit, loginLimit, sessions }),
+  );
   app.use(unknownRoute);
   app.use(problemHandler);
   return app;

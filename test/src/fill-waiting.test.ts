@@ -115,7 +115,7 @@ test('a release that was not heard, because the connection was lost, is noticed 
   const over = leasesOf(redis).over('page');
   await isHeard();
   await giveBackUnheard();
-  await file.redis.client('KILL', 'TYPE', 'pubsub');
+  await file.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
   expect(await over).toBeNull();
 });
 
@@ -152,7 +152,7 @@ test("the channel has the prefixes of the lease, ioredis' and ours", async () =>
 });
 
 test('no connection is opened for followers before one has to wait', async () => {
-  const dedicated = async () => String(await file.redis.client('LIST', 'TYPE', 'pubsub')).trim();
+  const dedicated = async () => String(await file.redis.call('CLIENT', 'LIST', 'TYPE', 'pubsub')).trim();
   await eventually('those of other tests are closed', async () => (await dedicated()) === '');
   const patiently = { timeoutMs: 5_000, logger: quiet };
   const filler = cacheAside(anotherClient(), patiently);
