@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { namesGiven } from '../src/names-given.js';
 import type {} from './cache-response-options.js';
 import { captureResponse } from './capture-response.js';
 
@@ -13,7 +14,7 @@ type Tagged = Response & { [named]?: Set<string> };
 export function offerCacheTags(res: Tagged): void {
   res[named] ??= new Set();
   res.cacheTags = (...tags) => {
-    for (const tag of tags) res[named]?.add(tag);
+    for (const tag of namesGiven('res.cacheTags was given', tags)) res[named]?.add(tag);
   };
 }
 
