@@ -11,7 +11,7 @@ import { sendNotModified, serveEntry } from './cache-serve.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import { captureResponse, type Verdict } from './capture-response.js';
 import { type Filling, fillingOf } from './filling.js';
-import { takeHandlerTags } from './handler-tags.js';
+import { tagsNamed, takeHandlerTags } from './handler-tags.js';
 import { handlersFields, headersNow, resetFields } from './response-fields.js';
 
 /** A request that the handler answers. */
@@ -60,6 +60,7 @@ export function fill(
     },
     onBody(body) {
       if (filling.isSettled()) return;
+      filling.nameTags(tagsNamed(res));
       // The session may have been read after the response began.
       if (body && entryHead && filling.mayStore()) filling.store({ head: entryHead, body });
       else filling.settle(body ? 'unstorable' : 'failed');

@@ -22,11 +22,15 @@ export function offerCacheTags(res: Tagged): void {
 export function takeHandlerTags(res: Tagged): string[] {
   const tags = new Set(res[named]);
   for (const [header, separator] of Object.entries(HEADERS)) {
-    for (const tag of String(res.getHeader(header) ?? '').split(separator)) if (tag) tags.add(tag);
+    const lines = [res.getHeader(header) ?? []].flat().map(String);
+    for (const tag of lines.flatMap((line) => line.split(separator))) if (tag) tags.add(tag);
     res.removeHeader(header);
   }
   return [...tags];
 }
+
+/** The tags of `res.cacheTags` until now: who streams names some after the head is gone. */
+export const tagsNamed = (res: Tagged): string[] => [...(res[named] ?? [])];
 
 /** Keeps the headers that name tags from the client of a response that the cache has nothing to do with. */
 export function hideHandlerTags(res: Tagged): void {
