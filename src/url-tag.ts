@@ -18,6 +18,7 @@ const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^/?]*/i;
  * Whom it is for is said by the Host field, which is what handlers read.
  */
 export function pathAndQuery(url: string): string {
+  if (url.startsWith('/') && !url.includes('#')) return url;
   const target = url.split('#', 1)[0]!.replace(ORIGIN, '');
   return target === '' || target.startsWith('?') ? `/${target}` : target;
 }
