@@ -9,13 +9,14 @@ import { serveEntry } from './cache-serve.js';
 import { setCacheStatus } from './cache-status.js';
 import { captureResponse } from './capture-response.js';
 import { hideHandlerTags } from './handler-tags.js';
+import { headersNow } from './response-fields.js';
 
 /**
  * While Redis does not answer the handler does. Nobody can tell then whether a response that is near was invalidated:
  * only where `stale-if-error` was set does it stand in, and only when the handler fails as well.
  */
 export function bypass(near: Entry | undefined, req: Request, res: Response, settings: CacheSettings): void {
-  const before = res.getHeaders();
+  const before = headersNow(res);
   setCacheStatus(res, { fwd: 'bypass' });
   hideHandlerTags(res);
   const entry = usable(near ? { entry: near } : {}, req, settings);

@@ -1,8 +1,9 @@
 import type { Request, Response } from 'express';
 import type { Entry } from '../src/cache-record.js';
 import type { FillTurns } from '../src/fill-turns.js';
+import type { Directives } from '../src/http/cache-control.js';
 import type { Fields } from '../src/http/fields.js';
-import { type Reuse, requestDirectives, reuseOf } from '../src/http/reuse.js';
+import { type Reuse, reuseOf } from '../src/http/reuse.js';
 import { variantOf } from '../src/http/vary.js';
 import type { Lookup, ResponseCache } from '../src/response-cache.js';
 import type { Forwarded } from './cache-fill.js';
@@ -35,7 +36,8 @@ export function decisions(
     res: Response,
   ): Promise<Decision> => {
     detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
-    if (req.method === 'HEAD') return undefined;
+    // What these bring back may not be stored.
+    if (req.method === 'HEAD' || settings.wantedBy(req.headers as Fields).has('no-store')) return undefined;
     const turn = await turns.take(id, tags, { patiently: false }).catch(() => undefined);
     return turn && { fwd: 'stale', turn, stale, inBackground: true };
   };
@@ -45,7 +47,7 @@ export function decisions(
     const { method, headers } = req;
     const isPassedOn = isConditional(req) && reuse === undefined && !passedOn.has(id);
     const isPersonal = headers.authorization !== undefined && !settings.ignoresCredentials;
-    const isUnshared = isPersonal || requestDirectives(headers as Fields).has('no-store');
+    const isUnshared = isPersonal || settings.wantedBy(headers as Fields).has('no-store');
     const isPartial = method === 'HEAD' || headers.range !== undefined || hasForeignCondition(req);
     return !(isPassedOn || isUnshared || isPartial || reuse === 'request');
   };
@@ -56,7 +58,7 @@ export function decisions(
     req: Request,
     res: Response,
   ): Promise<Decision> {
-    const wanted = requestDirectives(req.headers as Fields);
+    const wanted = settings.wantedBy(req.headers as Fields);
     let lookup = await first;
     for (let waited = false; ; waited = true) {
       const { miss } = lookup;
@@ -94,12 +96,7 @@ export function decisions(
   };
 }
 
-function isFreshFor(
-  lookup: Lookup,
-  req: Request,
-  settings: CacheSettings,
-  wanted: ReturnType<typeof requestDirectives>,
-): boolean {
+function isFreshFor(lookup: Lookup, req: Request, settings: CacheSettings, wanted: Directives): boolean {
   const entry = usable(lookup, req, settings);
   return entry !== undefined && reuseOf(entry.head.terms, wanted, Date.now()) === 'serve';
 }

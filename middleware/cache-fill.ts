@@ -4,15 +4,15 @@ import type { Turn } from '../src/fill-turns.js';
 import { isNotModified } from '../src/http/conditional.js';
 import type { Fields } from '../src/http/fields.js';
 import type { Arrived } from '../src/http/freshness.js';
-import { mayReplaceError, requestDirectives } from '../src/http/reuse.js';
+import { mayReplaceError } from '../src/http/reuse.js';
 import type { ResponseCache } from '../src/response-cache.js';
 import type { CacheSettings } from './cache-response-options.js';
 import { sendNotModified, serveEntry } from './cache-serve.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import { captureResponse, type Verdict } from './capture-response.js';
 import { type Filling, fillingOf } from './filling.js';
-import { takeHandlerTags } from './handler-tags.js';
-import { handlersFields, resetFields } from './response-fields.js';
+import { tagsNamed, takeHandlerTags } from './handler-tags.js';
+import { handlersFields, headersNow, resetFields } from './response-fields.js';
 
 /** A request that the handler answers. */
 export interface Forwarded {
@@ -38,7 +38,7 @@ export function fill(
   isPersonal: () => boolean,
 ): void {
   const requestedAt = Date.now();
-  const before = res.getHeaders();
+  const before = headersNow(res);
   const filling = fillingOf(cache, forwarded, settings, isPersonal);
   let entryHead: EntryHead | undefined;
 
@@ -46,9 +46,9 @@ export function fill(
     maxBodyBytes: settings.maxBodyBytes,
     onHead() {
       filling.nameTags(takeHandlerTags(res));
-      const fields = handlersFields(res, before);
+      const fields = handlersFields(res, before, settings.targets);
       const arrived = { status: res.statusCode, fields, requestedAt, receivedAt: Date.now() };
-      const standIn = standInFor(arrived, forwarded, filling);
+      const standIn = standInFor(arrived, forwarded, filling, settings);
       if (standIn) return answerWith(standIn, forwarded, () => resetToBefore(res, before), req, res);
       if (req.method === 'HEAD') freshenByHead(arrived, forwarded, filling);
       const fits = !(Number(fields['content-length']) > settings.maxBodyBytes);
@@ -60,6 +60,7 @@ export function fill(
     },
     onBody(body) {
       if (filling.isSettled()) return;
+      filling.nameTags(tagsNamed(res));
       // The session may have been read after the response began.
       if (body && entryHead && filling.mayStore()) filling.store({ head: entryHead, body });
       else filling.settle(body ? 'unstorable' : 'failed');
@@ -80,6 +81,7 @@ function standInFor(
   arrived: Arrived,
   { fwd, asked, stale }: Forwarded,
   filling: Filling,
+  { wantedBy }: CacheSettings,
 ): StandIn | undefined {
   if (!stale) return undefined;
   const { status } = arrived;
@@ -87,7 +89,7 @@ function standInFor(
     const entry = filling.refresh(stale, arrived);
     return { entry, status: { fwd, 'fwd-status': status, stored: filling.mayStore() } };
   }
-  if (!mayReplaceError(status, stale.head.terms, requestDirectives(asked), Date.now())) return undefined;
+  if (!mayReplaceError(status, stale.head.terms, wantedBy(asked), Date.now())) return undefined;
   filling.settle('failed');
   return { entry: stale, status: { fwd, 'fwd-status': status, detail: 'stale-if-error' } };
 }

@@ -1,4 +1,7 @@
 import type { Request } from 'express';
+import type { Directives } from '../src/http/cache-control.js';
+import type { Fields } from '../src/http/fields.js';
+import { requestDirectives } from '../src/http/reuse.js';
 import type { Logger } from '../src/logger.js';
 import {
   type NearCacheOptions,
@@ -67,6 +70,11 @@ export interface CacheResponseOptions {
    */
   readonly shared?: boolean;
   /**
+   * Serve and store whatever `Cache-Control` or `Pragma` of the request says: a client cannot get past the cache.
+   * @default false
+   */
+  readonly ignoreRequestCacheControl?: boolean;
+  /**
    * Bytes of the largest body that is stored; a larger one is passed through.
    * @default 1048576
    */
@@ -105,8 +113,11 @@ export interface CacheResponseOptions {
   readonly logger?: Logger;
 }
 
+const NOTHING: Directives = new Map();
+
 export const defaults = {
   shared: false,
+  ignoreRequestCacheControl: false,
   maxBodyBytes: 1_048_576,
   earlyRefresh: 0,
   onRestart: 'forget',
@@ -122,6 +133,7 @@ export const checks = {
   queryParams: queryParamLists,
   targetedHeader: aString,
   shared: aBoolean,
+  ignoreRequestCacheControl: aBoolean,
   earlyRefresh: aNumber('a number', 1_000),
   onRestart: oneOf('forget', 'keep'),
   maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
@@ -134,6 +146,8 @@ export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defau
   readonly targets: readonly string[];
   /** Responses to requests with `Authorization` are for everybody who has the same key. */
   readonly ignoresCredentials: boolean;
+  /** What a request's fields ask of the cache. */
+  readonly wantedBy: (request: Fields) => Directives;
 };
 
 export function settingsOf({
@@ -146,6 +160,7 @@ export function settingsOf({
     ...(nearCache !== undefined && { nearCache: readNearCacheOptions(nearCache, options.redis) }),
     targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],
     ignoresCredentials: options.shared || options.key !== undefined,
+    wantedBy: options.ignoreRequestCacheControl ? () => NOTHING : requestDirectives,
   };
 }
 

@@ -1,9 +1,10 @@
 import type { Request, RequestHandler } from 'express';
 import { LRUCache } from 'lru-cache';
-import { isUnavailable } from '../src/errors.js';
+import { isUnavailable, ToolkitError } from '../src/errors.js';
 import { fillTurns } from '../src/fill-turns.js';
 import type { Fields } from '../src/http/fields.js';
 import { shortId } from '../src/keys.js';
+import { namesGiven } from '../src/names-given.js';
 import { readOptions } from '../src/options.js';
 import { linkTo } from '../src/redis-link.js';
 import { type Lookup, responseCache } from '../src/response-cache.js';
@@ -50,9 +51,11 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   const passedOn: PassedOn = new LRUCache({ max: 10_000 });
 
   const tagOf = settings.key || queryParams ? pathTag : urlTag;
+  const ownTags = (req: Request) =>
+    settings.tags ? namesGiven('cacheResponse: the option "tags" returned', settings.tags(req)) : [];
   const name = (req: Request): Question => ({
-    id: shortId(settings.key?.(req) ?? `GET:${targetUri(req, queryParams)}`),
-    tags: [...new Set([...(settings.tags?.(req) ?? []), tagOf(req.originalUrl), EVERYTHING])],
+    id: shortId(settings.key ? ownKey(settings.key, req) : `GET:${targetUri(req, queryParams)}`),
+    tags: [...new Set([...ownTags(req), tagOf(req.originalUrl), EVERYTHING])],
   });
   const lookUp = ({ id, tags }: Question, req: Request) => cache.lookUp(id, tags, req.headers as Fields);
   const ask = (req: Request): Asked | undefined => {
@@ -85,7 +88,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       // Its close was before anybody listened: the turn would end with the lease, and the next one's only then begin.
       if (res.closed && !decided.inBackground) return decided.turn.end('failed');
       const asked = headersAsAsked(req);
-      prepareRequest(req, question.id, decided.stale, passedOn);
+      prepareRequest(req, question.id, decided, passedOn);
       const isPersonal = () => !isCacheable(req, settings);
       fill(cache, { ...question, asked, ...decided }, req, res, settings, isPersonal);
     } catch (error) {
@@ -98,9 +101,24 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   return withPrefetch(handler, ask);
 }
 
+// In place of nothing the URL would do, under which credentials still make a difference.
+function ownKey(key: (req: Request) => string, req: Request): string {
+  const given: unknown = key(req);
+  if (typeof given === 'string' && given !== '') return given;
+  throw new ToolkitError(
+    'CACHE_KEY_INVALID',
+    `cacheResponse: the option "key" returned ${JSON.stringify(given)}: return a non-empty string`,
+  );
+}
+
+// What a GET carries is no part of its URL, and some handlers read it.
+const hasContent = ({ headers }: Request) =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
+
 // A response that a session, which somebody has looked at, went into may be meant for one person.
-function isCacheable(req: Request, { ignoresCredentials }: CacheSettings): boolean {
+function isCacheable(req: Request, { ignoresCredentials, key }: CacheSettings): boolean {
   if (req.method !== 'GET' && req.method !== 'HEAD') return false;
+  if (!key && hasContent(req)) return false;
   return ignoresCredentials || !sessionWasRead(req);
 }
 

@@ -26,7 +26,8 @@ export function serveEntry(
   setCacheStatus(res, { ...status, ttl: Math.floor(terms.lifetime - age), ...near });
   if (head.status !== 200) sendBody(req, res, body);
   else if (isNotModified(asked, fields)) sendNotModified(res);
-  else sendBody(req, res, partOf(body, asked, fields, res));
+  // A Range means something to GET alone (RFC 9110 §14.2).
+  else sendBody(req, res, req.method === 'GET' ? partOf(body, asked, fields, res) : body);
 }
 
 /** A 304 carries what updates the client's copy, and nothing about a body (RFC 9110 §15.4.5). */

@@ -42,6 +42,16 @@ export function captureResponse(res: Response, { maxBodyBytes, onHead, onTooLarg
     Object.assign(res, watched);
     state = 'replaced';
   };
+  // What Node refuses (a number as body, a line break in the status message) is answered by an error page: its bytes
+  // do not belong to the head that was judged.
+  const pass = <Result>(run: () => Result): Result => {
+    try {
+      return run();
+    } catch (error) {
+      copy.drop();
+      throw error;
+    }
+  };
   const finish = () => {
     if (ended) return;
     ended = true;
@@ -57,18 +67,22 @@ export function captureResponse(res: Response, { maxBodyBytes, onHead, onTooLarg
       begin();
     }
     if (isReplaced()) return res;
-    return first ? writeHead.call(res, res.statusCode) : writeHead.apply(res, args as never);
+    return pass(() => (first ? writeHead.call(res, res.statusCode) : writeHead.apply(res, args as never)));
   } as typeof res.writeHead;
   res.write = ((...args: unknown[]) => {
     begin();
-    copy.add(args[0], args[1]);
-    return isReplaced() ? called(args) : write.apply(res, args as never);
+    return pass(() => {
+      copy.add(args[0], args[1]);
+      return isReplaced() ? called(args) : write.apply(res, args as never);
+    });
   }) as typeof res.write;
   res.end = ((...args: unknown[]) => {
     begin();
-    copy.add(args[0], args[1]);
-    if (isReplaced()) called(args);
-    else end.apply(res, args as never);
+    pass(() => {
+      copy.add(args[0], args[1]);
+      if (isReplaced()) called(args);
+      else end.apply(res, args as never);
+    });
     // What the client did not stay for may be whole nevertheless; what was destroyed is not.
     if (isReplaced() || !res.destroyed) finish();
     return res;
@@ -100,6 +114,9 @@ function bodyCopy(maxBytes: number, onTooLarge: () => void) {
       if (bytes <= maxBytes) return void chunks.push(copied);
       chunks = undefined;
       onTooLarge();
+    },
+    drop() {
+      chunks = undefined;
     },
     bytes: () => bytes,
     whole: () => chunks && Buffer.concat(chunks, bytes),

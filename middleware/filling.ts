@@ -5,7 +5,6 @@ import { responseDirectives } from '../src/http/cache-control.js';
 import { isSameRepresentation } from '../src/http/conditional.js';
 import type { Fields } from '../src/http/fields.js';
 import type { Arrived } from '../src/http/freshness.js';
-import { requestDirectives } from '../src/http/reuse.js';
 import { storedFields, updatedFields } from '../src/http/stored-fields.js';
 import { keepForMs, termsOf } from '../src/http/storing.js';
 import { variantOf, varyNames } from '../src/http/vary.js';
@@ -17,7 +16,7 @@ import type { CacheSettings } from './cache-response-options.js';
 export function fillingOf(
   cache: ResponseCache,
   { id, tags, turn, asked }: Forwarded,
-  { ttlSeconds, targets, ignoresCredentials }: CacheSettings,
+  { ttlSeconds, targets, ignoresCredentials, wantedBy }: CacheSettings,
   isPersonal: () => boolean,
 ) {
   const versions = pinVersions(tags, turn.start.versions);
@@ -29,7 +28,7 @@ export function fillingOf(
     settled = true;
     Promise.resolve(outcome).then(turn.end, () => turn.end('failed'));
   };
-  const mayStore = () => versions !== undefined && !isPersonal() && !requestDirectives(asked).has('no-store');
+  const mayStore = () => versions !== undefined && !isPersonal() && !wantedBy(asked).has('no-store');
 
   const keep = async ({ head, body }: Entry): Promise<FillOutcome> => {
     const pinned = await pinLate(cache.versions, turn.start, head.versions, [...named]);

@@ -20,8 +20,15 @@ export function isConditional(req: Request): boolean {
 export type PassedOn = LRUCache<string, true>;
 
 /** Changes what the handler is asked: to validate what is stored, or for something that can be stored. */
-export function prepareRequest(req: Request, id: string, stale: Entry | undefined, passedOn: PassedOn): void {
+export function prepareRequest(
+  req: Request,
+  id: string,
+  { stale, inBackground }: { readonly stale?: Entry; readonly inBackground?: true },
+  passedOn: PassedOn,
+): void {
   if (stale) askToValidate(req, stale);
+  // Nobody waits for the part, and a part cannot be stored.
+  if (inBackground) for (const name of PARTS) delete req.headers[name];
   if (stale || !isConditional(req) || hasForeignCondition(req)) return;
   // What the client has may save the handler the body, once; then there should be something to store.
   if (passedOn.has(id)) askForWhole(req);

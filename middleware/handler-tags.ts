@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { namesGiven } from '../src/names-given.js';
 import type {} from './cache-response-options.js';
 import { captureResponse } from './capture-response.js';
 
@@ -13,7 +14,7 @@ type Tagged = Response & { [named]?: Set<string> };
 export function offerCacheTags(res: Tagged): void {
   res[named] ??= new Set();
   res.cacheTags = (...tags) => {
-    for (const tag of tags) res[named]?.add(tag);
+    for (const tag of namesGiven('res.cacheTags was given', tags)) res[named]?.add(tag);
   };
 }
 
@@ -21,11 +22,15 @@ export function offerCacheTags(res: Tagged): void {
 export function takeHandlerTags(res: Tagged): string[] {
   const tags = new Set(res[named]);
   for (const [header, separator] of Object.entries(HEADERS)) {
-    for (const tag of String(res.getHeader(header) ?? '').split(separator)) if (tag) tags.add(tag);
+    const lines = [res.getHeader(header) ?? []].flat().map(String);
+    for (const tag of lines.flatMap((line) => line.split(separator))) if (tag) tags.add(tag);
     res.removeHeader(header);
   }
   return [...tags];
 }
+
+/** The tags of `res.cacheTags` until now: who streams names some after the head is gone. */
+export const tagsNamed = (res: Tagged): string[] => [...(res[named] ?? [])];
 
 /** Keeps the headers that name tags from the client of a response that the cache has nothing to do with. */
 export function hideHandlerTags(res: Tagged): void {

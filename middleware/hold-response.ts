@@ -3,6 +3,7 @@ import type { NextFunction, Response } from 'express';
 import { applyHead } from './apply-head.js';
 import { deferDestroy } from './deferred-destroy.js';
 import { type HeldHead, headersSentError, holdHead, restoreHead } from './held-head.js';
+import { headersNow } from './response-fields.js';
 
 interface Call {
   run(): unknown;
@@ -33,7 +34,7 @@ export function holdResponse(
   next: NextFunction,
   settle: (moment: Moment) => Promise<void> | undefined,
 ): void {
-  const before = { status: res.statusCode, message: res.statusMessage, headers: res.getHeaders() };
+  const before = { status: res.statusCode, message: res.statusMessage, headers: headersNow(res) };
   const sources = new Set<Readable>();
   let state: 'untouched' | 'begun' | 'ended' | 'dropped' = 'untouched';
   let held: Call[] | undefined;

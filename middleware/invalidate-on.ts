@@ -1,6 +1,7 @@
 import type { Request, RequestHandler } from 'express';
 import { consoleLogger, type Logger } from '../src/logger.js';
 import { beginMutation, type Mutation, refusedMutation } from '../src/mutation.js';
+import { namesGiven } from '../src/names-given.js';
 import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '../src/options.js';
 import type { RedisClient } from '../src/redis.js';
 import { linkTo } from '../src/redis-link.js';
@@ -118,8 +119,9 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
 
 function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): string[] {
   // The target itself is old after an unsafe request (RFC 9111 §4.4).
-  const urlTags = [req.originalUrl, ...(urls?.(req) ?? [])].flatMap(purgedUrlTags);
-  return [...new Set([...(tags?.(req) ?? []), ...urlTags])];
+  const ownUrls = urls ? namesGiven('invalidateOn: the option "urls" returned', urls(req)) : [];
+  const ownTags = tags ? namesGiven('invalidateOn: the option "tags" returned', tags(req)) : [];
+  return [...new Set([...ownTags, ...[req.originalUrl, ...ownUrls].flatMap(purgedUrlTags)])];
 }
 
 function noAnswer(): void {}

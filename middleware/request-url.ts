@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import { normalisedUrl, type QueryParams } from '../src/url-tag.js';
+import { normalisedUrl, pathAndQuery, type QueryParams } from '../src/url-tag.js';
 
 /** The target of a request (RFC 9110 §7.1) without its scheme. */
 export function targetUri(req: Request, params?: QueryParams): string {
@@ -10,7 +10,7 @@ export function targetUri(req: Request, params?: QueryParams): string {
 
 /** Further URLs that an unsafe request has changed: `Location` and `Content-Location` of its origin (RFC 9111 §4.4). */
 export function namedByResponse(req: Request, locations: readonly unknown[]): string[] {
-  const own = parsed(`http://${req.headers.host ?? 'unknown'}${req.originalUrl}`);
+  const own = parsed(`http://${req.headers.host ?? 'unknown'}${pathAndQuery(req.originalUrl)}`);
   return locations.flatMap((location) => {
     const url = own && typeof location === 'string' ? parsed(location, own) : undefined;
     return url && url.host === own!.host ? [url.pathname + url.search] : [];

@@ -2,17 +2,36 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { Response } from 'express';
 import type { Fields } from '../src/http/fields.js';
 
+const DECIDING = new Set(['cache-control', 'expires', 'vary']);
+
+/** A response's fields as they are now. `appendHeader` adds to the lists that `getHeaders` gives out. */
+export function headersNow(res: Response): OutgoingHttpHeaders {
+  const now = res.getHeaders();
+  for (const [name, value] of Object.entries(now)) if (Array.isArray(value)) now[name] = [...value];
+  return now;
+}
+
 /**
  * The fields that a handler set, without those that middlewares before it set for this request alone (the limiter's
- * counts, a request id): they are set for every request anyway.
+ * counts, a request id): they are set for every request anyway. What decides about storing counts whoever set it.
  */
-export function handlersFields(res: Response, before: OutgoingHttpHeaders): Fields {
+export function handlersFields(
+  res: Response,
+  before: OutgoingHttpHeaders,
+  targets: readonly string[],
+): Fields {
   const own: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(res.getHeaders())) {
-    if (value === undefined || before[name] === value) continue;
+    const isDeciding = DECIDING.has(name) || targets.includes(name);
+    if (value === undefined || (!isDeciding && isSame(before[name], value))) continue;
     own[name] = Array.isArray(value) ? value.map(String) : String(value);
   }
   return own;
+}
+
+function isSame(before: unknown, value: unknown): boolean {
+  if (!Array.isArray(before) || !Array.isArray(value)) return before === value;
+  return before.length === value.length && before.every((line, position) => line === value[position]);
 }
 
 /** Takes back what a handler set. */

@@ -11,6 +11,7 @@ import { pinVersions } from './fill-start.js';
 import { fillTurns, type Turn } from './fill-turns.js';
 import { consoleLogger } from './logger.js';
 import { beginMutation, type Mutation, refusedMutation } from './mutation.js';
+import { namesGiven } from './names-given.js';
 import { readOptions } from './options.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
@@ -139,6 +140,7 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
 
     async get<T>(key: string, tags?: readonly string[]): Promise<T | undefined> {
       checkKey(key);
+      if (tags) namesGiven('cacheAside: get was given', tags);
       const found = await values.find<T>(key, tagsOf(key, tags)).catch((error: unknown) => {
         if (!isUnavailable(error)) throw error;
         return undefined;
@@ -160,7 +162,7 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
     },
 
     async mutate(tags, run) {
-      const mutation = await begin(tags);
+      const mutation = await begin(namesGiven('cacheAside: mutate was given', tags));
       try {
         return await run();
       } finally {
@@ -171,8 +173,10 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
       }
     },
 
-    invalidateTags: (tags) => versions.invalidate(tags),
-    invalidateUrls: (urls) => versions.invalidate(urls.flatMap(purgedUrlTags)),
+    invalidateTags: async (tags) =>
+      versions.invalidate(namesGiven('cacheAside: invalidateTags was given', tags)),
+    invalidateUrls: async (urls) =>
+      versions.invalidate(namesGiven('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),
   };
 }

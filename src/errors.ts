@@ -91,7 +91,11 @@ export const ERROR_CATALOGUE = {
   },
   CACHE_KEY_INVALID: {
     status: 500,
-    help: "A key given to `cacheAside` is not `<entity>:<id>`, or its entity is one of the toolkit's own.",
+    help: "A key given to `cacheAside` is not `<entity>:<id>`, or its entity is one of the toolkit's own; or the `key` of `cacheResponse` returned no text, under which responses for different people would be one.",
+  },
+  CACHE_TAGS_INVALID: {
+    status: 500,
+    help: 'Tags or URLs, given to the cache or returned by an option, are not a list of strings. Nothing was cached, changed or invalidated under them.',
   },
   CACHE_VALUE_TOO_LARGE: {
     status: 500,

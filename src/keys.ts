@@ -66,7 +66,8 @@ export function safeId(id: string): string {
 }
 
 /** The same text, or a hash of it when it is long: for what is kept in memory by names that clients choose. */
-export const shortId = (id: string): string => (id.length <= LONGEST_ID ? id : `${HASHED}${sha256(id)}`);
+export const shortId = (id: string): string =>
+  id.length <= LONGEST_ID && !id.startsWith(HASHED) ? id : `${HASHED}${sha256(id)}`;
 
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');

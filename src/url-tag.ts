@@ -2,16 +2,30 @@
 export type QueryParams = { readonly allow: readonly string[] } | { readonly ignore: readonly string[] };
 
 /** The tag that a cached response has, so that it can be purged by URL: path and query, whatever the host. */
-export const urlTag = (url: string): string => `url:${normalisedUrl(url)}`;
+export const urlTag = (url: string): string => `url:${withoutNeedlessEscapes(normalisedUrl(url))}`;
 
 /** The tag of a response that several queries share. Which ones, only the cache that stored it knows. */
-export const pathTag = (url: string): string => `url:${url.split('?', 1)[0]}`;
+export const pathTag = (url: string): string =>
+  `url:${withoutNeedlessEscapes(pathAndQuery(url).split('?', 1)[0]!)}`;
 
 /** The tags by which every response of a URL is purged. */
 export const purgedUrlTags = (url: string): string[] => [...new Set([urlTag(url), pathTag(url)])];
 
-/** The URL with its query parameters sorted by name, and without those that do not count. */
-export function normalisedUrl(url: string, params?: QueryParams): string {
+const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^/?]*/i;
+
+/**
+ * What routers see of a URL: a request may come in absolute form (RFC 9112 §3.2.2), and Node lets a fragment through.
+ * Whom it is for is said by the Host field, which is what handlers read.
+ */
+export function pathAndQuery(url: string): string {
+  if (url.startsWith('/') && !url.includes('#')) return url;
+  const target = url.split('#', 1)[0]!.replace(ORIGIN, '');
+  return target === '' || target.startsWith('?') ? `/${target}` : target;
+}
+
+/** Path and query of the URL with its query parameters sorted by name, and without those that do not count. */
+export function normalisedUrl(given: string, params?: QueryParams): string {
+  const url = pathAndQuery(given);
   const start = url.indexOf('?');
   if (start < 0) return url;
   const path = url.slice(0, start);
@@ -26,8 +40,20 @@ export function normalisedUrl(url: string, params?: QueryParams): string {
   return `${path}?${counting.map(({ pair }) => pair).join('&')}`;
 }
 
+// `/users/%37` is `/users/7` (RFC 9110 §4.2.3): a purge of one reaches the other. The keys stay apart, because routers
+// tell them apart, and an error under one must not answer the other.
+function withoutNeedlessEscapes(url: string): string {
+  return url.replace(/%[\da-f]{2}/gi, (escaped) => {
+    const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
+    return /[\w.~-]/.test(character) ? character : escaped.toUpperCase();
+  });
+}
+
 function counts(name: string, params: QueryParams): boolean {
-  return 'allow' in params ? params.allow.includes(name) : !params.ignore.includes(name);
+  if ('ignore' in params) return !params.ignore.includes(name);
+  // The extended parser reads `page[]=2` and `[page]=2` into `page`.
+  const base = name.split(/[[\]]/).find((part) => part !== '');
+  return params.allow.includes(name) || params.allow.includes(base ?? '');
 }
 
 function decoded(name: string): string {

@@ -282,6 +282,17 @@ const parts: Row[] = [
   ['9110 §14.2', 'an unknown unit is ignored', ...part('lines=0-1', 200, '0123456789')],
   ['9110 §14.2', 'several ranges are ignored', ...part('bytes=0-1,4-5', 200, '0123456789')],
   ['9110 §14.2', 'a malformed range is ignored', ...part('bytes=5-3', 200, '0123456789')],
+  [
+    '9110 §14.2',
+    'a Range means nothing to HEAD',
+    { origin: { headers: fresh }, from: 'origin' },
+    {
+      ask: { method: 'HEAD', headers: { Range: 'bytes=0-1' } },
+      from: 'cache',
+      status: 200,
+      headers: { 'Content-Length': '10', 'Content-Range': undefined },
+    },
+  ],
   ['9110 §13.1.5', 'If-Range with the strong tag', ...part('bytes=0-1', 206, '01', { 'If-Range': '"abc"' })],
   ['9110 §13.1.5', 'If-Range with another', ...part('bytes=0-1', 200, '0123456789', { 'If-Range': '"x"' })],
   [

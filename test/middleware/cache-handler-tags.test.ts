@@ -17,6 +17,16 @@ const ways: Record<string, RequestHandler> = {
     res.send('x');
   },
   'Surrogate-Key': (_req, res) => void res.set('Surrogate-Key', 'author:1 author:2').send('x'),
+  'Surrogate-Key, on two lines': (_req, res) => {
+    res.setHeader('Surrogate-Key', ['author:0 author:1', 'author:2']);
+    res.send('x');
+  },
+  'res.cacheTags, while it streams': (_req, res) => {
+    res.cacheTags('author:1');
+    res.write('x');
+    res.cacheTags('author:2');
+    res.end();
+  },
   'Cache-Tag': (_req, res) => void res.set('Cache-Tag', 'author:1, author:2').send('x'),
 };
 

@@ -1,7 +1,11 @@
 import { Readable } from 'node:stream';
+import express from 'express';
 import { expect, test } from 'vitest';
+import { holdResponse } from '../../middleware/hold-response.js';
+import { ask } from './cache-client.js';
 import { askHeld, roundTrip } from './hold-client.js';
-import { gate } from './redis-for-file.js';
+import { gate, serve } from './redis-for-file.js';
+import { tellError } from './session-client.js';
 
 const theError = { status: 500, text: '{"error":"not settled"}' };
 
@@ -52,4 +56,18 @@ test('what a held call throws goes to the error handler, not to the process', as
   const { settling, answer } = await askHeld((_req, res) => res.end({ not: 'a chunk' } as never));
   settling.open();
   expect(await answer).toMatchObject({ status: 500, text: expect.stringContaining('ERR_INVALID_ARG_TYPE') });
+});
+
+test('what was appended to the list of an earlier middleware is taken back too', async () => {
+  const app = express();
+  app.use((_req, res, next) => {
+    res.setHeader('X-List', ['earlier']);
+    holdResponse(res, next, () => (res.statusCode === 200 ? Promise.reject(new Error('no')) : undefined));
+    next();
+  });
+  app.get('/', (_req, res) => void res.appendHeader('X-List', 'handler').end('x'));
+  app.use(tellError);
+  const reply = await ask(await serve(app), '/');
+  expect(reply.status).toBe(500);
+  expect(reply.headers['x-list']).toBe('earlier');
 });
