@@ -7,6 +7,9 @@ import { ageAt } from '../src/http/storing.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import { setFields } from './response-fields.js';
 
+// Node writes head and body as one when the body is text of the head's encoding, in which a character is a byte.
+const TOGETHER_BYTES = 16_384;
+
 /** Answers from a stored response: in full, in part, or that the client's copy is current. */
 export function serveEntry(
   { head, body, isNear }: Entry,
@@ -53,5 +56,6 @@ function partOf(body: Buffer, asked: Fields, stored: Fields, res: Response): Buf
 function sendBody(req: Request, res: Response, bytes: Buffer): void {
   if (res.statusCode !== 204) res.setHeader('Content-Length', bytes.length);
   if (req.method === 'HEAD') res.end();
+  else if (bytes.length <= TOGETHER_BYTES) res.end(bytes.toString('latin1'), 'latin1');
   else res.end(bytes);
 }

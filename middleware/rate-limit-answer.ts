@@ -5,6 +5,8 @@ import type { RateLimitOptions, RateLimitSettings } from './rate-limit-options.j
 
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
 const PROBLEM = 'application/problem+json';
+const JSON_TYPE = 'application/json';
+const TEXT = 'text/plain';
 
 /** Refuses a request, by content negotiation: text, JSON, or an RFC 9457 problem. */
 export async function answerTooManyRequests(
@@ -28,12 +30,22 @@ export async function answerTooManyRequests(
     return;
   }
   res.vary('Accept');
-  const type = req.accepts(['text/plain', PROBLEM, 'application/json']);
-  if (type !== PROBLEM && type !== 'application/json') {
-    res.type('text/plain').send(body);
-    return;
-  }
+  const type = wantedType(req);
+  if (type === TEXT) return end(res, TEXT, body);
   const violated = verdict.quotas.filter(({ retryAfterMs }) => retryAfterMs > 0).map(({ name }) => name);
   const problem = { type: QUOTA_EXCEEDED, title: 'Quota exceeded', status: options.statusCode, detail: body };
-  res.type(type).send(JSON.stringify({ ...problem, 'violated-policies': violated }));
+  end(res, type, JSON.stringify({ ...problem, 'violated-policies': violated }));
+}
+
+function wantedType(req: Request): string {
+  const { accept } = req.headers;
+  if (accept === undefined || accept === '*/*') return TEXT;
+  return req.accepts([TEXT, PROBLEM, JSON_TYPE]) || TEXT;
+}
+
+// Not res.send: a refusal is no representation that an ETag could name, and a flood of them is to be cheap.
+function end(res: Response, type: string, body: string): void {
+  res.setHeader('Content-Type', `${type}; charset=utf-8`);
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.end(body);
 }
