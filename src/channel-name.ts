@@ -5,7 +5,7 @@ const ENTITY = /^([\w-]+):/;
 const GLOB = /[*?[\]\\]/g;
 // Redis speaks on it to those who track keys.
 const INVALIDATIONS = '__redis__:invalidate';
-const RELEASES = keys().lockReleased('', '');
+const RELEASES = [keys().lockReleased('', ''), keys().cacheLeaseReleased('', '')];
 
 /** @throws ToolkitError `CHANNEL_INVALID` */
 export function checkChannel(factory: string, channel: unknown, prefix: string): asserts channel is string {
@@ -21,9 +21,9 @@ export function isOwnChannel(channel: string): boolean {
   return channel === INVALIDATIONS || isToolkits(ENTITY.exec(channel)?.[1] ?? '');
 }
 
-/** Whether it wakes those who wait for a lock, whose own prefix may stand in front. */
+/** Whether it wakes those who wait for a lock or a lease, whose own prefix may stand in front. */
 export const isRelease = (message: string, channel: string): boolean =>
-  message === '' && channel.includes(RELEASES);
+  message === '' && RELEASES.some((name) => channel.includes(name));
 
 /** A glob pattern for a prefix that may have special characters. */
 export const literally = (text: string): string => text.replace(GLOB, '\\$&');

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ToolkitError } from '../../src/errors.js';
+import { keys } from '../../src/keys.js';
 import { withLock } from '../../src/lock.js';
 import { publisher } from '../../src/publisher.js';
 import { closeRedis } from '../../src/redis.js';
@@ -168,6 +169,7 @@ describe('on', () => {
     const lock = { ttlMs: 10_000, timeoutMs: 5_000 };
     await withLock(redis, 'report', lock, () => {});
     await withLock(redis, 'report', { ...lock, prefix: 'shop-' }, () => {});
+    await redis.publish(keys('shop-').cacheLeaseReleased('x', 'app:'), '');
     await publisher(redis, { timeoutMs: 5_000 }).publish('orders', 1);
     await eventually('the event has arrived', () => seen.includes('orders'));
     expect({ seen, failures }).toEqual({ seen: ['orders'], failures: [] });
