@@ -16,6 +16,8 @@ export interface StreamUserEventsOptions {
   maxClients?: number;
   /** Proxies close a connection on which nothing comes, often after a minute. */
   keepAliveMs?: number;
+  /** For how long a client may take nothing of what it was sent. */
+  stalledMs?: number;
 }
 
 /**
@@ -26,6 +28,7 @@ export function streamUserEvents({
   events,
   maxClients = 100,
   keepAliveMs = 15_000,
+  stalledMs = 30_000,
 }: StreamUserEventsOptions): RequestHandler {
   let clients = 0;
 
@@ -45,8 +48,9 @@ export function streamUserEvents({
       gone.abort();
     });
     const stream = events.stream(gone.signal);
-    await stream.ready.catch((error: unknown) => {
-      if (!gone.signal.aborted) throw error;
+    await stream.ready.catch((error: Error) => {
+      // The client is gone, or the server about to go: the stream ends as it begins.
+      if (error.name !== 'AbortError') throw error;
     });
     res.set(HEADERS).write(': listening\n\n');
     const keepAlive = setInterval(() => void res.write(': keep-alive\n\n'), keepAliveMs);
@@ -55,7 +59,8 @@ export function streamUserEvents({
       for await (const event of stream) {
         // A client that does not read has its events wait in the bounded stream, not in the socket.
         if (!res.write(`event: ${event.type}\ndata: ${JSON.stringify({ id: event.id })}\n\n`)) {
-          await once(res, 'drain', { signal: gone.signal });
+          const stalled = setTimeout(() => res.destroy(), stalledMs);
+          await once(res, 'drain', { signal: gone.signal }).finally(() => clearTimeout(stalled));
         }
       }
     } catch {

@@ -18,7 +18,7 @@ export function createUserEvents(redis: RedisClient, logger: Logger): UserEvents
     },
     stream(signal) {
       const until = closed.signal.aborted ? closed.signal : signal;
-      return listening.events('user-events', { signal: until, maxBuffered: 100, whenFull: 'error' });
+      return listening.events('user-events', { signal: until, whenFull: 'error' });
     },
     onGap: (tell) => listening.onGap(tell),
     close() {

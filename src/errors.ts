@@ -103,7 +103,7 @@ export const ERROR_CATALOGUE = {
   },
   CHANNEL_INVALID: {
     status: 500,
-    help: "A channel given to `publisher` or `subscriber` is not a non-empty text, or is one of the toolkit's own, such as `cache:…` or `lock:…`.",
+    help: "A channel given to `publisher` or `subscriber` is not a non-empty text, or is one of the toolkit's own, such as `cache:…` or `lock:…`, by itself or with their `prefix`.",
   },
   MESSAGE_NOT_JSON: {
     status: 500,

@@ -1,4 +1,3 @@
-import { checkChannel } from './channel-name.js';
 import { eventQueue } from './event-queue.js';
 import type { ReportFailure } from './message-failures.js';
 import type { MessageListening } from './message-listening.js';
@@ -18,7 +17,6 @@ export function eventStream<Event>(
   channel: string,
   given: EventsOptions = {},
 ): EventStream<Event> {
-  checkChannel('events', channel);
   const options = readOptions('events', given, eventsChecks, eventsDefaults);
   const queue = eventQueue<Event>({
     ...options,

@@ -1,4 +1,4 @@
-import { isOwnChannel, literally } from './channel-name.js';
+import { isOwnChannel, isRelease, literally } from './channel-name.js';
 import { ToolkitError } from './errors.js';
 import type { ReportFailure } from './message-failures.js';
 import type { SubscriberConnection } from './subscriber-connection.js';
@@ -32,12 +32,13 @@ export function messageListening(
   { prefix, timeoutMs, report, onGap }: ListeningOptions,
 ) {
   const cuts = new Set<() => void>();
+  const cutAll = () => [...cuts].forEach((cut) => void cut());
   let unwatch: (() => void) | undefined;
 
   const deliver = (receive: Receive, json: string, nameInRedis: string) => {
     const channel = nameInRedis.slice(prefix.length);
     // A pattern may match what the toolkit tells itself.
-    if (isOwnChannel(channel)) return;
+    if (isOwnChannel(channel) || isRelease(json, channel)) return;
     const event = parsed(json, (cause) =>
       report('MESSAGE_UNREADABLE', `subscriber: a message on "${channel}" is not JSON`, channel, cause),
     );
@@ -52,14 +53,14 @@ export function messageListening(
     const end = () => {
       if (!cuts.delete(cut)) return;
       signal?.removeEventListener('abort', cut);
-      own.abort();
+      own.abort(signal?.reason);
       if (cuts.size === 0) unwatch?.();
     };
     const cut = () => {
       end();
       onCut?.();
     };
-    if (cuts.size === 0) unwatch = watchGaps(connection, onGap);
+    if (cuts.size === 0) unwatch = watch(connection, onGap, cutAll);
     cuts.add(cut);
     signal?.addEventListener('abort', cut);
     const onMessage = (json: string, name: string) => deliver(receive, json, name);
@@ -78,10 +79,14 @@ export function messageListening(
     return { subscribed, end };
   };
 
-  return { begin, cutAll: () => [...cuts].forEach((cut) => void cut()) };
+  return { begin, cutAll };
 }
 
-function watchGaps(connection: SubscriberConnection, onGap: (sinceMs: number) => void): () => void {
+function watch(
+  connection: SubscriberConnection,
+  onGap: (sinceMs: number) => void,
+  onClosed: () => void,
+): () => void {
   let began: number | undefined;
   const removals = [
     connection.onGap(({ sinceMs }) => {
@@ -92,6 +97,7 @@ function watchGaps(connection: SubscriberConnection, onGap: (sinceMs: number) =>
       began = undefined;
       if (since !== undefined) onGap(Math.ceil(performance.now() - since));
     }),
+    connection.onClosed(onClosed),
   ];
   return () => removals.forEach((remove) => void remove());
 }

@@ -41,7 +41,7 @@ export function publisher<Channels extends object = Record<string, unknown>>(
 
   return {
     async publish(channel, event) {
-      checkChannel('publisher', channel);
+      checkChannel('publisher', channel, prefix);
       const json = toJson(channel, event);
       const bytes = Buffer.byteLength(json);
       if (bytes > maxBytes) throw tooLarge(channel, bytes, maxBytes);

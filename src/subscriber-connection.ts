@@ -46,6 +46,8 @@ export interface SubscriberConnection {
   onGap(report: (gap: { sinceMs: number }) => void): () => void;
   /** Called when, after a gap, all subscriptions are in place again. Returns a function that removes it. */
   onRestored(tell: () => void): () => void;
+  /** Called when it is closed for good. Returns a function that removes it. */
+  onClosed(tell: () => void): () => void;
   /**
    * The id of the connection at the server, another after each reconnect, for `CLIENT TRACKING … REDIRECT`;
    * undefined while there is none, and when an ACL forbids `CLIENT ID`. In a Cluster it is that of one node.
@@ -77,6 +79,7 @@ function subscriberConnection(redis: RedisClient): SubscriberConnection {
   const listeners = { subscribe: new ChannelListeners(), psubscribe: new ChannelListeners() };
   const gapReports = new Set<(gap: { sinceMs: number }) => void>();
   const restoredTells = new Set<() => void>();
+  const closedTells = new Set<() => void>();
 
   const guard = (call: () => void, channel?: string) => {
     try {
@@ -97,12 +100,17 @@ function subscriberConnection(redis: RedisClient): SubscriberConnection {
     restored: () => {
       for (const tell of [...restoredTells]) guard(tell);
     },
-    closed: () => connections.delete(redis),
+    closed: () => {
+      connections.delete(redis);
+      for (const tell of [...closedTells]) guard(tell);
+    },
   });
 
   const subscribed = async (kind: Kind, name: string): Promise<void> => {
     while (listeners[kind].has(name)) {
       const open = await line.open();
+      // Who wanted it may have gone meanwhile, and nobody would ever unsubscribe.
+      if (!listeners[kind].has(name)) return;
       try {
         await open.subscribe(kind, name);
         return;
@@ -142,6 +150,7 @@ function subscriberConnection(redis: RedisClient): SubscriberConnection {
     listenToPattern: (pattern, onMessage, options) => listen('psubscribe', pattern, onMessage, options),
     onGap: (report) => addTo(gapReports, report),
     onRestored: (tell) => addTo(restoredTells, tell),
+    onClosed: (tell) => addTo(closedTells, tell),
     clientId: () => line.current?.clientId,
     isHealthy: () => line.current?.isHealthy ?? false,
     close: async () => line.close(),

@@ -54,7 +54,7 @@ export interface Subscriber<Channels extends object = Record<string, unknown>> {
    * milliseconds may never have arrived. The place to read the state anew. Returns a function that removes it.
    */
   onGap(report: (gap: { sinceMs: number }) => void): () => void;
-  /** Stops all handlers and ends all loops. The connection stays, for others, until `closeRedis`. */
+  /** Stops all handlers and ends all loops, as `closeRedis` does. The connection stays, for others, until then. */
   close(): void;
 }
 
@@ -90,7 +90,7 @@ export function subscriber<Channels extends object = Record<string, unknown>>(
     handler: unknown,
     options: ListenerOptions = {},
   ): Promise<() => void> => {
-    checkChannel('subscriber', 'pattern' in to ? to.pattern : to.channel);
+    checkChannel('subscriber', 'pattern' in to ? to.pattern : to.channel, settings.prefix);
     checkHandler(handler);
     const { signal } = readOptions('subscriber', options, listenerChecks, {});
     signal?.throwIfAborted();
@@ -102,7 +102,10 @@ export function subscriber<Channels extends object = Record<string, unknown>>(
   return {
     on: (channel, handler, options) => handle({ channel }, handler, options),
     onPattern: (pattern, handler, options) => handle({ pattern }, handler, options),
-    events: (channel, options) => eventStream(listening, report, channel, options),
+    events(channel, options) {
+      checkChannel('events', channel, settings.prefix);
+      return eventStream(listening, report, channel, options);
+    },
     onGap(tell) {
       checkHandler(tell);
       gapReports.add(tell);

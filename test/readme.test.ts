@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createTestDatabase } from './support/postgres.js';
+import { startRedis } from './support/redis.js';
 
 const root = join(__dirname, '..');
 const bin = (name: string) => join(root, 'node_modules/.bin', name);
@@ -105,6 +106,44 @@ test('the lock example runs: an older holder does not overwrite what a newer one
   } finally {
     await sql.end();
     await database.drop();
+  }
+}, 30_000);
+
+test('the NestJS example runs: its middlewares are in front of the application, and it ends with it', async () => {
+  const env = { REDIS_URL: inject('redisUrl'), SESSION_SECRET: 'a secret' };
+  const printed = await runWith('class CacheModule', env, (block) => [
+    "import 'reflect-metadata';",
+    "import { NestFactory } from '@nestjs/core';",
+    `import { CacheModule, middlewares } from '${block}';`,
+    'const app = await NestFactory.create(CacheModule, { logger: false });',
+    "await app.use(middlewares()).listen(0, '127.0.0.1');",
+    'const { status, headers } = await fetch(await app.getUrl());',
+    "console.log(JSON.stringify([status, headers.has('ratelimit')]));",
+    'await app.close();',
+  ]);
+  expect(JSON.parse(printed)).toEqual([404, true]);
+}, 30_000);
+
+test('the job queue example runs: the worker is handed what was enqueued', async () => {
+  const redis = await startRedis();
+  try {
+    const printed = await runWith('new Queue(', { REDIS_URL: redis.url }, (block) => [
+      `import { enqueue, work } from '${block}';`,
+      'const handled = new Promise<string>((resolve) => {',
+      '  work(async (userId) => resolve(userId));',
+      '});',
+      // In its first moments the queue is not connected.
+      'const inTime = Date.now() + 15_000;',
+      'const retry = (error: unknown) => {',
+      '  if (Date.now() > inTime) throw error;',
+      '};',
+      "while (!(await enqueue('7').catch(retry))) await new Promise(setImmediate);",
+      'console.log(await handled);',
+      'process.exit();',
+    ]);
+    expect(printed).toBe('7\n');
+  } finally {
+    await redis.stop();
   }
 }, 30_000);
 

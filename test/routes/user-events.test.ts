@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import express from 'express';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
 import { closeRedis, connectRedis } from '../../index.js';
 import { problemHandler } from '../../routes/problem.js';
-import { streamUserEvents } from '../../routes/stream-user-events.js';
+import { type StreamUserEventsOptions, streamUserEvents } from '../../routes/stream-user-events.js';
 import { createLogger } from '../../server/logging.js';
 import { createUserEvents } from '../../server/user-events.js';
 import { subscriberConnectionOf } from '../../src/subscriber-connection.js';
@@ -79,7 +79,7 @@ test('HEAD is answered at once', async () => {
   expect(headers['content-type']).toContain('text/event-stream');
 });
 
-async function serveStream(options: { maxClients?: number; keepAliveMs?: number }) {
+async function serveStream(options: Omit<StreamUserEventsOptions, 'events'>) {
   const redis = connectRedis(inject('redisUrl'));
   const events = createUserEvents(redis, createLogger('fatal', { write() {} }));
   const server = express()
@@ -118,7 +118,36 @@ test('closing ends the streams, also of those who come now', async () => {
   events.close();
   await eventually('it has ended', () => stream.ended);
   const late = await listenAt(url);
+  expect(late.response.status).toBe(200);
   await eventually('it has ended too', () => late.ended);
+});
+
+test('a burst that a client reads at once is no reason to end its stream', async () => {
+  const { redis, url } = await serveStream({});
+  const stream = await listenAt(url);
+  const burst = redis.pipeline();
+  for (let id = 0; id < 900; id++)
+    burst.publish('user-events', JSON.stringify({ type: 'changed', id: `${id}` }));
+  await burst.exec();
+  await eventually('all have arrived', () => eventsOf(stream).length === 900 || stream.ended);
+  expect(eventsOf(stream).at(-1)).toBe('event: changed\ndata: {"id":"899"}');
+});
+
+test('a client that takes nothing of what it was sent makes room for another', async () => {
+  const { events, url } = await serveStream({ maxClients: 1, stalledMs: 200 });
+  const { port } = new URL(url);
+  const stalled = connect(Number(port), '127.0.0.1').pause();
+  stalled.on('error', () => {});
+  onTestFinished(() => void stalled.destroy());
+  stalled.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await eventually('it has the only place', async () => (await listenAt(url)).response.status === 503);
+  await eventually('there is room', async () => {
+    // More than the kernel keeps for it.
+    await Promise.all(
+      Array.from({ length: 100 }, () => events.tell({ type: 'changed', id: 'x'.repeat(60_000) })),
+    );
+    return (await listenAt(url)).response.status === 200;
+  });
 });
 
 test('a gap is told to the clients', async () => {

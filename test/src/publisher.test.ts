@@ -59,6 +59,14 @@ test.each([
   await expect(open().publish(channel as string, 1)).rejects.toMatchObject({ code: 'CHANNEL_INVALID' });
 });
 
+test.each(['cache:', 'lock-released:', 'cache'])(
+  'nor does the prefix %j lead to a channel of the toolkit',
+  async (prefix) => {
+    const published = open({ prefix }).publish(prefix === 'cache' ? ':x' : 'x', 1);
+    await expect(published).rejects.toMatchObject({ code: 'CHANNEL_INVALID' });
+  },
+);
+
 test.each(['cache', 'caches:x', 'orders:cache:x', 'user:7', '*'])(
   'the channel %j is not',
   async (channel) => {

@@ -2,7 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ToolkitError } from '../../src/errors.js';
+import { keys } from '../../src/keys.js';
+import { withLock } from '../../src/lock.js';
 import { publisher } from '../../src/publisher.js';
+import { closeRedis } from '../../src/redis.js';
 import { subscriber } from '../../src/subscriber.js';
 import { recordingLogger } from '../faults/clients.js';
 import { quiet, redisForFile } from '../middleware/redis-for-file.js';
@@ -105,6 +108,16 @@ describe('on', () => {
     expect(await subscribers('orders')).toBe(0);
   });
 
+  test('a signal aborted while Redis is asked rejects with its reason, and leaves nothing', async () => {
+    const aborting = new AbortController();
+    const reason = new Error('the client has gone');
+    const listens = open().on('orders', () => {}, { signal: aborting.signal });
+    aborting.abort(reason);
+    await expect(listens).rejects.toBe(reason);
+    await allArrived();
+    expect(await subscribers('orders')).toBe(0);
+  });
+
   test('listening again at once after stopping misses nothing', async () => {
     const listening = open();
     const seen: number[] = [];
@@ -145,6 +158,33 @@ describe('on', () => {
     });
     await expect(listening.onPattern('cache:*', () => {})).rejects.toMatchObject({ code: 'CHANNEL_INVALID' });
   });
+
+  test('the release of a lock is no message, whatever prefix stands in front of it', async () => {
+    const redis = new Redis(file.server.url, { keyPrefix: 'app:' });
+    const failures: unknown[] = [];
+    const listening = subscriber(redis, { timeoutMs: 5_000, onError: (error) => failures.push(error) });
+    onTestFinished(() => closeRedis(redis));
+    const seen: string[] = [];
+    await listening.onPattern('*', (_event, channel) => seen.push(channel));
+    const lock = { ttlMs: 10_000, timeoutMs: 5_000 };
+    await withLock(redis, 'report', lock, () => {});
+    await withLock(redis, 'report', { ...lock, prefix: 'shop-' }, () => {});
+    await redis.publish(keys('shop-').cacheLeaseReleased('x', 'app:'), '');
+    await publisher(redis, { timeoutMs: 5_000 }).publish('orders', 1);
+    await eventually('the event has arrived', () => seen.includes('orders'));
+    expect({ seen, failures }).toEqual({ seen: ['orders'], failures: [] });
+  });
+
+  test.each(['cache:', 'lock-released:'])(
+    'the prefix %j makes no channel the toolkit has',
+    async (prefix) => {
+      const listening = open({ prefix });
+      const refused = { code: 'CHANNEL_INVALID' };
+      await expect(listening.on('orders', () => {})).rejects.toMatchObject(refused);
+      await expect(listening.onPattern('or*' as 'orders', () => {})).rejects.toMatchObject(refused);
+      expect(() => listening.events('orders')).toThrow(expect.objectContaining(refused));
+    },
+  );
 
   test('a channel that an ACL forbids is refused, and the others go on', async () => {
     await file.redis.call(
@@ -314,6 +354,18 @@ describe('events', () => {
       await allArrived();
       expect(await subscribers('orders')).toBe(0);
     }
+  });
+
+  test.each<[string, (redis: Redis) => Promise<unknown>]>([
+    ['closeRedis', (redis) => closeRedis(redis)],
+    ["the owner's quit", (redis) => redis.quit()],
+  ])('%s ends the loop, which would wait for ever', async (_name, close) => {
+    const redis = new Redis(file.server.url);
+    const events = subscriber(redis, { timeoutMs: 5_000, logger: quiet }).events('orders');
+    await events.ready;
+    const next = events.next();
+    await close(redis);
+    expect(await next).toEqual({ done: true, value: undefined });
   });
 
   test('with a signal that was aborted before are none', async () => {
