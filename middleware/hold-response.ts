@@ -68,6 +68,8 @@ export function holdResponse(
 
   const release = () => {
     const calls = held ?? [];
+    // What is held next, by a call below, has its own.
+    const destroy = mayDestroy;
     open();
     try {
       for (const [position, call] of calls.entries()) {
@@ -77,7 +79,7 @@ export function holdResponse(
       // What the handler's own call would have thrown, e.g. ERR_INVALID_ARG_TYPE.
       return drop(error);
     }
-    mayDestroy?.();
+    destroy?.();
     if (state === 'begun') res.emit('drain');
   };
 
