@@ -106,7 +106,11 @@ function interceptCalls(
   let heldBytes = 0;
 
   res.writeHead = function heldWriteHead(...args: unknown[]) {
-    if (isHeld()) throw headersSentError();
+    if (isHeld()) {
+      // Node's implicit head: whoever looks at `_header`, as compression up to 1.7 does, asks for it again.
+      if (args.length === 1 && args[0] === res.statusCode) return res;
+      throw headersSentError();
+    }
     const first = isUntouched();
     if (first) applyHead(res, args);
     const run = () => (first ? writeHead.call(res, res.statusCode) : writeHead.apply(res, args as never));
