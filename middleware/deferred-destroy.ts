@@ -1,4 +1,14 @@
+import type { Socket } from 'node:net';
 import type { Response } from 'express';
+
+/** Who holds a socket, and whether somebody asked for its destruction meanwhile. */
+interface Holding {
+  holders: number;
+  asked: boolean;
+}
+
+// One for each socket: wrapping `destroy` for each response, a connection that is kept alive would carry them all.
+const holdings = new WeakMap<Socket, Holding>();
 
 /**
  * Puts off the destruction of a response's socket: after an error Express cuts the connection of a response that has
@@ -8,19 +18,27 @@ import type { Response } from 'express';
 export function deferDestroy(res: Response): () => void {
   const { socket } = res;
   if (!socket) return () => undefined;
-  const { destroy } = socket;
-  let holding = true;
-  let asked = false;
+  const holding = holdingOf(socket);
   // Requests that are pipelined share a socket, so holds may nest and need not end in order.
-  socket.destroy = function heldDestroy(error?: Error) {
-    if (!holding) return destroy.call(socket, error);
-    asked = true;
-    return socket;
-  };
+  holding.holders++;
   return () => {
-    holding = false;
-    if (!asked) return;
+    holding.holders--;
+    if (!holding.asked) return;
     if (res.writableEnded && !res.writableFinished) res.once('finish', () => socket.destroy());
     else socket.destroy();
   };
+}
+
+function holdingOf(socket: Socket): Holding {
+  const known = holdings.get(socket);
+  if (known) return known;
+  const { destroy } = socket;
+  const holding: Holding = { holders: 0, asked: false };
+  socket.destroy = function heldDestroy(error?: Error) {
+    if (holding.holders === 0) return destroy.call(socket, error);
+    holding.asked = true;
+    return socket;
+  };
+  holdings.set(socket, holding);
+  return holding;
 }

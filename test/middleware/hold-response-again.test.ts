@@ -63,3 +63,17 @@ test.each(Object.entries(afterwards))(
     if (expected !== undefined) expect(text).toBe(expected);
   },
 );
+
+test('a middleware that asks for the implicit head while it is held gets no error', async () => {
+  // As compression up to 1.7 does with each `write` and `end` until the head is on its way.
+  const { settling, answer } = await askHeld((_req, res) => {
+    const implicit = res as typeof res & { _implicitHeader(): void };
+    res.status(201).write('a');
+    implicit._implicitHeader();
+    res.write('b');
+    implicit._implicitHeader();
+    res.end('c');
+  });
+  settling.open();
+  expect(await answer).toMatchObject({ status: 201, text: 'abc' });
+});
