@@ -1,6 +1,5 @@
-import { checks } from '../middleware/cache-response-options.js';
 import { startRedis } from '../test/support/redis.js';
-import { type Arguments, readArguments } from './command-line.js';
+import { readArguments } from './command-line.js';
 import { compile } from './compile.js';
 import { startFarRedis, startLoadGenerator } from './measured-server.js';
 import { progressOf } from './progress.js';
@@ -11,14 +10,8 @@ import { measurementsOf, runScenario } from './run-scenario.js';
 
 const FAR_MS = 1;
 
-function withoutMissing(args: Arguments): Arguments {
-  if ('nearCache' in checks) return args;
-  console.error('validated, tracked: skipped, cacheResponse has no option nearCache yet');
-  return { ...args, variants: args.variants.filter((one) => one !== 'validated' && one !== 'tracked') };
-}
-
 async function main(): Promise<void> {
-  const args = withoutMissing(readArguments(process.argv.slice(2)));
+  const args = readArguments(process.argv.slice(2));
   compile();
   const redis = await startRedis();
   const far = await startFarRedis(redis.port, FAR_MS);
