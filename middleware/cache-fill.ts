@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import type { Entry, EntryHead } from '../src/cache-record.js';
 import type { Turn } from '../src/fill-turns.js';
 import { isNotModified } from '../src/http/conditional.js';
+import { isCompressible } from '../src/http/content-coding.js';
 import type { Fields } from '../src/http/fields.js';
 import type { Arrived } from '../src/http/freshness.js';
 import { mayReplaceError } from '../src/http/reuse.js';
@@ -53,7 +54,7 @@ export function fill(
       if (req.method === 'HEAD') freshenByHead(arrived, forwarded, filling);
       const fits = !(Number(fields['content-length']) > settings.maxBodyBytes);
       entryHead = req.method === 'GET' && fits ? filling.headOf(arrived) : undefined;
-      return passOn(entryHead, forwarded, filling, req, res);
+      return passOn(entryHead, forwarded, filling, req, res, settings);
     },
     onTooLarge() {
       if (!filling.isSettled()) filling.settle('unstorable');
@@ -123,9 +124,12 @@ function passOn(
   filling: Filling,
   req: Request,
   res: Response,
+  { compressAboveBytes }: CacheSettings,
 ): Verdict {
   setCacheStatus(res, { fwd, stored: entryHead !== undefined });
   if (entryHead) {
+    // Its length is not known yet; the next client may have it in another coding.
+    if (Number.isFinite(compressAboveBytes) && isCompressible(entryHead)) res.vary('Accept-Encoding');
     const isCurrent = res.statusCode === 200 && isNotModified(takenOut(asked, req), entryHead.fields);
     return { keep: true, ...(isCurrent && { instead: () => sendNotModified(res) }) };
   }

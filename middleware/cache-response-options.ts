@@ -80,6 +80,12 @@ export interface CacheResponseOptions {
    */
   readonly maxBodyBytes?: number;
   /**
+   * Bytes from which on a response of a kind that shrinks (text, JSON) is stored compressed by gzip, and sent so to
+   * clients that take it. Such responses have `Vary: Accept-Encoding`, and a weak ETag when compressed.
+   * @default none
+   */
+  readonly compressAboveBytes?: number;
+  /**
    * How eagerly a response is made anew in the background shortly before it is stale, by one process and by chance: the
    * β of XFetch. 1 is right for most, 0 turns it off.
    * @default 0
@@ -119,6 +125,7 @@ export const defaults = {
   shared: false,
   ignoreRequestCacheControl: false,
   maxBodyBytes: 1_048_576,
+  compressAboveBytes: Number.POSITIVE_INFINITY,
   earlyRefresh: 0,
   onRestart: 'forget',
   timeoutMs: 100,
@@ -134,6 +141,7 @@ export const checks = {
   targetedHeader: aString,
   shared: aBoolean,
   ignoreRequestCacheControl: aBoolean,
+  compressAboveBytes: aNumber('bytes', 512 * 1_048_576),
   earlyRefresh: aNumber('a number', 1_000),
   onRestart: oneOf('forget', 'keep'),
   maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),

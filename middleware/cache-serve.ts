@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import type { Entry } from '../src/cache-record.js';
 import { byteRange } from '../src/http/byte-range.js';
 import { isNotModified, rangeIsCurrent } from '../src/http/conditional.js';
+import { gzipFields, takesGzip, varyByCoding } from '../src/http/content-coding.js';
 import type { Fields } from '../src/http/fields.js';
 import { ageAt } from '../src/http/storing.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
@@ -12,13 +13,15 @@ const TOGETHER_BYTES = 16_384;
 
 /** Answers from a stored response: in full, in part, or that the client's copy is current. */
 export function serveEntry(
-  { head, body, isNear }: Entry,
+  entry: Entry,
   req: Request,
   res: Response,
   status: CacheStatus,
   asked: Fields = req.headers as Fields,
 ): void {
-  const { terms, fields } = head;
+  const { head, isNear } = entry;
+  const { terms } = head;
+  const { fields, body } = representationFor(entry, asked);
   const age = Math.floor(ageAt(terms, Date.now()));
   res.status(head.status);
   // The handler's own, of a 304 or an error, would go out with this status.
@@ -31,6 +34,14 @@ export function serveEntry(
   else if (isNotModified(asked, fields)) sendNotModified(res);
   // A Range means something to GET alone (RFC 9110 §14.2).
   else sendBody(req, res, req.method === 'GET' ? partOf(body, asked, fields, res) : body);
+}
+
+// Only one of the two has its bytes ready.
+function representationFor(entry: Entry, asked: Fields): { fields: Fields; body: Buffer } {
+  const { head, coded } = entry;
+  if (!coded) return { fields: head.fields, body: entry.body };
+  const fields = { ...head.fields, vary: varyByCoding(head.fields) };
+  return takesGzip(asked) ? { fields: gzipFields(fields), body: coded } : { fields, body: entry.body };
 }
 
 /** A 304 carries what updates the client's copy, and nothing about a body (RFC 9110 §15.4.5). */

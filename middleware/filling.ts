@@ -1,4 +1,5 @@
 import type { Entry, EntryHead } from '../src/cache-record.js';
+import { packed } from '../src/coded-body.js';
 import { pinLate, pinVersions } from '../src/fill-start.js';
 import type { FillOutcome } from '../src/fill-turns.js';
 import { responseDirectives } from '../src/http/cache-control.js';
@@ -16,7 +17,7 @@ import type { CacheSettings } from './cache-response-options.js';
 export function fillingOf(
   cache: ResponseCache,
   { id, tags, turn, asked }: Forwarded,
-  { ttlSeconds, targets, ignoresCredentials, wantedBy }: CacheSettings,
+  { ttlSeconds, targets, ignoresCredentials, wantedBy, compressAboveBytes }: CacheSettings,
   isPersonal: () => boolean,
 ) {
   const versions = pinVersions(tags, turn.start.versions);
@@ -33,7 +34,7 @@ export function fillingOf(
   const keep = async ({ head, body }: Entry): Promise<FillOutcome> => {
     const pinned = await pinLate(cache.versions, turn.start, head.versions, [...named]);
     if (!pinned) return 'invalidated';
-    const entry = { head: { ...head, versions: pinned }, body };
+    const entry = await packed({ head: { ...head, versions: pinned }, body }, compressAboveBytes);
     const stored = cache.store(id, entry, keepForMs(head.terms, head.fields, Date.now()));
     // Over one connection in one write: who goes on finds the entry.
     if (cache.keepsOrder) turn.end('stored');

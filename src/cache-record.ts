@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { codedEntry } from './coded-body.js';
 import type { PinnedVersions } from './fill-start.js';
 import type { Fields } from './http/fields.js';
 import type { Terms } from './http/storing.js';
@@ -17,11 +18,15 @@ export interface EntryHead {
   /** The request fields that `Vary` names, and a digest of what they said. */
   readonly vary: readonly string[];
   readonly variant: string;
+  /** The coding in which the body lies in Redis, though the handler did not send it so. */
+  readonly coding?: 'gzip';
 }
 
 export interface Entry {
   readonly head: EntryHead;
   readonly body: Buffer;
+  /** The same in the head's coding. */
+  readonly coded?: Buffer;
   /** Its bytes were in this process already. */
   readonly isNear?: true;
 }
@@ -30,16 +35,22 @@ export interface Entry {
 export interface Signpost {
   readonly head: { readonly vary: readonly string[] };
   readonly body?: undefined;
+  readonly coded?: undefined;
 }
 
 export type CacheRecord = Entry | Signpost;
+
+export function isEntry(record: CacheRecord | undefined): record is Entry {
+  return record !== undefined && 'terms' in record.head;
+}
 
 /** Where a record's stamp lies, for `GETRANGE`: as long as it is the same, so is the record. */
 export const STAMP_RANGE = { first: 0, last: 11 } as const;
 const STAMP_BYTES = STAMP_RANGE.last + 1;
 
 /** A stamp, the length of the head, the head as JSON, and the bytes of the body as they are. */
-export function encodeRecord({ head, body }: CacheRecord): Buffer {
+export function encodeRecord({ head, coded, ...record }: CacheRecord): Buffer {
+  const body = coded ?? record.body;
   const json = Buffer.from(JSON.stringify(head));
   const start = Buffer.alloc(STAMP_BYTES + HEAD_LENGTH_BYTES);
   // Each variant puts the signpost up anew: the same one has the same stamp.
@@ -63,9 +74,10 @@ export function decodeRecord(bytes: Buffer): CacheRecord | undefined {
     const stamp = stampOf(bytes);
     const head = heads.get(stamp) ?? (JSON.parse(bytes.toString('utf8', headAt, bodyAt)) as EntryHead | null);
     if (!Array.isArray(head?.vary)) return undefined;
-    const isEntry = head.fields && head.terms && head.versions;
-    if (isEntry) heads.set(stamp, head);
-    return isEntry ? { head, body: bytes.subarray(bodyAt) } : { head: { vary: head.vary } };
+    if (!head.fields || !head.terms || !head.versions) return { head: { vary: head.vary } };
+    heads.set(stamp, head);
+    const body = bytes.subarray(bodyAt);
+    return head.coding ? codedEntry(head, body) : { head, body };
   } catch {
     return undefined;
   }

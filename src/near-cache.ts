@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { type CacheRecord, stampOf } from './cache-record.js';
+import { type CacheRecord, isEntry, stampOf } from './cache-record.js';
+import { codedEntry } from './coded-body.js';
 import type { Moment, Tracking } from './near-tracking.js';
 
 // What an item costs besides its text and its bytes: objects, the LRU's own lists, a buffer of its own.
@@ -41,9 +42,9 @@ export function nearCache(maxBytes: number, tracking?: Tracking) {
       record.provenIn = provenSince(key, since);
     },
     /** @param bytes the record as it is in Redis */
-    keepRecord(key: string, { head, body }: CacheRecord, bytes: Buffer, since?: Moment): void {
-      const value = body ? { head, body: copied(body), isNear: true } : { head };
-      const bodyBytes = body?.length ?? 0;
+    keepRecord(key: string, record: CacheRecord, bytes: Buffer, since?: Moment): void {
+      const value = nearCopy(record);
+      const bodyBytes = (record.coded ?? record.body)?.length ?? 0;
       const size = sizeOf(key, bytes.length - bodyBytes) + bodyBytes;
       kept.set(key, { value, stamp: stampOf(bytes), provenIn: provenSince(key, since) }, { size });
     },
@@ -63,6 +64,12 @@ export function nearCache(maxBytes: number, tracking?: Tracking) {
 }
 
 export type NearCache = ReturnType<typeof nearCache>;
+
+function nearCopy(record: CacheRecord): CacheRecord {
+  if (!isEntry(record)) return { head: record.head };
+  if (record.coded) return codedEntry(record.head, copied(record.coded), true);
+  return { head: record.head, body: copied(record.body), isNear: true };
+}
 
 // A slice would keep the whole chunk alive that came from the socket.
 function copied(bytes: Buffer): Buffer {

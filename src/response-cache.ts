@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
-import type { CacheRecord, Entry } from './cache-record.js';
+import { type CacheRecord, type Entry, isEntry } from './cache-record.js';
+import { unpacked } from './coded-body.js';
 import { publish } from './diagnostics.js';
+import { takesGzip } from './http/content-coding.js';
 import type { Fields } from './http/fields.js';
 import { variantOf } from './http/vary.js';
 import { keys } from './keys.js';
@@ -87,7 +89,7 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
   const readVariant = async (id: string, vary: readonly string[], request: Fields) => {
     const variant = variantOf(vary, request);
     const record = await records.read(names.cacheVariant(id, slotOf(variant)));
-    return record?.body && record.head.variant === variant ? record : undefined;
+    return isEntry(record) && record.head.variant === variant ? record : undefined;
   };
 
   const find = async (
@@ -98,7 +100,7 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
     const likely = expected && readVariant(id, expected, request);
     likely?.catch(() => undefined);
     const base = await records.read(names.cache(id));
-    if (!base || base.body) return { found: base, varies: false };
+    if (!base || isEntry(base)) return { found: base, varies: false };
     varied.set(id, base.head.vary);
     const isLikely = sameNames(base.head.vary, expected);
     return { found: await (isLikely ? likely : readVariant(id, base.head.vary, request)), varies: true };
@@ -114,10 +116,10 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
       const extra = extraTags.get(id);
       const read = extra ? [...new Set([...tags, ...extra])] : tags;
       const [{ found, varies }, current] = await Promise.all([find(id, request), readVersions(read)]);
-      const isEntry = found?.body && (await isValid(id, found, tags, read, current));
-      const entry = isEntry ? found : undefined;
+      const valid = isEntry(found) && (await isValid(id, found, tags, read, current)) ? found : undefined;
       // What was invalidated may not even stand in.
-      if (found?.body && !entry) near?.forget(keyOf(id, found));
+      if (isEntry(found) && !valid) near?.forget(keyOf(id, found));
+      const entry = valid && (await readyFor(request, valid));
       publish(entry ? 'hit' : 'miss', () => ({ id, tags }));
       return { ...(entry ? { entry } : {}), miss: varies ? 'vary-miss' : 'uri-miss' };
     },
@@ -125,10 +127,10 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
     /** What is near, whether or not it is still current; for when Redis cannot be asked. */
     lastKnown(id: string, request: Fields): Entry | undefined {
       const base = near?.record(names.cache(id))?.value;
-      if (!base || base.body) return base;
+      if (!base || isEntry(base)) return base;
       const variant = variantOf(base.head.vary, request);
       const found = near?.record(names.cacheVariant(id, slotOf(variant)))?.value;
-      return found?.body && found.head.variant === variant ? found : undefined;
+      return isEntry(found) && found.head.variant === variant ? found : undefined;
     },
 
     async store(id: string, entry: Entry, keepMs: number): Promise<void> {
@@ -146,6 +148,13 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
 }
 
 export type ResponseCache = ReturnType<typeof responseCache>;
+
+// What cannot be unpacked is not there.
+async function readyFor(request: Fields, entry: Entry): Promise<Entry | undefined> {
+  const { coded } = entry;
+  if (!coded || takesGzip(request)) return entry;
+  return unpacked(entry as Entry & { coded: Buffer }).catch(() => undefined);
+}
 
 // Two variants may share a slot: the later takes it, and the other is a miss.
 function slotOf(variant: string): number {

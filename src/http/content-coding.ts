@@ -1,0 +1,36 @@
+import compressible from 'compressible';
+import Negotiator from 'negotiator';
+import { cacheControlOf } from './cache-control.js';
+import { combined, type Fields, linesOf, namesIn } from './fields.js';
+
+// They speak of the bytes as they are.
+const DIGESTS = ['digest', 'content-digest', 'repr-digest', 'content-md5'];
+
+/** Whether a response may be stored in another coding than the handler's (RFC 9110 §7.7: not with `no-transform`). */
+export function isCompressible({ status, fields }: { status: number; fields: Fields }): boolean {
+  const type = combined(fields, 'content-type');
+  if (status !== 200 || type === undefined || !compressible(type)) return false;
+  if (fields['content-encoding'] !== undefined || cacheControlOf(fields).has('no-transform')) return false;
+  return DIGESTS.every((name) => fields[name] === undefined);
+}
+
+/** Whether a request is best answered with gzip; parts are of the plain bytes. */
+export function takesGzip(request: Fields): boolean {
+  if (request['accept-encoding'] === undefined || request.range !== undefined) return false;
+  const headers = { 'accept-encoding': combined(request, 'accept-encoding') };
+  return new Negotiator({ headers }).encoding(['gzip', 'identity']) === 'gzip';
+}
+
+/** The fields of the gzip representation: other bytes, so no strong tag of the plain ones (RFC 9110 §8.8.1). */
+export function gzipFields(fields: Fields): Fields {
+  const [etag] = linesOf(fields, 'etag');
+  const coded = { ...fields, 'content-encoding': 'gzip' };
+  return etag?.startsWith('"') ? { ...coded, etag: `W/${etag}` } : coded;
+}
+
+/** `Vary` of a response whose coding depends on the request, whichever it is sent in (RFC 9110 §12.5.5). */
+export function varyByCoding(fields: Fields): string {
+  const vary = combined(fields, 'vary');
+  if (vary === undefined) return 'Accept-Encoding';
+  return namesIn(fields, 'vary').includes('accept-encoding') ? vary : `${vary}, Accept-Encoding`;
+}
