@@ -129,7 +129,7 @@ function passOn(
   setCacheStatus(res, { fwd, stored: entryHead !== undefined });
   if (entryHead) {
     // Its length is not known yet; the next client may have it in another coding.
-    if (Number.isFinite(compressAboveBytes) && isCompressible(entryHead)) res.vary('Accept-Encoding');
+    if (compressAboveBytes !== undefined && isCompressible(entryHead)) res.vary('Accept-Encoding');
     const isCurrent = res.statusCode === 200 && isNotModified(takenOut(asked, req), entryHead.fields);
     return { keep: true, ...(isCurrent && { instead: () => sendNotModified(res) }) };
   }

@@ -125,7 +125,6 @@ export const defaults = {
   shared: false,
   ignoreRequestCacheControl: false,
   maxBodyBytes: 1_048_576,
-  compressAboveBytes: Number.POSITIVE_INFINITY,
   earlyRefresh: 0,
   onRestart: 'forget',
   timeoutMs: 100,

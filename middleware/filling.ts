@@ -17,7 +17,13 @@ import type { CacheSettings } from './cache-response-options.js';
 export function fillingOf(
   cache: ResponseCache,
   { id, tags, turn, asked }: Forwarded,
-  { ttlSeconds, targets, ignoresCredentials, wantedBy, compressAboveBytes }: CacheSettings,
+  {
+    ttlSeconds,
+    targets,
+    ignoresCredentials,
+    wantedBy,
+    compressAboveBytes = Number.POSITIVE_INFINITY,
+  }: CacheSettings,
   isPersonal: () => boolean,
 ) {
   const versions = pinVersions(tags, turn.start.versions);
