@@ -62,7 +62,7 @@ interface Case {
   reads: number;
 }
 
-const all = sized({ quick: 6_000, full: 100_000 });
+const all = sized({ quick: 3_000, full: 100_000 });
 const cases: Case[] = [
   { tags: 'by request', near: 'none', boundMs: 0, reads: all },
   { tags: 'by handler', near: 'none', boundMs: 0, reads: all },
