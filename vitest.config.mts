@@ -1,7 +1,13 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 const timed = 'test/faults/**/*.test.ts';
 const shared = { pool: 'forks', testTimeout: 20_000, hookTimeout: 60_000 } as const;
+
+// At full size only what has a size: the rest would be the same tests as in `npm test`.
+const all = ['test/**/*.test.ts'];
+const include = process.env.TEST_SIZE === 'full' ? filesWithSize() : all;
 
 export default defineConfig({
   test: {
@@ -9,18 +15,25 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       {
-        test: {
-          ...shared,
-          name: 'behaviour',
-          include: ['test/**/*.test.ts'],
-          exclude: [timed],
-          sequence: { groupOrder: 0 },
-        },
+        test: { ...shared, name: 'behaviour', include, exclude: [timed], sequence: { groupOrder: 0 } },
       },
       // They ask how long an answer took: each has the machine to itself.
       {
-        test: { ...shared, name: 'faults', include: [timed], maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: {
+          ...shared,
+          name: 'faults',
+          include: include.filter((file) => file === all[0] || file.startsWith('test/faults/')),
+          exclude: ['test/!(faults)/**', 'test/*.test.ts'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
       },
     ],
   },
 });
+
+function filesWithSize(): string[] {
+  return readdirSync('test', { recursive: true, encoding: 'utf8' })
+    .map((file) => join('test', file))
+    .filter((file) => file.endsWith('.test.ts') && readFileSync(file, 'utf8').includes('support/size'));
+}
