@@ -1,6 +1,6 @@
 import type { Response } from 'express';
-import { LRUCache } from 'lru-cache';
 import { serializeList, Token } from 'structured-headers';
+import { remembered } from '../src/remembered.js';
 
 /** Parameters of RFC 9211 §2. Strings become tokens; undefined is left out. */
 export interface CacheStatus {
@@ -16,13 +16,11 @@ export interface CacheStatus {
 const CACHE_NAME = new Token('toolkit');
 
 // There are few of them, and a hit is said more often than anything else.
-const said = new LRUCache<string, string>({ max: 1_000 });
+const memberFor = remembered(1_000, (json) => serialized(JSON.parse(json) as CacheStatus));
 
 /** `Cache-Status` (RFC 9211), behind what caches nearer to the origin said. */
 export function setCacheStatus(res: Response, parameters: CacheStatus): void {
-  const name = JSON.stringify(parameters);
-  const own = said.get(name) ?? serialized(parameters);
-  said.set(name, own);
+  const own = memberFor(JSON.stringify(parameters));
   const earlier = res.getHeader('Cache-Status');
   res.setHeader('Cache-Status', earlier === undefined ? own : `${String(earlier)}, ${own}`);
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Response } from 'express';
-import { LRUCache } from 'lru-cache';
 import { serializeItem } from 'structured-headers';
 import type { Quota, Verdict } from '../src/rate-limiter.js';
+import { remembered } from '../src/remembered.js';
 
 export type StandardHeaders = 'draft-6' | 'draft-7' | 'draft-8' | 'draft-11' | boolean;
 
@@ -53,14 +53,12 @@ function setFields(res: Response, quotas: readonly Quota[], partition: string | 
 }
 
 // Names are few and always the same, and an integer is written as it is: what a library has to escape, it does once.
-const members = new LRUCache<string, string>({ max: 1_000 });
+const memberOf = remembered(1_000, (name) => serializeItem(name));
 
 function listed(quotas: readonly Quota[], parameters: (quota: Quota) => string): string {
   let list = '';
   for (const quota of quotas) {
-    const member = members.get(quota.name) ?? serializeItem(quota.name);
-    members.set(quota.name, member);
-    list += `${list && ', '}${member}${parameters(quota)}`;
+    list += `${list && ', '}${memberOf(quota.name)}${parameters(quota)}`;
   }
   return list;
 }

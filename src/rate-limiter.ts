@@ -66,13 +66,6 @@ export function rateLimiter(
   const link = linkTo(redis);
   const names = keys(prefix);
   const ask = { timeoutMs };
-  // The same policies come with each request, but where they depend on it.
-  const known = new WeakMap<readonly Policy[], readonly (string | number)[]>();
-  const termsOf = (policies: readonly Policy[]) => {
-    const all = known.get(policies) ?? policies.flatMap(terms);
-    known.set(policies, all);
-    return all;
-  };
   const keysOf = (client: string, policies: readonly Counted[]) =>
     policies.map((policy) => names.rate(client, policy.countedAs ?? policy.name));
 
@@ -82,7 +75,7 @@ export function rateLimiter(
       const reply = await link.run<(number | string)[]>(
         consumeQuota,
         [names.rateBlock(client, name), ...keysOf(client, policies)],
-        [cost, ...termsOf(policies)],
+        [cost, ...policies.flatMap(terms)],
         ask,
       );
       return parseVerdict(policies, reply);

@@ -1,8 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { sha256 } from './keys.js';
-
-// A session is read with each request of its client.
-const hashes = new LRUCache<string, string>({ max: 10_000 });
+import { remembered } from './remembered.js';
 
 /** A session's properties as they are stored: the JSON of each, by name. */
 export type StoredFields = ReadonlyMap<string, string>;
@@ -32,11 +29,7 @@ export interface SessionChanges {
 }
 
 /** The name under which an id is stored: whoever reads Redis cannot log in with it. */
-export function hashId(id: string): string {
-  const hash = hashes.get(id) ?? sha256(id);
-  hashes.set(id, hash);
-  return hash;
-}
+export const hashId = remembered(10_000, sha256);
 
 export function parseSession(reply: readonly (string | number)[]): StoredSession {
   const [createdAt, expiresAt, idleTimeoutMs, lastSeenAt, readAt] = reply as number[];
