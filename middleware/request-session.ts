@@ -5,7 +5,7 @@ import { CurrentSession, type KnownSession } from './current-session.js';
 import type { Changes, SessionDraft } from './session-draft.js';
 import type { SessionHost } from './session-object.js';
 import type { SessionSettings } from './session-settings.js';
-import { Turns } from './turns.js';
+import { Turns } from './session-turns.js';
 
 /** What the methods of `req.session` do, one at a time. */
 export class RequestSession {

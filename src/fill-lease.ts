@@ -6,7 +6,7 @@ import { loadScript } from './scripts.js';
 import { EXPIRED_AFTER_MS, within } from './within.js';
 
 const releaseLease = loadScript('release-lease');
-const renewLease = loadScript('renew-lease');
+const renewHold = loadScript('renew-hold');
 
 // A filler that died delays the others by at most this long.
 const LEASE_MS = 5_000;
@@ -42,7 +42,7 @@ export function fillLeases(redis: RedisClient, { prefix, timeoutMs }: { prefix: 
       const began = performance.now();
       const renewal = setInterval(() => {
         if (performance.now() - began > LONGEST_FILL_MS) return giveUp();
-        link.run(renewLease, [nameOf(id)], [token, LEASE_MS], ask).catch(() => undefined);
+        link.run(renewHold, [nameOf(id)], [token, LEASE_MS], ask).catch(() => undefined);
       }, LEASE_MS / 3);
       renewal.unref();
       return () => clearInterval(renewal);

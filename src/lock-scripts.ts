@@ -5,7 +5,7 @@ import { linkTo } from './redis-link.js';
 import { loadScript } from './scripts.js';
 
 const acquireLock = loadScript('acquire-lock');
-const renewLock = loadScript('renew-lock');
+const renewHold = loadScript('renew-hold');
 const releaseLock = loadScript('release-lock');
 
 // How far the clock of Redis may be set back without a fencing number going backwards.
@@ -39,7 +39,7 @@ export function lockScripts(resource: string, { redis, ttlMs, timeoutMs, prefix,
       return { fencing: fencing || undefined, expiresInMs: expiresInMs === -1 ? Infinity : expiresInMs };
     },
     /** Whether it was still held. */
-    renew: async () => Number(await link.run(renewLock, [key], [token, ttlMs], ask)) === 1,
+    renew: async () => Number(await link.run(renewHold, [key], [token, ttlMs], ask)) === 1,
     /** Whether it was still held. */
     release: async () => Number(await link.run(releaseLock, [key], [token, channel], ask)) === 1,
   };

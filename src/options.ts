@@ -61,7 +61,7 @@ export const anIoredisClient: Check = (value) => {
     : 'must read from primaries: scaleReads "master"';
 };
 
-export const aLogger: Check = (value) =>
+const aLogger: Check = (value) =>
   (['info', 'warn', 'error'] as const).every(
     (level) => typeof (value as Record<string, unknown> | null)?.[level] === 'function',
   )

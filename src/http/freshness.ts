@@ -30,7 +30,7 @@ function statedAge(fields: Fields): number {
 }
 
 /** The `Date` of a response, or the time at which it arrived when it has none that is valid. */
-export function dateOf(fields: Fields, receivedAt: number): number {
+function dateOf(fields: Fields, receivedAt: number): number {
   return parseHttpDate(linesOf(fields, 'date')[0]) || receivedAt;
 }
 
