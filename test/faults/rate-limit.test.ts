@@ -1,4 +1,3 @@
-import express from 'express';
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
 import { rateLimit } from '../../middleware/rate-limit.js';
@@ -6,6 +5,7 @@ import { closeRedis, connectRedis } from '../../src/redis.js';
 import { eventually } from '../support/eventually.js';
 import { watchLostTime } from '../support/lost-time.js';
 import { SCENES } from './scenes.js';
+import { timedApp } from './timed-app.js';
 
 const TIMEOUT_MS = 100;
 const SLACK_MS = 50;
@@ -23,19 +23,8 @@ function serve(port: number, mode: Mode) {
     onUnavailable: mode,
     keyGenerator: () => 'me',
   });
-  const app = express();
-  const tookMs: number[] = [];
-  app.use((_req, res, next) => {
-    const began = performance.now();
-    res.once('finish', () => tookMs.push(performance.now() - began));
-    next();
-  });
-  app.use(limiter, (_req, res) => void res.send('ok'));
-  app.use(
-    ((error, _req, res, _next) =>
-      void res.status(error.status).send(error.code)) as express.ErrorRequestHandler,
-  );
-  return { redis, limiter, app, tookMs };
+  const timed = timedApp((app) => app.use(limiter, (_req, res) => void res.send('ok')));
+  return { redis, limiter, ...timed };
 }
 
 const EXPECTED: Record<Mode, number[]> = {

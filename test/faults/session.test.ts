@@ -1,4 +1,3 @@
-import express, { type ErrorRequestHandler } from 'express';
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
 import { session } from '../../middleware/session.js';
@@ -8,30 +7,23 @@ import { data } from '../middleware/session-client.js';
 import { eventually } from '../support/eventually.js';
 import { watchLostTime } from '../support/lost-time.js';
 import { SCENES } from './scenes.js';
+import { timedApp } from './timed-app.js';
 
 const TIMEOUT_MS = 150;
 const SLACK_MS = 50;
 
 function serve(port: number, onUnavailable: 'error' | 'anonymous') {
   const redis = connectRedis({ url: `redis://127.0.0.1:${port}`, logger: quiet });
-  const app = express();
-  const tookMs: number[] = [];
-  app.use((_req, res, next) => {
-    const began = performance.now();
-    res.once('finish', () => tookMs.push(performance.now() - began));
-    next();
+  const { app, tookMs } = timedApp((app) => {
+    app.use(session({ redis, secret: 'secret', timeoutMs: TIMEOUT_MS, onUnavailable, logger: quiet }));
+    app.get('/public', (_req, res) => void res.send('public'));
+    app.get('/me', (req, res) => void res.send(data(req).user ?? 'nobody'));
+    app.get('/login', async (req, res) => {
+      await req.session.regenerate();
+      data(req).user = 'ann';
+      res.redirect('/me');
+    });
   });
-  app.use(session({ redis, secret: 'secret', timeoutMs: TIMEOUT_MS, onUnavailable, logger: quiet }));
-  app.get('/public', (_req, res) => void res.send('public'));
-  app.get('/me', (req, res) => void res.send(data(req).user ?? 'nobody'));
-  app.get('/login', async (req, res) => {
-    await req.session.regenerate();
-    data(req).user = 'ann';
-    res.redirect('/me');
-  });
-  app.use(
-    ((error, _req, res, _next) => void res.status(error.status).send(error.code)) as ErrorRequestHandler,
-  );
   const get = async (path: string, cookie = '') => {
     const { status, text, headers } = await request(app).get(path).set('Cookie', cookie);
     return { status, text, cookie: headers['set-cookie']?.[0] };

@@ -4,22 +4,11 @@ import { pinVersions } from '../../src/fill-start.js';
 import { responseCache } from '../../src/response-cache.js';
 import { countedRedis } from '../middleware/counted-redis.js';
 import { sized } from '../support/size.js';
+import { terms } from './fresh-terms.js';
 
 const FEW = 20;
 const MANY = sized({ quick: 2_000, full: 20_000 });
 const ROUNDS = 200;
-
-const terms = {
-  thenMs: 0,
-  ageThen: 0,
-  lifetime: 60,
-  cost: 0,
-  validateAlways: false,
-  neverStale: false,
-  staleWhileRevalidate: 0,
-  staleIfError: 0,
-  forAuthorized: false,
-};
 
 test(`a tag over ${MANY} entries is invalidated by the same commands and bytes as one over ${FEW}`, async () => {
   const { redis, proxy, costOf } = await countedRedis();

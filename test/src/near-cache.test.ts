@@ -9,21 +9,11 @@ import { trackingOf } from '../../src/near-tracking.js';
 import { closeRedis, connectRedis } from '../../src/redis.js';
 import { quiet, redisForFile } from '../middleware/redis-for-file.js';
 import { eventually } from '../support/eventually.js';
+import { terms } from './fresh-terms.js';
 
 const file = redisForFile();
 beforeEach(async () => void (await file.redis.flushall()));
 
-const terms = {
-  thenMs: 0,
-  ageThen: 0,
-  lifetime: 60,
-  validateAlways: false,
-  neverStale: false,
-  staleWhileRevalidate: 0,
-  staleIfError: 0,
-  cost: 0,
-  forAuthorized: false,
-};
 const entryOf = (body: Buffer): Entry => ({
   head: { status: 200, fields: {}, terms, versions: {}, vary: [], variant: '' },
   body,

@@ -2,21 +2,10 @@ import { beforeEach, expect, test } from 'vitest';
 import { pinVersions } from '../../src/fill-start.js';
 import { responseCache } from '../../src/response-cache.js';
 import { redisForFile } from '../middleware/redis-for-file.js';
+import { terms } from './fresh-terms.js';
 
 const file = redisForFile();
 beforeEach(async () => void (await file.redis.flushall()));
-
-const terms = {
-  thenMs: 0,
-  ageThen: 0,
-  lifetime: 60,
-  cost: 0,
-  validateAlways: false,
-  neverStale: false,
-  staleWhileRevalidate: 0,
-  staleIfError: 0,
-  forAuthorized: false,
-};
 
 test('an entry counts only under exactly the tags that it was filled under', async () => {
   const cache = responseCache(file.redis, { prefix: '', timeoutMs: 1000 });
