@@ -12,6 +12,7 @@ import { serveEntry } from './cache-serve.js';
 import { setCacheStatus } from './cache-status.js';
 import { detachResponse } from './detach-response.js';
 import { hasForeignCondition, isConditional, type PassedOn } from './forwarded-request.js';
+import { handOver } from './hand-over.js';
 
 /** What a request asks of the cache. */
 export interface Question {
@@ -35,6 +36,7 @@ export function decisions(
     req: Request,
     res: Response,
   ): Promise<Decision> => {
+    handOver(req);
     detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
     // What these bring back may not be stored.
     if (req.method === 'HEAD' || settings.wantedBy(req.headers as Fields).has('no-store')) return undefined;

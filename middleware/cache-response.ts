@@ -21,6 +21,7 @@ import {
   settingsOf,
 } from './cache-response-options.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './forwarded-request.js';
+import { handOver } from './hand-over.js';
 import { offerCacheTags } from './handler-tags.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { purgeAfterChange } from './purge-after-change.js';
@@ -70,11 +71,13 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
 
   const handler: RequestHandler = async function cacheResponseMiddleware(req, res, next) {
     if (req.method !== 'GET' && req.method !== 'HEAD') {
+      handOver(req);
       purgeAfterChange(cache.versions, req, res, next, settings);
       return next();
     }
     const early = takePrefetched<Asked>(req, handler);
     if (!isCacheable(req, settings)) {
+      handOver(req);
       bypass(undefined, req, res, settings);
       offerCacheTags(res);
       return next();
@@ -87,12 +90,14 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       if (!decided) return;
       // Its close was before anybody listened: the turn would end with the lease, and the next one's only then begin.
       if (res.closed && !decided.inBackground) return decided.turn.end('failed');
+      handOver(req);
       const asked = headersAsAsked(req);
       prepareRequest(req, question.id, decided, passedOn);
       const isPersonal = () => !isCacheable(req, settings);
       fill(cache, { ...question, asked, ...decided }, req, res, settings, isPersonal);
     } catch (error) {
       if (!isUnavailable(error)) return next(error);
+      handOver(req);
       bypass(cache.lastKnown(question.id, req.headers as Fields), req, res, settings);
     }
     offerCacheTags(res);

@@ -23,9 +23,9 @@ export function serveEntry(
   const { terms } = head;
   const { fields, body } = representationFor(entry, asked);
   const age = Math.floor(ageAt(terms, Date.now()));
-  res.status(head.status);
+  if (res.statusCode !== head.status) res.status(head.status);
   // The handler's own, of a 304 or an error, would go out with this status.
-  res.statusMessage = '';
+  if (res.statusMessage) res.statusMessage = '';
   setFields(res, fields);
   res.setHeader('Age', age);
   const near = isNear && status.hit ? { detail: 'near' } : {};

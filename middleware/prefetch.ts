@@ -1,7 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 
 const start = Symbol('express-redis-toolkit.prefetch');
-const results = Symbol('express-redis-toolkit.prefetched');
 
 const ignore = () => undefined;
 
@@ -23,7 +22,7 @@ interface Prefetched {
   readonly next: Prefetched | undefined;
 }
 
-type Carrier = Request & { [results]?: Prefetched | undefined };
+const prefetchedOf = new WeakMap<Request, Prefetched>();
 
 /**
  * Gives a middleware a prefetch for `stack` to start early.
@@ -39,6 +38,9 @@ export function withPrefetch<Handler extends RequestHandler>(
   return Object.assign(handler, { [start]: { ask, onlyWhenFirst, ends } });
 }
 
+/** Whether it is one of the toolkit's middlewares that ask Redis about a request. */
+export const hasPrefetch = (middleware: RequestHandler): boolean => start in middleware;
+
 export function startPrefetches(middlewares: readonly RequestHandler[], req: Request, res: Response): void {
   for (let position = 0; position < middlewares.length; position++) {
     const middleware = middlewares[position]!;
@@ -46,8 +48,7 @@ export function startPrefetches(middlewares: readonly RequestHandler[], req: Req
     if (!prefetch || (prefetch.onlyWhenFirst && position > 0)) continue;
     const answer = attempt(prefetch.ask, req, res);
     if (answer === undefined) continue;
-    const carrier = req as Carrier;
-    carrier[results] = { middleware, answer, next: carrier[results] };
+    prefetchedOf.set(req, { middleware, answer, next: prefetchedOf.get(req) });
     if (prefetch.ends(answer)) return;
   }
 }
@@ -66,7 +67,7 @@ function attempt(ask: Prefetch<unknown>, req: Request, res: Response): unknown {
 
 /** The answer started for this middleware by `stack`, once. */
 export function takePrefetched<Answer>(req: Request, middleware: RequestHandler): Answer | undefined {
-  let prefetched = (req as Carrier)[results];
+  let prefetched = prefetchedOf.get(req);
   while (prefetched && prefetched.middleware !== middleware) prefetched = prefetched.next;
   if (!prefetched) return undefined;
   const { answer } = prefetched;

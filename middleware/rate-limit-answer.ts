@@ -1,5 +1,6 @@
 import type { NextFunction, Request, Response } from 'express';
 import type { Verdict } from '../src/rate-limiter.js';
+import { handOver } from './hand-over.js';
 import { setRetryAfter } from './rate-limit-headers.js';
 import type { RateLimitOptions, RateLimitSettings } from './rate-limit-options.js';
 
@@ -17,6 +18,7 @@ export async function answerTooManyRequests(
   options: RateLimitSettings,
 ): Promise<void> {
   setRetryAfter(res, verdict);
+  if (options.handler || typeof options.message === 'function') handOver(req);
   if (options.handler) {
     await options.handler(req, res, next, options as RateLimitOptions);
     return;

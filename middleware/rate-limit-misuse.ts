@@ -28,8 +28,7 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
     /** Notes that it meets the request now; says whether that is the first time. */
     meet(req: Request, limiter: RequestHandler): boolean {
       if (!hasMet(req, limiter)) {
-        const carrier = req as Counted;
-        carrier[counted] = { limiter, before: carrier[counted] };
+        meetings.set(req, { limiter, before: meetings.get(req) });
         return true;
       }
       explain('RATE_LIMIT_MOUNTED_TWICE', { url: req.originalUrl });
@@ -38,17 +37,15 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
   };
 }
 
-const counted = Symbol('express-redis-toolkit.counted');
-
 interface Meeting {
   readonly limiter: RequestHandler;
   readonly before: Meeting | undefined;
 }
 
-type Counted = Request & { [counted]?: Meeting | undefined };
+const meetings = new WeakMap<Request, Meeting>();
 
 function hasMet(req: Request, limiter: RequestHandler): boolean {
-  let met = (req as Counted)[counted];
+  let met = meetings.get(req);
   while (met && met.limiter !== limiter) met = met.before;
   return met !== undefined;
 }

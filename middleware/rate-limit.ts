@@ -3,6 +3,7 @@ import { readOptions } from '../src/options.js';
 import { rateLimiter } from '../src/rate-limiter.js';
 import { linkTo } from '../src/redis-link.js';
 import { RefusedClients } from '../src/refused-clients.js';
+import { putForOthers } from './hand-over.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { answerTooManyRequests } from './rate-limit-answer.js';
 import { infoOf, type RateLimitCalls, rateLimitCalls } from './rate-limit-calls.js';
@@ -43,6 +44,8 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const misuse = misuseWatch(options);
   const mayRefund = options.skipFailedRequests || options.skipSuccessfulRequests;
 
+  const properties = [options.requestPropertyName];
+
   const handler: RequestHandler = async function rateLimitMiddleware(req, res, next) {
     if (!misuse.meet(req, handler)) return next();
     let asked: Asked;
@@ -54,7 +57,9 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
     if (!asked) return next();
     misuse.checkAddress(req);
     const { key, verdict } = asked;
-    (req as unknown as Record<string, unknown>)[options.requestPropertyName] = infoOf(key, verdict);
+    putForOthers(req, properties, () => {
+      (req as unknown as Record<string, unknown>)[options.requestPropertyName] = infoOf(key, verdict);
+    });
     if (options.standardHeaders) setStandardHeaders(res, options.standardHeaders, verdict.quotas, key);
     if (options.legacyHeaders) setLegacyHeaders(res, verdict);
     if (!verdict.admitted) return answerTooManyRequests(req, res, next, verdict, options);

@@ -11,55 +11,57 @@ declare global {
   }
 }
 
-const current = Symbol('express-redis-toolkit.session');
-
-type Carrier = { [current]?: { opened?: RequestSession; readonly open: () => RequestSession } };
-
-// One pair of descriptors for all requests, and nothing else until somebody looks: most requests, a hit of the cache
-// above all, never do.
-const PROPERTIES: PropertyDescriptorMap & ThisType<Request> = {
-  sessionID: {
-    get() {
-      return openedOn(this).current.id;
-    },
-    set(value) {
-      openedOn(this).current.id = value;
-    },
-    configurable: true,
-    enumerable: true,
-  },
-  session: {
-    get() {
-      return openedOn(this).current.session;
-    },
-    set(value) {
-      openedOn(this).current.session = value;
-    },
-    configurable: true,
-    enumerable: true,
-  },
-};
-
-/** Puts `session` and `sessionID` on the request, as express-session names them; `open` is called at the first look. */
-export function attach(req: Request, open: () => RequestSession): void {
-  (req as Carrier)[current] = { open };
-  Object.defineProperties(req, PROPERTIES);
+interface Slot {
+  opened?: RequestSession;
+  readonly open: () => RequestSession;
 }
 
-export function openedOn(req: Request): RequestSession {
-  const slot = (req as Carrier)[current]!;
+const slots = new WeakMap<Request, Slot>();
+
+/** Gives the request a session; `open` is called at the first look, and most requests never have one. */
+export function attach(req: Request, open: () => RequestSession): void {
+  slots.set(req, { open });
+}
+
+/** Puts `session` and `sessionID` on the request, as express-session names them. */
+export function show(req: Request): void {
+  const slot = slots.get(req)!;
+  // Not found by `this`: that may be a proxy of the request.
+  Object.defineProperties(req, {
+    sessionID: {
+      get: () => opened(slot).current.id,
+      set(value) {
+        opened(slot).current.id = value;
+      },
+      configurable: true,
+      enumerable: true,
+    },
+    session: {
+      get: () => opened(slot).current.session,
+      set(value) {
+        opened(slot).current.session = value;
+      },
+      configurable: true,
+      enumerable: true,
+    },
+  });
+}
+
+export const openedOn = (req: Request): RequestSession => opened(slots.get(req)!);
+
+function opened(slot: Slot): RequestSession {
   slot.opened ??= slot.open();
   return slot.opened;
 }
 
 /** The session, if somebody has looked at it. */
 export function lookedAt(req: Request): RequestSession | undefined {
-  return (req as Carrier)[current]?.opened;
+  return slots.get(req)?.opened;
 }
 
 /** Whether a session of any kind is on the request already: as in express-session the first one counts. */
 export function hasSession(req: Request): boolean {
-  return current in req || Boolean((req as { session?: unknown }).session);
+  return slots.has(req) || Boolean((req as { session?: unknown }).session);
 }
 
 /** Whether anyone has read `req.session` during this request: then its response may be personal. */

@@ -8,19 +8,22 @@ import { hashId } from '../src/session-record.js';
 import { type SessionStore, sessionStore } from '../src/session-store.js';
 import type { SessionSummary } from '../src/user-sessions.js';
 import type { KnownSession } from './current-session.js';
+import { putForOthers } from './hand-over.js';
 import { canHold } from './hold-response.js';
 import { takePrefetched, withPrefetch } from './prefetch.js';
 import { RequestSession } from './request-session.js';
 import { type SignedId, sessionIdReader } from './session-id.js';
 import type { Session } from './session-object.js';
-import { attach, hasSession, openedOn } from './session-on-request.js';
+import { attach, hasSession, openedOn, show } from './session-on-request.js';
 import type { SessionOptions } from './session-options.js';
 import { secretsFor } from './session-secret.js';
 import { readSettings } from './session-settings.js';
-import { holdUntilSettled } from './settle-session.js';
+import { holdUntilSettled, settlesUnseen } from './settle-session.js';
 
 // A session that stands in for one that could not be read must not take its cookie away unless it was written to.
 const UNASKED = { saveUninitialized: false, rolling: false } as const;
+
+const PROPERTIES = ['session', 'sessionID'];
 
 type LoadedSession = SignedId & KnownSession;
 
@@ -85,7 +88,12 @@ export function session(given: SessionOptions): SessionMiddleware {
     try {
       if (!concerns(req)) return next();
       const context = await load(req);
-      if (canHold(res)) holdUntilSettled(res, next, context);
+      const put = () => {
+        show(req);
+        if (canHold(res)) holdUntilSettled(res, next, context);
+      };
+      if (settlesUnseen(context)) put();
+      else putForOthers(req, PROPERTIES, put);
     } catch (error) {
       return next(error);
     }
@@ -98,6 +106,7 @@ export function session(given: SessionOptions): SessionMiddleware {
       const loaded = await find(req);
       if (!loaded) return undefined;
       open(req, loaded);
+      show(req);
       return openedOn(req).current.session ?? undefined;
     }),
   );

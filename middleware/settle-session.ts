@@ -17,12 +17,16 @@ export interface SettleContext {
   readonly loaded?: SignedId | undefined;
 }
 
+/** Whether there may be something to store or to send though nobody has looked at the session. */
+export function settlesUnseen({ settings, loaded }: SettleContext): boolean {
+  const { rolling, saveUninitialized, unset } = settings;
+  return rolling || saveUninitialized || unset === 'destroy' || loaded?.stale === true;
+}
+
 /** Keeps a response back until the session that somebody looked at is stored. */
 export function holdUntilSettled(res: Response, next: NextFunction, context: SettleContext): void {
-  const { req, settings, loaded } = context;
-  if (settings.rolling || settings.saveUninitialized || settings.unset === 'destroy' || loaded?.stale) {
-    openedOn(req);
-  }
+  const { req } = context;
+  if (settlesUnseen(context)) openedOn(req);
   // Not from the first look on: who keeps or wraps `res.end` before it would send the response past the hold.
   holdResponse(res, next, ({ headSent }) => {
     const opened = lookedAt(req);

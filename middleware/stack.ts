@@ -1,6 +1,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { ToolkitError } from '../src/errors.js';
-import { startPrefetches } from './prefetch.js';
+import { handOver, keepAmongOwn } from './hand-over.js';
+import { hasPrefetch, startPrefetches } from './prefetch.js';
 
 /**
  * Runs middlewares in order, as `app.use(a, b, c)` would, but starts the Redis reads of all of them in the same
@@ -26,6 +27,7 @@ export function stack(...middlewares: readonly RequestHandler[]): RequestHandler
     }
   }
   return function stackMiddleware(req, res, next) {
+    keepAmongOwn(req);
     startPrefetches(middlewares, req, res);
     runInOrder(middlewares, 0, req, res, next);
   };
@@ -39,6 +41,7 @@ function runInOrder(
   next: NextFunction,
 ): void {
   const middleware = middlewares[position];
+  if (!middleware || !hasPrefetch(middleware)) handOver(req);
   if (!middleware) {
     next();
     return;
@@ -51,8 +54,9 @@ function runInOrder(
       return;
     }
     called = true;
-    if (error) next(error);
-    else runInOrder(middlewares, position + 1, req, res, next);
+    if (!error) return runInOrder(middlewares, position + 1, req, res, next);
+    handOver(req);
+    next(error);
   };
   try {
     const outcome: unknown = middleware(req, res, proceed as NextFunction);
