@@ -63,7 +63,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
     if (!isCacheable(req, settings)) return undefined;
     const question = name(req);
     const answer = lookUp(question, req);
-    answer.catch(() => undefined);
+    answer.catch(ignore);
     return { question, answer };
   };
 
@@ -105,6 +105,8 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   };
   return withPrefetch(handler, ask);
 }
+
+const ignore = () => undefined;
 
 // In place of nothing the URL would do, under which credentials still make a difference.
 function ownKey(key: (req: Request) => string, req: Request): string {

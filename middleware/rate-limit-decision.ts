@@ -43,18 +43,19 @@ export function decider(limiter: RateLimiter, refused: RefusedClients, options: 
     return told('process', key, cost, verdict, () => local.refund(key, verdict.quotas, cost));
   };
 
-  const askRedis = async (key: string, policies: readonly Policy[], cost: number): Promise<Asked> => {
+  const askRedis = (key: string, policies: readonly Policy[], cost: number): Promise<Asked> => {
     const askedAt = performance.now();
-    try {
-      const verdict = await limiter.consume(key, policies, cost);
+    const heed = (verdict: Verdict): Asked => {
       if (!verdict.admitted && remembers) refused.remember(key, policies, cost, verdict, askedAt);
       // The link reports an outage; a refund that is lost leaves the client charged for one window.
       const refund = () => void limiter.refund(key, verdict.quotas, cost).catch(() => undefined);
       return told('redis', key, cost, verdict, refund);
-    } catch (error) {
+    };
+    const doWithout = (error: unknown): Asked => {
       if (!isUnavailable(error) || options.onUnavailable === 'closed') throw error;
       return options.onUnavailable === 'open' ? undefined : askLocally(key, policies, cost);
-    }
+    };
+    return limiter.consume(key, policies, cost).then(heed, doWithout);
   };
 
   return (key, policies, cost) => {

@@ -11,7 +11,10 @@ import { SingleUseCommand } from './single-use-command.js';
 export class AskedCommand extends SingleUseCommand implements Pending {
   settled = false;
   server: Availability | undefined;
+  /** What is asked in its place, once, when Redis does not know the script. */
+  substitute: (() => Promise<unknown>) | undefined;
   readonly #timeoutMs: number;
+  readonly #answer: (reply: unknown) => void;
   readonly #refuse: (error: Error) => void;
   readonly #onSettled: () => void;
 
@@ -26,18 +29,21 @@ export class AskedCommand extends SingleUseCommand implements Pending {
     const { resolve, reject } = this;
     this.#timeoutMs = timeoutMs;
     this.#onSettled = onSettled;
+    this.#answer = resolve;
     this.#refuse = reject;
-    this.resolve = (reply) => {
-      if (this.settled) return;
-      resolve(reply);
-      this.#settle();
-    };
+    this.resolve = (reply) => this.#fulfil(reply);
     this.reject = (error: Error) => this.fail(error, endsService(error));
   }
 
   expire(): void {
     const { name } = this;
     this.fail(new Error(`no answer to ${name.toUpperCase()} within ${this.#timeoutMs} ms`), true);
+  }
+
+  #fulfil(reply: unknown): void {
+    if (this.settled) return;
+    this.#answer(reply);
+    this.#settle();
   }
 
   /** The server is known not to answer. */
@@ -47,18 +53,27 @@ export class AskedCommand extends SingleUseCommand implements Pending {
 
   fail(cause: Error, endsService: boolean): void {
     if (this.settled) return;
+    const { substitute } = this;
+    if (substitute && cause.message.startsWith('NOSCRIPT')) {
+      this.substitute = undefined;
+      substitute().then(
+        (reply) => this.#fulfil(reply),
+        (error: Error) => this.#end(error),
+      );
+      return;
+    }
     if (endsService) this.server?.beginOutage(cause);
     this.#end(failureOf(this.name, cause, endsService));
   }
 
   #end(error: Error): void {
+    if (this.settled) return;
     this.abandon();
     this.#refuse(error);
     this.#settle();
   }
 
   #settle(): void {
-    if (this.settled) return;
     this.settled = true;
     this.#onSettled();
   }

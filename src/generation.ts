@@ -40,7 +40,7 @@ export function stampOf(client: RedisClient): Stamp {
 
 function stampsOn(client: RedisClient): Stamp {
   const link = linkTo(client);
-  const runs = new WeakMap<Redis, Promise<string>>();
+  const runs = new WeakMap<Redis, Run>();
   const watched = new WeakSet<Redis>();
 
   const holderOf = (key: string): Redis | undefined =>
@@ -52,26 +52,38 @@ function stampsOn(client: RedisClient): Stamp {
       : link.send<string>('info', ['server'], { timeoutMs }).then(runId);
     return told.then((run) => (run ?? '').slice(0, SHOWN_CHARACTERS), withoutPermission);
   };
-  const runOf = (server: Redis | undefined, key: string, timeoutMs: number): Promise<string> => {
+  const runOf = (server: Redis | undefined, key: string, timeoutMs: number): Run => {
     const known = server && runs.get(server);
     if (known) return known;
-    const asked = askRun(key, timeoutMs);
-    if (!server) return asked;
-    runs.set(server, asked);
-    asked.catch(() => runs.get(server) === asked && runs.delete(server));
+    const run: Run = { asked: askRun(key, timeoutMs) };
+    run.asked.then(
+      (name) => {
+        run.name = name;
+      },
+      () => server && runs.get(server) === run && runs.delete(server),
+    );
+    if (!server) return run;
+    runs.set(server, run);
     if (!watched.has(server)) server.on('close', () => runs.delete(server));
     watched.add(server);
-    return asked;
+    return run;
   };
 
   return async (key, value, timeoutMs) => {
     const server = holderOf(key);
-    const asked = runOf(server, key, timeoutMs);
-    const [run, answer] = await Promise.all([asked, value]);
+    const run = runOf(server, key, timeoutMs);
+    const [name, answer] =
+      run.name === undefined ? await Promise.all([run.asked, value]) : [run.name, await value];
     // The command may have gone out over the next connection, or been sent on to the slot's new owner.
-    const isSame = !server || (holderOf(key) === server && runs.get(server) === asked);
-    return isSame ? { answer, run } : undefined;
+    const isSame = !server || (holderOf(key) === server && runs.get(server) === run);
+    return isSame ? { answer, run: name } : undefined;
   };
+}
+
+/** A run of a server; its name once that is known. */
+interface Run {
+  readonly asked: Promise<string>;
+  name?: string;
 }
 
 const runId = (info: string) => /^run_id:(\w+)/m.exec(info)?.[1] ?? '';

@@ -8,18 +8,36 @@ import type { RedisClient } from './redis-client.js';
 export class Outbox {
   readonly #client: RedisClient;
   #commands: Command[] = [];
+  #isDue = false;
+  #beforeNext: (() => void)[] = [];
 
   constructor(client: RedisClient) {
     this.#client = client;
   }
 
   add(command: Command): void {
-    if (this.#commands.push(command) === 1) setImmediate(() => this.#flush());
+    this.#commands.push(command);
+    this.#fallDue();
+  }
+
+  /** At the end of this turn, before its commands go; what this asks goes with them. */
+  beforeSending(work: () => void): void {
+    this.#beforeNext.push(work);
+    this.#fallDue();
+  }
+
+  #fallDue(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => this.#flush());
   }
 
   #flush(): void {
+    for (const work of this.#beforeNext.splice(0)) work();
+    this.#isDue = false;
     const commands = this.#commands;
     this.#commands = [];
+    if (commands.length === 0) return;
     if (this.#client.isCluster) sendToCluster(this.#client as never, commands);
     else sendToServer(this.#client as Redis, commands);
   }

@@ -71,14 +71,10 @@ export function rateLimiter(
 
   return {
     /** Decides, and charges every policy when all admit. With cost 0 it only looks. */
-    async consume(client: string, policies: readonly Policy[], cost = 1): Promise<Verdict> {
-      const reply = await link.run<(number | string)[]>(
-        consumeQuota,
-        [names.rateBlock(client, name), ...keysOf(client, policies)],
-        [cost, ...policies.flatMap(terms)],
-        ask,
-      );
-      return parseVerdict(policies, reply);
+    consume(client: string, policies: readonly Policy[], cost = 1): Promise<Verdict> {
+      const all = [names.rateBlock(client, name), ...keysOf(client, policies)];
+      const asked = link.run<(number | string)[]>(consumeQuota, all, [cost, ...policies.flatMap(terms)], ask);
+      return asked.then((reply) => parseVerdict(policies, reply));
     },
 
     /** Takes back a charge that `consume` made, as long as its window lasts. */

@@ -1,7 +1,6 @@
 import { AskedCommand } from './asked-command.js';
 import { slotOf } from './cluster-connection.js';
 import { Deadlines } from './deadline.js';
-import type { ToolkitError } from './errors.js';
 import { consoleLogger, type Logger } from './logger.js';
 import { Outbox } from './outbox.js';
 import type { RedisClient } from './redis-client.js';
@@ -31,6 +30,7 @@ export class RedisLink {
   readonly #outbox: Outbox;
   readonly #deadlines = new Deadlines();
   readonly #servers: Servers;
+  readonly #forms;
   readonly #awaitingConnection: AskedCommand[] = [];
   #inFlight = 0;
   #onIdle: (() => void)[] = [];
@@ -39,6 +39,11 @@ export class RedisLink {
   constructor(client: RedisClient) {
     this.#client = client;
     this.#outbox = new Outbox(client);
+    const { keyPrefix = '' } = client.options;
+    this.#forms = {
+      text: { replyEncoding: 'utf8', keyPrefix },
+      bytes: { replyEncoding: null, keyPrefix },
+    } as const;
     this.#servers = new Servers(client, () => this.#logger);
     // Without a listener ioredis prints every failed attempt to reconnect.
     client.on('error', (error: Error) => this.#servers.whole.beginOutage(error));
@@ -64,15 +69,18 @@ export class RedisLink {
   }
 
   /** @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_COMMAND_FAILED` (both as rejections) */
-  send<Reply>(
+  send<Reply>(name: string, args: readonly Argument[], ask: Ask): Promise<Reply> {
+    return this.#send(name, args, ask) as Promise<Reply>;
+  }
+
+  #send(
     name: string,
     args: readonly Argument[],
     { timeoutMs, as = 'text', near }: Ask,
-  ): Promise<Reply> {
-    const command = new AskedCommand(name, args, timeoutMs, this.#onSettled, {
-      replyEncoding: as === 'text' ? 'utf8' : null,
-      keyPrefix: this.#client.options.keyPrefix ?? '',
-    });
+    substitute?: () => Promise<unknown>,
+  ): Promise<unknown> {
+    const command = new AskedCommand(name, args, timeoutMs, this.#onSettled, this.#forms[as]);
+    command.substitute = substitute;
     if (near !== undefined && this.#client.isCluster) command.goTo(slotOf(this.#client, near));
     this.#inFlight++;
     command.server = this.#servers.of(command);
@@ -82,18 +90,39 @@ export class RedisLink {
       this.#deadlines.add(command, timeoutMs);
       this.#sendWhenReady(command);
     }
-    return command.promise as Promise<Reply>;
+    return command.promise;
+  }
+
+  /**
+   * A way to ask once for all who ask the same in one turn: none of them began after the question was sent, so its answer
+   * is as new as each one's own would be.
+   */
+  sharing<Answer>(): (question: string, ask: () => Promise<Answer>) => Promise<Answer> {
+    const asked = new Map<string, Promise<Answer>>();
+    return (question, ask) => {
+      const known = asked.get(question);
+      if (known) return known;
+      if (asked.size === 0) this.beforeSending(() => asked.clear());
+      const answer = ask();
+      asked.set(question, answer);
+      return answer;
+    };
+  }
+
+  /** At the end of this turn, before its commands are sent. */
+  beforeSending(work: () => void): void {
+    this.#outbox.beforeSending(work);
   }
 
   /** Runs a script by its digest; a server that does not know it (restart, `SCRIPT FLUSH`) is sent the text. */
   run<Reply>(script: Script, keys: readonly string[], args: readonly Argument[], ask: Ask): Promise<Reply> {
     const rest = [keys.length, ...keys, ...args];
     const began = performance.now();
-    return this.send<Reply>('evalsha', [script.sha, ...rest], ask).catch((error: ToolkitError) => {
-      if (!(error.cause instanceof Error && error.cause.message.startsWith('NOSCRIPT'))) throw error;
+    const sendText = () => {
       const leftMs = Math.max(1, Math.round(ask.timeoutMs - (performance.now() - began)));
-      return this.send<Reply>('eval', [script.lua, ...rest], { ...ask, timeoutMs: leftMs });
-    });
+      return this.send('eval', [script.lua, ...rest], { ...ask, timeoutMs: leftMs });
+    };
+    return this.#send('evalsha', [script.sha, ...rest], ask, sendText) as Promise<Reply>;
   }
 
   /** Resolves when nothing is in flight any more. */
@@ -113,7 +142,6 @@ export class RedisLink {
     if (--this.#inFlight === 0 && this.#onIdle.length > 0) this.#tellWhenIdle();
   };
 
-  // A turn later: a script that was not known is only now being sent as text.
   #tellWhenIdle(): void {
     setImmediate(() => {
       if (this.#inFlight === 0) for (const tell of this.#onIdle.splice(0)) tell();

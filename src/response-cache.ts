@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
-import { type CacheRecord, type Entry, isEntry } from './cache-record.js';
+import { decodeRecord, type Entry, isEntry } from './cache-record.js';
 import { unpacked } from './coded-body.js';
 import { publish } from './diagnostics.js';
 import { takesGzip } from './http/content-coding.js';
@@ -12,6 +12,7 @@ import { nearCache } from './near-cache.js';
 import type { NearCacheSettings } from './near-cache-options.js';
 import { trackingOf } from './near-tracking.js';
 import type { RedisClient } from './redis.js';
+import { linkTo } from './redis-link.js';
 import { storedRecords } from './stored-records.js';
 import { type TagVersionsOptions, tagVersions, type Versions } from './tag-versions.js';
 
@@ -60,50 +61,67 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
     return known.map((version) => version ?? read[next++]!);
   };
 
-  /** @param read the tags that were read beside the entry, those that the request names first */
-  const isValid = async (
+  /**
+   * What of the entry's tags was not read beside it, those that the request names first; nothing at all when a version
+   * is not the one that the entry was filled under.
+   */
+  const leftToRead = (
     id: string,
     { head }: Entry,
     tags: readonly string[],
     read: readonly string[],
     current: Versions,
-  ): Promise<boolean> => {
+  ): readonly string[] | undefined => {
     const pinned = Object.keys(head.versions);
     const isPinned = (tag: string) => Object.hasOwn(head.versions, tag);
     // Marked or missing is not current, whatever the entry says.
     const isCurrent = (tag: string, position: number) => current[position] === head.versions[tag];
-    if (!tags.every(isPinned)) return false;
-    if (!read.every((tag, position) => !isPinned(tag) || isCurrent(tag, position))) return false;
-    if (pinned.length === tags.length) return true;
+    if (!tags.every(isPinned)) return undefined;
+    if (!read.every((tag, position) => !isPinned(tag) || isCurrent(tag, position))) return undefined;
+    if (pinned.length === tags.length) return [];
     extraTags.set(
       id,
       pinned.filter((tag) => !tags.includes(tag)),
     );
-    const unread = pinned.filter((tag) => !read.includes(tag));
-    const late = await readVersions(unread);
-    return unread.every((tag, position) => late[position] === head.versions[tag]);
+    return pinned.filter((tag) => !read.includes(tag));
+  };
+  const areCurrent = async ({ head }: Entry, tags: readonly string[]): Promise<boolean> => {
+    const versions = await readVersions(tags);
+    return tags.every((tag, position) => versions[position] === head.versions[tag]);
   };
 
   const keyOf = (id: string, { head }: Entry) =>
     head.vary.length > 0 ? names.cacheVariant(id, slotOf(head.variant)) : names.cache(id);
-  const readVariant = async (id: string, vary: readonly string[], request: Fields) => {
-    const variant = variantOf(vary, request);
-    const record = await records.read(names.cacheVariant(id, slotOf(variant)));
-    return isEntry(record) && record.head.variant === variant ? record : undefined;
+  const variantKey = (id: string, vary: readonly string[], request: Fields) =>
+    names.cacheVariant(id, slotOf(variantOf(vary, request)));
+  const readBoth = async (recordKeys: readonly string[], tags: readonly string[]) => {
+    if (near) {
+      const [found, current] = await Promise.all([
+        Promise.all(recordKeys.map((key) => records.read(key))),
+        readVersions(tags),
+      ]);
+      return { found, current };
+    }
+    const { values, versions: current } = await versions.readWith(recordKeys, tags);
+    return { found: values.map((bytes) => (bytes ? decodeRecord(bytes) : undefined)), current };
   };
 
-  const find = async (
-    id: string,
-    request: Fields,
-  ): Promise<{ found: CacheRecord | undefined; varies: boolean }> => {
+  const shared = linkTo(redis).sharing<Awaited<ReturnType<typeof readBoth>>>();
+  const readTogether = (recordKeys: readonly string[], tags: readonly string[]) =>
+    shared(`${recordKeys.join(' ')} ${tags.join(' ')}`, () => readBoth(recordKeys, tags));
+
+  const find = async (id: string, tags: readonly string[], request: Fields) => {
     const expected = varied.get(id);
-    const likely = expected && readVariant(id, expected, request);
-    likely?.catch(() => undefined);
-    const base = await records.read(names.cache(id));
-    if (!base || isEntry(base)) return { found: base, varies: false };
-    varied.set(id, base.head.vary);
-    const isLikely = sameNames(base.head.vary, expected);
-    return { found: await (isLikely ? likely : readVariant(id, base.head.vary, request)), varies: true };
+    const base = names.cache(id);
+    const recordKeys = expected ? [base, variantKey(id, expected, request)] : [base];
+    const { found, current } = await readTogether(recordKeys, tags);
+    const [record, likely] = found;
+    if (!record || isEntry(record)) return { found: record, varies: false, current };
+    const { vary } = record.head;
+    varied.set(id, vary);
+    const variant = sameNames(vary, expected) ? likely : await records.read(variantKey(id, vary, request));
+    const isAsked = isEntry(variant) && variant.head.variant === variantOf(vary, request);
+    return { found: isAsked ? variant : undefined, varies: true, current };
   };
 
   return {
@@ -115,11 +133,13 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
     async lookUp(id: string, tags: readonly string[], request: Fields): Promise<Lookup> {
       const extra = extraTags.get(id);
       const read = extra ? [...new Set([...tags, ...extra])] : tags;
-      const [{ found, varies }, current] = await Promise.all([find(id, request), readVersions(read)]);
-      const valid = isEntry(found) && (await isValid(id, found, tags, read, current)) ? found : undefined;
+      const { found, varies, current } = await find(id, read, request);
+      const unread = isEntry(found) ? leftToRead(id, found, tags, read, current) : undefined;
+      const isValid = unread?.length === 0 || (unread && (await areCurrent(found as Entry, unread)));
+      const valid = isValid ? (found as Entry) : undefined;
       // What was invalidated may not even stand in.
       if (isEntry(found) && !valid) near?.forget(keyOf(id, found));
-      const entry = valid && (await readyFor(request, valid));
+      const entry = valid?.coded ? await readyFor(request, valid) : valid;
       publish(entry ? 'hit' : 'miss', () => ({ id, tags }));
       return { ...(entry ? { entry } : {}), miss: varies ? 'vary-miss' : 'uri-miss' };
     },

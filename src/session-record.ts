@@ -44,6 +44,14 @@ export function parseSession(reply: readonly (string | number)[]): StoredSession
   };
 }
 
+/** The field of a session's times: created, absolute expiry, idle timeout, last seen, in ms, and its bytes. */
+export function parseMeta(text: string | undefined) {
+  const numbers = /^\d+( \d+){4}$/.test(text ?? '') ? text!.split(' ').map(Number) : undefined;
+  if (!numbers) return undefined;
+  const [createdAt, expiresAt, idleTimeoutMs, lastSeenAt] = numbers as [number, number, number, number];
+  return { createdAt, expiresAt, idleTimeoutMs, lastSeenAt };
+}
+
 export function pairs(flat: readonly string[]): Map<string, string> {
   const map = new Map<string, string>();
   for (let i = 0; i < flat.length; i += 2) map.set(flat[i]!, flat[i + 1]!);

@@ -5,11 +5,11 @@ import { keys } from './keys.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
 import { loadScript } from './scripts.js';
+import { sessionReader } from './session-reader.js';
 import {
   hashId,
   isSystemField,
   pairs,
-  parseSession,
   type SessionChanges,
   type StoredFields,
   type StoredSession,
@@ -17,13 +17,8 @@ import {
 } from './session-record.js';
 import { userSessions } from './user-sessions.js';
 
-const loadSession = loadScript('load-session');
 const createSession = loadScript('create-session');
 const updateSession = loadScript('update-session');
-
-// The expiry moves once a twentieth of the idle timeout or a minute has passed: most reads write nothing, and a list
-// of devices is right to the minute.
-const SLIDE_AFTER = [60_000, 0.05] as const;
 
 export interface SessionStoreOptions {
   readonly prefix: string;
@@ -42,6 +37,7 @@ export function sessionStore(redis: RedisClient, options: SessionStoreOptions) {
   const names = keys(options.prefix);
   const ask = { timeoutMs: options.timeoutMs };
   const users = userSessions(redis, options);
+  const read = sessionReader(link, names, ask);
 
   async function update(hash: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {
     const { set, deleted } = changes;
@@ -72,14 +68,9 @@ export function sessionStore(redis: RedisClient, options: SessionStoreOptions) {
     /** Reads a session and slides its idle expiry. One round trip. */
     async load(id: string): Promise<StoredSession | undefined> {
       const hash = hashId(id);
-      const reply = await link.run<(string | number)[] | null>(
-        loadSession,
-        [names.session(hash)],
-        SLIDE_AFTER,
-        ask,
-      );
-      publish('session-loaded', () => ({ handle: hash, found: reply !== null }));
-      return reply ? parseSession(reply) : undefined;
+      const session = await read(hash);
+      publish('session-loaded', () => ({ handle: hash, found: session !== undefined }));
+      return session;
     },
 
     /** Stores a new session. @throws ToolkitError `SESSION_TOO_LARGE`, `REDIS_UNAVAILABLE` */
