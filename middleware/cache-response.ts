@@ -27,6 +27,7 @@ import { takePrefetched, withPrefetch } from './prefetch.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { targetUri } from './request-url.js';
 import { sessionWasRead } from './session-on-request.js';
+import { shareShape } from './shared-shape.js';
 
 interface Asked {
   readonly question: Question;
@@ -70,6 +71,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   const decide = decisions(cache, turns, settings, passedOn);
 
   const handler: RequestHandler = async function cacheResponseMiddleware(req, res, next) {
+    shareShape(req, res);
     if (req.method !== 'GET' && req.method !== 'HEAD') {
       handOver(req);
       purgeAfterChange(cache.versions, req, res, next, settings);

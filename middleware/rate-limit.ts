@@ -13,6 +13,7 @@ import { checkNameReuse, misuseWatch } from './rate-limit-misuse.js';
 import { checks, defaults, hints, type RateLimitOptions } from './rate-limit-options.js';
 import { readPolicies } from './rate-limit-policies.js';
 import { refundByOutcome } from './rate-limit-refund.js';
+import { shareShape } from './shared-shape.js';
 
 /** The middleware, and what can be done with a client's quota from anywhere. */
 export interface RateLimitMiddleware extends RequestHandler, RateLimitCalls {}
@@ -47,6 +48,7 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const properties = [options.requestPropertyName];
 
   const handler: RequestHandler = async function rateLimitMiddleware(req, res, next) {
+    shareShape(req, res);
     if (!misuse.meet(req, handler)) return next();
     let asked: Asked;
     try {

@@ -19,6 +19,7 @@ import type { SessionOptions } from './session-options.js';
 import { secretsFor } from './session-secret.js';
 import { readSettings } from './session-settings.js';
 import { holdUntilSettled, settlesUnseen } from './settle-session.js';
+import { shareShape } from './shared-shape.js';
 
 // A session that stands in for one that could not be read must not take its cookie away unless it was written to.
 const UNASKED = { saveUninitialized: false, rolling: false } as const;
@@ -87,6 +88,7 @@ export function session(given: SessionOptions): SessionMiddleware {
   const handler: RequestHandler = async function sessionMiddleware(req, res, next) {
     try {
       if (!concerns(req)) return next();
+      shareShape(req, res);
       const context = await load(req);
       const put = () => {
         show(req);

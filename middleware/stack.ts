@@ -2,6 +2,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { ToolkitError } from '../src/errors.js';
 import { handOver, keepAmongOwn } from './hand-over.js';
 import { hasPrefetch, startPrefetches } from './prefetch.js';
+import { shareShape } from './shared-shape.js';
 
 /**
  * Runs middlewares in order, as `app.use(a, b, c)` would, but starts the Redis reads of all of them in the same
@@ -27,6 +28,7 @@ export function stack(...middlewares: readonly RequestHandler[]): RequestHandler
     }
   }
   return function stackMiddleware(req, res, next) {
+    shareShape(req, res);
     keepAmongOwn(req);
     startPrefetches(middlewares, req, res);
     runInOrder(middlewares, 0, req, res, next);

@@ -1,0 +1,108 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import express, { type Request, type RequestHandler, type Response } from 'express';
+import { expect, onTestFinished, test } from 'vitest';
+import { shareShape } from '../../middleware/shared-shape.js';
+import { stack } from '../../middleware/stack.js';
+import { serve } from './redis-for-file.js';
+
+setFlagsFromString('--allow-natives-syntax');
+const haveSameMap = new Function('one', 'other', 'return %HaveSameMap(one, other)');
+const isFast = new Function('object', 'return %HasFastProperties(object)');
+
+const isWorthIt = Number.parseInt(process.versions.v8, 10) < 13;
+
+type Pair = readonly [Request, Response];
+
+/** The requests and responses of two calls, as a handler behind `before` sees them. */
+async function twoBehind(before: RequestHandler): Promise<[Pair, Pair]> {
+  const seen: Pair[] = [];
+  const app = express();
+  app.use(before, (req, res) => {
+    seen.push([req, res]);
+    res.end();
+  });
+  const url = await serve(app);
+  for (let i = 0; i < 2; i++) await fetch(url);
+  return seen as [Pair, Pair];
+}
+
+// V8 keeps such classes in 64 places, by a random number of the prototype: those of one application may meet there.
+async function haveOneShape(before: RequestHandler): Promise<boolean> {
+  for (let application = 0; application < 5; application++) {
+    const [one, other] = await twoBehind(before);
+    if (one.every((object, position) => haveSameMap(object, other[position]))) return true;
+  }
+  return false;
+}
+
+const passOn: RequestHandler = (_req, _res, next) => next();
+
+test('behind a stack all requests have one hidden class, and so have all responses, where that pays', async () => {
+  expect(await haveOneShape(passOn)).toBe(false);
+  expect(await haveOneShape(stack(passOn))).toBe(isWorthIt);
+});
+
+test('properties that are added later leave it so', async () => {
+  const adding: RequestHandler = (req, res, next) => {
+    Object.assign(req, { user: 'ada' });
+    res.end = res.end.bind(res);
+    next();
+  };
+  expect(await haveOneShape(stack(adding))).toBe(isWorthIt);
+});
+
+test('a request keeps all that it had', async () => {
+  let before: (readonly [PropertyKey, unknown])[] = [];
+  const valuesOf = (object: object) =>
+    new Map(Reflect.ownKeys(object).map((key) => [key, Object.getOwnPropertyDescriptor(object, key)]));
+  const app = express();
+  const after = new Promise<void>((resolve, reject) => {
+    app.use((req, res) => {
+      try {
+        before = [
+          ['req', valuesOf(req)],
+          ['res', valuesOf(res)],
+        ];
+        shareShape(req, res);
+        shareShape(req, res);
+        const marked = valuesOf(res);
+        for (const key of marked.keys()) if (String(key).includes('shared-shape')) marked.delete(key);
+        expect([
+          ['req', valuesOf(req)],
+          ['res', marked],
+        ]).toEqual(before);
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+      res.end();
+    });
+  });
+  await fetch(await serve(app));
+  await after;
+});
+
+test('a request whose properties cannot be taken is left alone', async () => {
+  const [[req, res]] = await twoBehind((req, res, next) => {
+    Object.defineProperty(req, 'res', { configurable: false, writable: false });
+    Object.defineProperty(res, 'req', { configurable: false, writable: false });
+    shareShape(req, res);
+    next();
+  });
+  expect(req.res).toBe(res);
+  expect(res.req).toBe(req);
+});
+
+test('what Express has not touched is left alone', async () => {
+  const seen: (IncomingMessage | ServerResponse)[] = [];
+  const server = createServer((req, res) => {
+    shareShape(req as Request, res as Response);
+    seen.push(req, res);
+    res.end();
+  }).listen(0);
+  onTestFinished(() => void server.close());
+  await fetch(`http://localhost:${(server.address() as AddressInfo).port}`);
+  expect(seen.map((one) => isFast(one))).toEqual([true, true]);
+});
