@@ -56,12 +56,12 @@ export function decisions(
 
   return async function decide(
     question: Question,
-    first: Promise<Lookup>,
+    first: Lookup,
     req: Request,
     res: Response,
   ): Promise<Decision> {
     const wanted = settings.wantedBy(req.headers as Fields);
-    let lookup = await first;
+    let lookup = first;
     for (let waited = false; ; waited = true) {
       const { miss } = lookup;
       const entry = usable(lookup, req, settings);

@@ -7,18 +7,20 @@ interface Owed {
 }
 
 // Requests that are still among the toolkit's own middlewares, with what these have not put on them yet.
-const owing = new WeakMap<Request, Owed[]>();
+const owing = Symbol('express-redis-toolkit.owing');
+
+type Carrier = Request & { [owing]?: Owed[] | undefined };
 
 /** From here on, until `handOver`, only the toolkit's own middlewares see the request. */
 export function keepAmongOwn(req: Request): void {
-  owing.set(req, owing.get(req) ?? []);
+  (req as Carrier)[owing] ??= [];
 }
 
 /** Whoever comes next may be anybody: puts all that is owed in its place. */
 export function handOver(req: Request): void {
-  const owed = owing.get(req);
+  const owed = (req as Carrier)[owing];
   if (!owed) return;
-  owing.delete(req);
+  (req as Carrier)[owing] = undefined;
   for (const one of owed) one.put();
 }
 
@@ -29,7 +31,7 @@ export function handOver(req: Request): void {
  * hit of the cache in a `stack` meets nobody.
  */
 export function putForOthers(req: Request, names: readonly string[], put: () => void): void {
-  const owed = owing.get(req);
+  const owed = (req as Carrier)[owing];
   if (owed && showAtFirstLook(req, names)) owed.push({ names, put });
   else put();
 }
@@ -78,7 +80,7 @@ function declare({ object, shown }: Root, name: string): boolean {
 }
 
 function putOwed(req: Request, name: string): void {
-  const owed = owing.get(req);
+  const owed = (req as Carrier)[owing];
   const at = owed?.findIndex(({ names }) => names.includes(name)) ?? -1;
   if (at >= 0) for (const one of owed!.splice(at, 1)) one.put();
 }

@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 
 const start = Symbol('express-redis-toolkit.prefetch');
+const results = Symbol('express-redis-toolkit.prefetched');
 
 const ignore = () => undefined;
 
@@ -22,7 +23,7 @@ interface Prefetched {
   readonly next: Prefetched | undefined;
 }
 
-const prefetchedOf = new WeakMap<Request, Prefetched>();
+type Carrier = Request & { [results]?: Prefetched | undefined };
 
 /**
  * Gives a middleware a prefetch for `stack` to start early.
@@ -48,7 +49,8 @@ export function startPrefetches(middlewares: readonly RequestHandler[], req: Req
     if (!prefetch || (prefetch.onlyWhenFirst && position > 0)) continue;
     const answer = attempt(prefetch.ask, req, res);
     if (answer === undefined) continue;
-    prefetchedOf.set(req, { middleware, answer, next: prefetchedOf.get(req) });
+    const carrier = req as Carrier;
+    carrier[results] = { middleware, answer, next: carrier[results] };
     if (prefetch.ends(answer)) return;
   }
 }
@@ -67,7 +69,7 @@ function attempt(ask: Prefetch<unknown>, req: Request, res: Response): unknown {
 
 /** The answer started for this middleware by `stack`, once. */
 export function takePrefetched<Answer>(req: Request, middleware: RequestHandler): Answer | undefined {
-  let prefetched = prefetchedOf.get(req);
+  let prefetched = (req as Carrier)[results];
   while (prefetched && prefetched.middleware !== middleware) prefetched = prefetched.next;
   if (!prefetched) return undefined;
   const { answer } = prefetched;

@@ -28,7 +28,8 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
     /** Notes that it meets the request now; says whether that is the first time. */
     meet(req: Request, limiter: RequestHandler): boolean {
       if (!hasMet(req, limiter)) {
-        meetings.set(req, { limiter, before: meetings.get(req) });
+        const carrier = req as Counted;
+        carrier[counted] = { limiter, before: carrier[counted] };
         return true;
       }
       explain('RATE_LIMIT_MOUNTED_TWICE', { url: req.originalUrl });
@@ -37,15 +38,17 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
   };
 }
 
+const counted = Symbol('express-redis-toolkit.counted');
+
 interface Meeting {
   readonly limiter: RequestHandler;
   readonly before: Meeting | undefined;
 }
 
-const meetings = new WeakMap<Request, Meeting>();
+type Counted = Request & { [counted]?: Meeting | undefined };
 
 function hasMet(req: Request, limiter: RequestHandler): boolean {
-  let met = meetings.get(req);
+  let met = (req as Counted)[counted];
   while (met && met.limiter !== limiter) met = met.before;
   return met !== undefined;
 }

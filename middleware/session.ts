@@ -65,31 +65,34 @@ export function session(given: SessionOptions): SessionMiddleware {
   linkTo(redis, settings.logger);
   const store = sessionStore(redis, settings);
 
-  const concerns = (req: Request) => !hasSession(req) && pathOf(req).startsWith(settings.pathFor(req));
+  const concerns = (req: Request) => !hasSession(req) && isUnder(settings.pathFor(req), req);
   const idOf = sessionIdReader(name, secrets);
   const find = (req: Request): Promise<LoadedSession | undefined> | undefined => {
     const signed = idOf(req);
-    return signed && store.load(signed.id).then((stored) => stored && { ...signed, stored });
+    return (
+      signed &&
+      store.load(signed.id).then((stored) => stored && { id: signed.id, stale: signed.stale, stored })
+    );
   };
   const open = (req: Request, loaded?: LoadedSession, unread?: string) => {
     const own = unread === undefined ? settings : { ...settings, ...UNASKED };
     attach(req, () => new RequestSession(req, store, own, loaded, unread));
     return { req, settings: own, secrets: secretsFor(req, secrets), loaded };
   };
-  const load = async (req: Request) => {
-    try {
-      return open(req, await (takePrefetched<ReturnType<typeof find>>(req, handler) ?? find(req)));
-    } catch (error) {
-      if (onUnavailable === 'error' || !isUnavailable(error)) throw error;
-      return open(req, undefined, idOf(req)?.id);
-    }
+  const openUnread = (req: Request, error: unknown) => {
+    if (onUnavailable === 'error' || !isUnavailable(error)) throw error;
+    return open(req, undefined, idOf(req)?.id);
   };
 
   const handler: RequestHandler = async function sessionMiddleware(req, res, next) {
     try {
       if (!concerns(req)) return next();
       shareShape(req, res);
-      const context = await load(req);
+      const asked = takePrefetched<ReturnType<typeof find>>(req, handler) ?? find(req);
+      const context = await (asked?.then(
+        (loaded) => open(req, loaded),
+        (error) => openUnread(req, error),
+      ) ?? open(req));
       const put = () => {
         show(req);
         if (canHold(res)) holdUntilSettled(res, next, context);
@@ -125,6 +128,10 @@ function callsFor(store: SessionStore, load: (req: Request) => Promise<Session |
     destroyAll: (user, { except } = {}) => store.users.endAll(user, handleOf(except)),
     load: (req) => load(req as Request),
   };
+}
+
+function isUnder(path: string, req: Request): boolean {
+  return (path === '/' && req.originalUrl?.startsWith('/')) || pathOf(req).startsWith(path);
 }
 
 // As `originalUrl` is Express', a request of plain Node or of a WebSocket's upgrade has none.

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
-import { decodeRecord, type Entry, isEntry } from './cache-record.js';
+import { type CacheRecord, decodeRecord, type Entry, isEntry } from './cache-record.js';
 import { unpacked } from './coded-body.js';
 import { publish } from './diagnostics.js';
 import { takesGzip } from './http/content-coding.js';
@@ -110,18 +110,16 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
   const readTogether = (recordKeys: readonly string[], tags: readonly string[]) =>
     shared(`${recordKeys.join(' ')} ${tags.join(' ')}`, () => readBoth(recordKeys, tags));
 
-  const find = async (id: string, tags: readonly string[], request: Fields) => {
-    const expected = varied.get(id);
-    const base = names.cache(id);
-    const recordKeys = expected ? [base, variantKey(id, expected, request)] : [base];
-    const { found, current } = await readTogether(recordKeys, tags);
-    const [record, likely] = found;
-    if (!record || isEntry(record)) return { found: record, varies: false, current };
-    const { vary } = record.head;
+  const variantBehind = async (
+    id: string,
+    { head: { vary } }: CacheRecord,
+    { expected, likely }: { expected: readonly string[] | undefined; likely: CacheRecord | undefined },
+    request: Fields,
+  ): Promise<Entry | undefined> => {
     varied.set(id, vary);
-    const variant = sameNames(vary, expected) ? likely : await records.read(variantKey(id, vary, request));
-    const isAsked = isEntry(variant) && variant.head.variant === variantOf(vary, request);
-    return { found: isAsked ? variant : undefined, varies: true, current };
+    const isLikely = sameNames(vary, expected);
+    const record = isLikely ? likely : await records.read(variantKey(id, vary, request));
+    return isEntry(record) && record.head.variant === variantOf(vary, request) ? record : undefined;
   };
 
   return {
@@ -133,7 +131,13 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
     async lookUp(id: string, tags: readonly string[], request: Fields): Promise<Lookup> {
       const extra = extraTags.get(id);
       const read = extra ? [...new Set([...tags, ...extra])] : tags;
-      const { found, varies, current } = await find(id, read, request);
+      const expected = varied.get(id);
+      const base = names.cache(id);
+      const recordKeys = expected ? [base, variantKey(id, expected, request)] : [base];
+      const { found: stored, current } = await readTogether(recordKeys, read);
+      const [first, likely] = stored;
+      const varies = first !== undefined && !isEntry(first);
+      const found = varies ? await variantBehind(id, first, { expected, likely }, request) : first;
       const unread = isEntry(found) ? leftToRead(id, found, tags, read, current) : undefined;
       const isValid = unread?.length === 0 || (unread && (await areCurrent(found as Entry, unread)));
       const valid = isValid ? (found as Entry) : undefined;
