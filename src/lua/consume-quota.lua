@@ -6,17 +6,16 @@
 --         fits (0: now, -1: never)
 --- @include "quota-layout"
 
-local cost = tonumber(ARGV[1])
 local stored = call('MGET', unpack(KEYS))
 
--- Nearly every call: one policy, and the bucket was charged before. Only the sum changes, where it lies, and the expiry
--- stays. Redis runs a script from its first line each time, so that what is below costs as much again.
+-- Nearly every call: one policy, and this bucket was charged before. Only the sum changes, where it lies, and the expiry
+-- stays. Redis runs a script from its first line each time, and the functions below would double what it costs.
 local raw = stored[2]
 if #KEYS == 2 and ARGV[2] == 's' and not stored[1] and raw and (#raw == NARROW or #raw == WIDE) then
-  local windowMs, salt, newest, used, age = struct.unpack(HEAD, raw)
-  used = used + cost
-  local same_bucket = windowMs == tonumber(ARGV[4]) and now * BUCKETS / windowMs < newest + 1
-  if same_bucket and cost > 0 and used <= tonumber(ARGV[3]) then
+  local windowMs, salt, newest, before, age = struct.unpack(HEAD, raw)
+  local used = before + ARGV[1]
+  local same_bucket = ARGV[4] - windowMs == 0 and now * BUCKETS / windowMs < newest + 1
+  if same_bucket and used > before and ARGV[3] - used >= 0 then
     call('SETRANGE', KEYS[2], SUM_AT, struct.pack(SUM, used))
     return { now, used, math.ceil((newest - age + BUCKETS + 1) * windowMs / BUCKETS) - now, newest, salt }
   end
@@ -24,24 +23,27 @@ end
 
 --- @include "quota-state"
 
+local cost = tonumber(ARGV[1])
 local blockedMs = stored[1] and call('PTTL', KEYS[1]) or 0
 local admitted = blockedMs == 0
 local states, waits = {}, {}
 for p = 2, #KEYS do
   local arg = p * 3 - 4
-  local s = read_state(KEYS[p], stored[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
-  states[p - 1], waits[p - 1] = s, wait_ms(s, cost)
-  if waits[p - 1] ~= 0 then admitted = false end
+  local limit = tonumber(ARGV[arg + 1])
+  local s = read_state(stored[p], ARGV[arg], limit, tonumber(ARGV[arg + 2]))
+  local wait = cost > limit and -1 or ms_until(s, limit - cost)
+  if wait ~= 0 then admitted = false end
+  states[p - 1], waits[p - 1] = s, wait
 end
 
-local reply = { now }
-for _, s in ipairs(states) do
+local reply = { now, 0, 0, 0, 0 }
+for i, s in ipairs(states) do
   if admitted and cost > 0 then
     charge(s, cost)
-    write_state(s)
+    write_state(KEYS[i + 1], s)
   end
-  local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = s.used, release_ms(s), s.at, s.salt
+  local n = i * 4 - 2
+  reply[n], reply[n + 1], reply[n + 2], reply[n + 3] = s.used, ms_until(s, s.used - 1), s.at, s.salt
 end
 if admitted then return reply end
 reply[#reply + 1] = blockedMs

@@ -9,22 +9,22 @@ local cost = tonumber(ARGV[1])
 local stored = call('MGET', unpack(KEYS))
 for p = 1, #KEYS do
   local arg = p * 5 - 3
-  local s = read_state(KEYS[p], stored[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
+  local s = read_state(stored[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
   local chargedAt, chargedSalt = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4])
   -- Another salt: the state was reset or has expired since, and with it the charge.
   if s.used > 0 and s.salt == chargedSalt then
     if s.algorithm == 's' then
-      local i = s.at - chargedAt + FIRST
-      if i >= FIRST and i <= LAST then
-        local taken = math.min(cost, s.v[i])
-        s.v[i] = s.v[i] - taken
+      local i = s.at - chargedAt + 1
+      if i >= 1 and i <= LAST then
+        local taken = math.min(cost, s[i])
+        s[i] = s[i] - taken
         s.used = s.used - taken
-        s.same_bucket = false
-        write_state(s)
+        s.expiry_stays = false
+        write_state(KEYS[p], s)
       end
     elseif s.algorithm == 't' or s.at == chargedAt then
       charge(s, -cost)
-      write_state(s)
+      write_state(KEYS[p], s)
     end
   end
 end

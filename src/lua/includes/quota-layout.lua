@@ -11,7 +11,7 @@
 --                 limit which differs from request to request finds the same debt. `limit` tokens flow in per window.
 local BUCKETS = 10
 local NARROW, WIDE = 38, 58 -- bytes of a sliding state; no other is as long
-local HEAD = '>I5I2I6I4I1'
+local HEAD, COUNTERS_AT = '>I5I2I6I4I1', 19
 local SUM, SUM_AT = '>I4', '13'
 
 local call = redis.call

@@ -1,93 +1,68 @@
-local NARROW_FORM = '>I5I2I6I4I1I2I2I2I2I2I2I2I2I2I2'
-local WIDE_FORM = '>I5I2I6I4I1I4I4I4I4I4I4I4I4I4I4'
-local FIXED_FORM = '>I5I2I6I4'
-local TOKENS_FORM = '>I5I2I6d'
+local NARROW_COUNTERS = 'I2I2I2I2I2I2I2I2I2I2'
+local WIDE_COUNTERS = 'I4I4I4I4I4I4I4I4I4I4'
+local FIXED = '>I5I2I6I4'
+local TOKENS = '>I5I2I6d'
 local MOST = 4294967295 -- that a count holds
+local ROUNDING = 1e-9 -- of a limit, that a bucket of tokens may lack for a whole token
 local LATEST = 1e14 -- that is accepted as an expiry
 
--- A sliding state is worked on as { window, salt, newest bucket, sum, counter 1, ..., counter 11 }.
-local FIRST, LAST = 5, BUCKETS + 5
+-- A state is worked on as { algorithm, step = window in ms, used, `at` and `salt`: where a charge made now lies, and in
+-- which state }. A sliding one has its counters too, the newest first and none beyond `oldest`, and says whether a further
+-- charge leaves its expiry as it is. More than eight named fields would double what the table costs.
+local LAST = BUCKETS + 1
 
 -- The window was reconfigured: each charge goes where the end of its old bucket lies now. That may be ahead of the
 -- clock, which then stands still here until it has caught up, so that a wait that was told stays true.
-local function rescaled(v, windowMs, current)
-  local places = {}
-  for i = FIRST, LAST do
-    local last = math.ceil((v[3] + FIRST - i + 1) * v[1] / BUCKETS) - 1
-    places[i] = math.floor(last * BUCKETS / windowMs)
-    if v[i] > 0 and places[i] > current then current = places[i] end
+local function rescale(s, newest, window)
+  local counts, places = {}, {}
+  for i = 1, LAST do
+    local last = math.ceil((newest - i + 2) * window / BUCKETS) - 1
+    counts[i], places[i] = s[i], math.floor(last * BUCKETS / s.step)
+    if counts[i] > 0 and places[i] > s.at then s.at = places[i] end
+    s[i] = 0
   end
-  local new = { windowMs, v[2], current, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-  for i = FIRST, LAST do
-    local to = FIRST + current - places[i]
-    if v[i] > 0 and to <= LAST then
-      new[to] = new[to] + v[i]
-      new[4] = new[4] + v[i]
+  s.used, s.oldest = 0, LAST
+  for i = 1, LAST do
+    local to = s.at - places[i] + 1
+    if counts[i] > 0 and to <= LAST then
+      s[to] = s[to] + counts[i]
+      s.used = s.used + counts[i]
     end
   end
-  return new
 end
 
--- Also whether its newest bucket is the one to be charged now: the expiry may stay then.
 local function read_sliding(raw, windowMs)
-  local current = math.floor(now * BUCKETS / windowMs)
-  if not raw then return { windowMs, time[2] % 65536, current, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } end
-  local v = { struct.unpack(#raw == NARROW and NARROW_FORM or WIDE_FORM, raw) }
-  v[FIRST] = v[4]
-  for i = FIRST + 1, LAST do v[FIRST] = v[FIRST] - v[i] end
-  if v[1] ~= windowMs then return rescaled(v, windowMs, current) end
-  local age = current - v[3]
-  -- With a negative age the clock was set back: it stands still here until it has caught up.
-  if age <= 0 then return v, true end
-  v[3], v[4] = current, 0
-  for i = LAST, FIRST, -1 do
-    v[i] = i - age >= FIRST and v[i - age] or 0
-    v[4] = v[4] + v[i]
+  local at = math.floor(now * BUCKETS / windowMs)
+  if not raw then
+    return {
+      algorithm = 's', step = windowMs, used = 0, at = at, salt = time[2] % 65536, oldest = 1, expiry_stays = false,
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    }
   end
-  return v
-end
-
--- Milliseconds until the charges of a counter are forgotten.
-local function leaves_ms(v, i)
-  return math.ceil((v[3] + FIRST - i + BUCKETS + 1) * v[1] / BUCKETS) - now
-end
-
-local function rounded_up(missing, limit)
-  return math.max(0, math.ceil(missing - limit * 1e-9))
-end
-
-local function read_fixed(raw, windowMs)
-  if raw then
-    local _, salt, start, used = struct.unpack(FIXED_FORM, raw)
-    if now < start + windowMs then return { step = windowMs, salt = salt, at = start, used = used } end
-  end
-  return { step = windowMs, salt = time[2] % 65536, at = now, used = 0 }
-end
-
-local function read_tokens(raw, windowMs, limit)
-  local s = { step = windowMs, salt = time[2] % 65536, at = now, missing = 0 }
-  if raw then
-    local _, salt, last, missing = struct.unpack(TOKENS_FORM, raw)
-    s.salt = salt
-    s.at = math.max(now, last)
-    s.missing = math.max(0, missing - math.max(0, now - last) * limit / windowMs)
-  end
-  s.used = rounded_up(s.missing, limit)
-  return s
-end
-
--- `at` and `salt` say where a charge made now lies, and in which state.
-local function read_state(key, raw, algorithm, limit, windowMs)
-  local s
-  if algorithm == 's' then
-    local v, same_bucket = read_sliding(raw and (#raw == NARROW or #raw == WIDE) and raw, windowMs)
-    s = { v = v, salt = v[2], at = v[3], used = v[4], same_bucket = same_bucket }
-  elseif algorithm == 'f' then
-    s = read_fixed(raw and #raw == 17 and raw, windowMs)
+  local window, salt, newest, used, age = struct.unpack(HEAD, raw)
+  local counters = #raw == NARROW and NARROW_COUNTERS or WIDE_COUNTERS
+  local s = {
+    algorithm = 's', step = windowMs, used = used, at = at, salt = salt, oldest = age + 1, expiry_stays = false,
+    used, struct.unpack('>' .. counters, raw, COUNTERS_AT),
+  }
+  local charged = used
+  for i = 2, age + 1 do charged = charged - s[i] end
+  s[1] = charged
+  local passed = at - newest
+  if window ~= windowMs then
+    rescale(s, newest, window)
+  elseif passed <= 0 then
+    -- Below zero the clock was set back: it stands still here until it has caught up.
+    s.at, s.expiry_stays = newest, true
   else
-    s = read_tokens(raw and #raw == 21 and raw, windowMs, limit)
+    local oldest, sum = math.min(LAST, age + 1 + passed), 0
+    for i = oldest, 1, -1 do
+      local count = i > passed and s[i - passed] or 0
+      s[i] = count
+      sum = sum + count
+    end
+    s.used, s.oldest = sum, oldest
   end
-  s.algorithm, s.limit, s.key = algorithm, limit, key
   return s
 end
 
@@ -95,88 +70,81 @@ end
 local function charge(s, cost)
   if s.algorithm == 't' then
     s.missing = math.min(MOST, math.max(0, s.missing + cost))
-    s.used = rounded_up(s.missing, s.limit)
+    s.used = math.max(0, math.ceil(s.missing - s.limit * ROUNDING))
     return
   end
   cost = math.max(-s.used, math.min(MOST - s.used, cost))
   s.used = s.used + cost
   if s.algorithm == 'f' then return end
-  local v, left = s.v, -cost
   if cost >= 0 then
-    v[FIRST] = v[FIRST] + cost
+    s[1] = s[1] + cost
     return
   end
-  s.same_bucket = false
-  for i = FIRST, LAST do
-    local taken = math.min(left, v[i])
-    v[i] = v[i] - taken
-    left = left - taken
+  s.expiry_stays = false
+  for i = 1, s.oldest do
+    local taken = math.min(-cost, s[i])
+    s[i] = s[i] - taken
+    cost = cost + taken
   end
 end
 
--- Packs what is left, from the newest bucket that holds something on.
-local function pack_sliding(v, sum)
-  while v[FIRST] == 0 do
-    table.remove(v, FIRST)
-    v[LAST], v[3] = 0, v[3] - 1
+local function read_state(raw, algorithm, limit, windowMs)
+  if algorithm == 's' then
+    return read_sliding(raw and (#raw == NARROW or #raw == WIDE) and raw, windowMs)
   end
-  local oldest = LAST
-  while v[oldest] == 0 do oldest = oldest - 1 end
-  local form = sum > 65535 and WIDE_FORM or NARROW_FORM
-  return struct.pack(form, v[1], v[2], v[3], sum, oldest - FIRST, unpack(v, FIRST + 1, LAST))
+  local s = {
+    algorithm = algorithm, limit = limit, step = windowMs, used = 0, at = now, salt = time[2] % 65536, missing = 0,
+  }
+  if algorithm == 'f' and raw and #raw == 17 then
+    local _, salt, start, used = struct.unpack(FIXED, raw)
+    if now < start + windowMs then s.salt, s.at, s.used = salt, start, used end
+  elseif algorithm == 't' and raw and #raw == 21 then
+    local _, salt, last, missing = struct.unpack(TOKENS, raw)
+    s.salt, s.at, s.missing = salt, math.max(now, last), missing
+    charge(s, math.min(0, last - now) * limit / windowMs)
+  end
+  return s
 end
 
-local function write_state(s)
-  local value, expiry
-  if s.used <= 0 then
-    call('DEL', s.key)
-    return
-  elseif s.same_bucket then
-    call('SETRANGE', s.key, SUM_AT, struct.pack(SUM, s.used))
-    return
-  elseif s.algorithm == 's' then
-    value = pack_sliding(s.v, s.used)
-    expiry = leaves_ms(s.v, FIRST)
-  elseif s.algorithm == 'f' then
-    value = struct.pack(FIXED_FORM, s.step, s.salt, s.at, s.used)
-    expiry = s.at + s.step - now
-  else
-    value = struct.pack(TOKENS_FORM, s.step, s.salt, s.at, s.missing)
-    expiry = math.ceil(s.missing * s.step / s.limit) + s.at - now
-  end
-  if expiry <= 0 then
-    call('DEL', s.key)
-  else
-    call('SET', s.key, value, 'PX', math.min(expiry, LATEST))
-  end
-end
-
--- Milliseconds until the next part of the quota comes back; 0 when all of it is there.
-local function release_ms(s)
-  if s.used <= 0 then return 0 end
-  if s.algorithm == 'f' then return s.at + s.step - now end
-  if s.algorithm == 't' then
-    -- Until the next whole token has flowed in.
-    return math.max(1, math.ceil((s.missing - s.used + 1) * s.step / s.limit)) + s.at - now
-  end
-  local oldest = LAST
-  while s.v[oldest] == 0 do oldest = oldest - 1 end
-  return leaves_ms(s.v, oldest)
-end
-
--- Milliseconds until a cost would be admitted if nobody else came; 0 for now, -1 for never.
-local function wait_ms(s, cost)
-  if cost > s.limit then return -1 end
-  if s.algorithm == 't' then
-    local excess = s.missing + cost - s.limit * (1 + 1e-9)
-    return excess <= 0 and 0 or math.ceil(excess * s.step / s.limit) + s.at - now
-  end
+-- Milliseconds until no more than so much is used if nobody else came; 0 for now.
+local function ms_until(s, most)
   local used = s.used
-  if used + cost <= s.limit then return 0 end
-  if s.algorithm == 'f' then return s.at + s.step - now end
-  for i = LAST, FIRST, -1 do
-    used = used - s.v[i]
-    if used + cost <= s.limit then return leaves_ms(s.v, i) end
+  if used <= 0 or used <= most then return 0 end
+  if s.algorithm == 't' then
+    return math.ceil((s.missing - most - s.limit * ROUNDING) * s.step / s.limit) + s.at - now
   end
-  return -1
+  if s.algorithm == 'f' then return s.at + s.step - now end
+  local i = s.oldest + 1
+  repeat
+    i = i - 1
+    used = used - s[i]
+  until used <= most
+  return math.ceil((s.at - i + BUCKETS + 2) * s.step / BUCKETS) - now
+end
+
+local function write_state(key, s)
+  local expiry = ms_until(s, 0)
+  if expiry <= 0 then
+    call('DEL', key)
+    return
+  elseif s.expiry_stays then
+    call('SETRANGE', key, SUM_AT, struct.pack(SUM, s.used))
+    return
+  end
+  local value
+  if s.algorithm == 's' then
+    -- From the newest bucket that holds something on.
+    while s[1] == 0 do
+      table.remove(s, 1)
+      s[LAST], s.at, s.oldest = 0, s.at - 1, s.oldest - 1
+    end
+    while s[s.oldest] == 0 do s.oldest = s.oldest - 1 end
+    local counters = s.used > 65535 and WIDE_COUNTERS or NARROW_COUNTERS
+    value = struct.pack(HEAD .. counters, s.step, s.salt, s.at, s.used, s.oldest - 1, unpack(s, 2, LAST))
+  elseif s.algorithm == 'f' then
+    value = struct.pack(FIXED, s.step, s.salt, s.at, s.used)
+  else
+    value = struct.pack(TOKENS, s.step, s.salt, s.at, s.missing)
+  end
+  call('SET', key, value, 'PX', math.min(expiry, LATEST))
 end
