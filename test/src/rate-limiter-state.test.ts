@@ -84,7 +84,7 @@ test('any state is read as the charges that lie in it, by one policy alone as am
   const current = await currentBucket();
   const other = { ...policy(1_000_000_000, 'q'), windowMs: 60_000 };
   for (let round = 0; round < sized({ quick: 400, full: 10_000 }); round++) {
-    const most = dice.pick([3, 500, 40_000]);
+    const most = dice.pick([3, 500, 90_000]);
     const counts = Array.from({ length: 11 }, (_, i) => (i === 0 ? 1 : dice.below(2) * dice.below(most)));
     const newest = current + 2 - dice.below(15);
     const cost = dice.below(4);
@@ -105,10 +105,11 @@ test('any state is read as the charges that lie in it, by one policy alone as am
         },
         label,
       ).toEqual({ ...want, expiresAt: undefined });
-      const after = await limiter.consume(client, [policy(limit)], 0);
-      expect(after.quotas[0], label).toMatchObject({ used, charge: { place: charge.place } });
       // In milliseconds from now, as SET … PX takes it, the end may lie a moment later, and never earlier.
       if (used > 0) expect(await redis.pexpiretime(keyOf()), label).toBeGreaterThanOrEqual(want.expiresAt);
+      const after = await limiter.consume(client, [policy(1_000_000_000)]);
+      expect(after.quotas[0], label).toMatchObject({ used: used + 1, charge: { place: charge.place } });
+      expect(after.at + after.quotas[0]!.resetMs, label).toBe(want.resetAt || endOf(charge.place));
     }
   }
 }, 240_000);
@@ -139,9 +140,54 @@ test('a refund takes from the bucket that was charged, whichever that is now', a
   expect(after.at + after.quotas[0]!.resetMs).toBe(endOf(current - 3));
 });
 
+test('a block refuses a client that has quota left, and charges nothing', async () => {
+  await limiter.consume(client, [policy(5)]);
+  await limiter.block(client, 60_000);
+  const { admitted, blockedMs, quotas } = await limiter.consume(client, [policy(5)]);
+  expect({ admitted, used: quotas[0]!.used }).toEqual({ admitted: false, used: 1 });
+  expect(blockedMs).toBeGreaterThan(0);
+});
+
+test('a charge under another window lies in a bucket of that window', async () => {
+  const current = await currentBucket();
+  await redis.set(keyOf(), stateOf(current, [3]), 'PXAT', endOf(current));
+  const { at, quotas } = await limiter.consume(client, [{ ...policy(9), windowMs: WINDOW_MS * 2 }]);
+  expect(quotas[0]!.used).toBe(4);
+  expect(quotas[0]!.charge.place).toBeGreaterThanOrEqual(Math.floor(at / BUCKET_MS / 2));
+  expect(quotas[0]!.charge.place).toBeLessThan(current);
+});
+
+test('a reward takes the newest charges first, and with them their expiry', async () => {
+  const current = await currentBucket();
+  await redis.set(keyOf(), stateOf(current, [1, 5]), 'PXAT', endOf(current));
+  await limiter.adjust(client, [policy(9)], -3);
+  expect(await redis.pexpiretime(keyOf())).toBeLessThan(endOf(current));
+  const { at, quotas } = await limiter.consume(client, [policy(9)], 0);
+  expect(quotas[0]!.used).toBe(3);
+  expect(at + quotas[0]!.resetMs).toBe(endOf(current - 1));
+});
+
+test('a bucket of more than two bytes hold is packed with the others and forgotten on its own', async () => {
+  const current = await currentBucket();
+  await redis.set(keyOf(), stateOf(current - 1, [1, 90_000]), 'PXAT', endOf(current));
+  await limiter.consume(client, [policy(100_000)]);
+  const { at, quotas } = await limiter.consume(client, [policy(12)], 10);
+  expect(quotas[0]!.used).toBe(90_002);
+  expect(at + quotas[0]!.retryAfterMs).toBe(endOf(current - 2));
+});
+
+test('penalties without end stop at what a count holds', async () => {
+  for (let i = 0; i < 5; i++) await limiter.adjust(client, [policy(9)], 1_000_000_000);
+  expect((await limiter.consume(client, [policy(9)], 0)).quotas[0]!.used).toBe(2 ** 32 - 1);
+});
+
 test('what is not a state counts for nothing', async () => {
-  for (const bytes of [0, 1, 17, 35, 39, 57]) {
-    await redis.set(keyOf(), Buffer.alloc(bytes, 1));
+  const state = stateOf(await currentBucket(), [3]);
+  const strangers = [0, 1, 17, 18, 35, 37, 39, 57, 59].map((bytes) =>
+    Buffer.concat([state, state]).subarray(0, bytes),
+  );
+  for (const stranger of strangers) {
+    await redis.set(keyOf(), stranger);
     expect((await limiter.consume(client, [policy(5)])).quotas[0]!.used).toBe(1);
     expect(await redis.strlen(keyOf())).toBe(38);
     expect(await redis.pttl(keyOf())).toBeGreaterThan(0);
