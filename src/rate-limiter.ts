@@ -7,8 +7,8 @@ const consumeQuota = loadScript('consume-quota');
 const refundQuota = loadScript('refund-quota');
 const adjustQuota = loadScript('adjust-quota');
 
-const HEAD_NUMBERS = 3;
-const NUMBERS_PER_POLICY = 5;
+const HEAD_NUMBERS = 1;
+const NUMBERS_PER_POLICY = 4;
 
 export type Algorithm = 'sliding-window' | 'fixed-window' | 'token-bucket';
 const LETTERS = { 'sliding-window': 's', 'fixed-window': 'f', 'token-bucket': 't' } as const;
@@ -111,14 +111,16 @@ function terms({ algorithm, limit, windowMs }: Policy): (string | number)[] {
 function parseVerdict(policies: readonly Policy[], answer: readonly (number | string)[]): Verdict {
   // Numbers arrive as strings at a client with `stringNumbers`.
   const reply = (typeof answer[0] === 'number' ? answer : answer.map(Number)) as readonly number[];
-  const [admitted, at, blockedMs = 0] = reply;
+  const refusal = HEAD_NUMBERS + policies.length * NUMBERS_PER_POLICY;
+  const blockedMs = reply[refusal] ?? 0;
   return {
-    admitted: admitted === 1,
-    at: at!,
+    admitted: reply.length === refusal,
+    at: reply[0]!,
     blockedMs,
     quotas: policies.map((policy, index) => {
       const first = HEAD_NUMBERS + index * NUMBERS_PER_POLICY;
-      const [used, resetMs, waitMs] = [reply[first]!, reply[first + 1]!, reply[first + 2]!];
+      const [used, resetMs] = [reply[first]!, reply[first + 1]!];
+      const waitMs = reply[refusal + 1 + index] ?? 0;
       const { name, limit, windowMs, algorithm, countedAs } = policy;
       return {
         name,
@@ -131,7 +133,7 @@ function parseVerdict(policies: readonly Policy[], answer: readonly (number | st
         remaining: blockedMs > 0 ? 0 : Math.max(0, limit - used),
         resetMs: Math.max(resetMs, blockedMs),
         retryAfterMs: waitMs < 0 ? Number.POSITIVE_INFINITY : Math.max(waitMs, blockedMs),
-        charge: { place: reply[first + 3]!, salt: reply[first + 4]! },
+        charge: { place: reply[first + 2]!, salt: reply[first + 3]! },
       };
     }),
   };

@@ -2,13 +2,14 @@
 -- KEYS    rate:{client}:<policy> per policy; all in one slot
 -- ARGV    points, then per policy: algorithm, limit, window in ms
 -- returns 1
+--- @include "quota-layout"
 --- @include "quota-state"
 
-local stored = redis.call('MGET', unpack(KEYS))
+local stored = call('MGET', unpack(KEYS))
 for p = 1, #KEYS do
   local arg = p * 3 - 1
-  local s = read_state(KEYS[p], stored[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
+  local s = read_state(stored[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
   charge(s, tonumber(ARGV[1]))
-  write_state(s)
+  write_state(KEYS[p], s)
 end
 return 1

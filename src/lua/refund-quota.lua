@@ -2,29 +2,29 @@
 -- KEYS    rate:{client}:<policy> per policy; all in one slot
 -- ARGV    cost, then per policy: algorithm, limit, window in ms, place and salt of the charge
 -- returns 1
+--- @include "quota-layout"
 --- @include "quota-state"
 
 local cost = tonumber(ARGV[1])
-local stored = redis.call('MGET', unpack(KEYS))
+local stored = call('MGET', unpack(KEYS))
 for p = 1, #KEYS do
   local arg = p * 5 - 3
-  local s = read_state(KEYS[p], stored[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
-  local place, salt = place_of(s)
+  local s = read_state(stored[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
   local chargedAt, chargedSalt = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4])
   -- Another salt: the state was reset or has expired since, and with it the charge.
-  if s.used > 0 and salt == chargedSalt then
+  if s.used > 0 and s.salt == chargedSalt then
     if s.algorithm == 's' then
-      local i = place - chargedAt + FIRST
-      if i >= FIRST and i <= LAST then
-        local taken = math.min(cost, s.packed[i])
-        s.packed[i] = s.packed[i] - taken
+      local i = s.at - chargedAt + 1
+      if i >= 1 and i <= LAST then
+        local taken = math.min(cost, s[i])
+        s[i] = s[i] - taken
         s.used = s.used - taken
-        s.keeps_expiry = false
-        write_state(s)
+        s.expiry_stays = false
+        write_state(KEYS[p], s)
       end
-    elseif s.algorithm == 't' or place == chargedAt then
+    elseif s.algorithm == 't' or s.at == chargedAt then
       charge(s, -cost)
-      write_state(s)
+      write_state(KEYS[p], s)
     end
   end
 end
