@@ -69,12 +69,36 @@ export function rateLimiter(
   const keysOf = (client: string, policies: readonly Counted[]) =>
     policies.map((policy) => names.rate(client, policy.countedAs ?? policy.name));
 
+  const batches = new Map<string, Batch>();
+  const decide = (client: string, { policies, cost, size }: Batch) =>
+    link.run<Reply>(
+      consumeQuota,
+      [names.rateBlock(client, name), ...keysOf(client, policies)],
+      [cost, size, ...policies.flatMap(terms)],
+      ask,
+    );
+  // A client that asks several times in one turn, as browsers do, is decided in one call.
+  const batchFor = (client: string, policies: readonly Policy[], cost: number): Batch => {
+    const known = batches.get(client);
+    if (known?.policies === policies && known.cost === cost) return known;
+    const reply = new Promise<Reply>((resolve) => {
+      link.beforeSending(() => {
+        batches.clear();
+        resolve(decide(client, batch));
+      });
+    });
+    const batch: Batch = { policies, cost, size: 0, reply };
+    batches.set(client, batch);
+    return batch;
+  };
+
   return {
     /** Decides, and charges every policy when all admit. With cost 0 it only looks. */
     consume(client: string, policies: readonly Policy[], cost = 1): Promise<Verdict> {
-      const all = [names.rateBlock(client, name), ...keysOf(client, policies)];
-      const asked = link.run<(number | string)[]>(consumeQuota, all, [cost, ...policies.flatMap(terms)], ask);
-      return asked.then((reply) => parseVerdict(policies, reply));
+      const batch = batchFor(client, policies, cost);
+      batch.size += 1;
+      const nth = batch.size;
+      return batch.reply.then((reply) => parseVerdict(batch, reply, nth));
     },
 
     /** Takes back a charge that `consume` made, as long as its window lasts. */
@@ -100,6 +124,16 @@ export function rateLimiter(
   };
 }
 
+type Reply = readonly (number | string)[];
+
+/** Requests of one client that are decided together, in the order in which they came. */
+interface Batch {
+  readonly policies: readonly Policy[];
+  readonly cost: number;
+  size: number;
+  readonly reply: Promise<Reply>;
+}
+
 type Counted = Pick<Policy, 'name' | 'countedAs'>;
 
 export type RateLimiter = ReturnType<typeof rateLimiter>;
@@ -108,19 +142,23 @@ function terms({ algorithm, limit, windowMs }: Policy): (string | number)[] {
   return [LETTERS[algorithm], limit, windowMs];
 }
 
-function parseVerdict(policies: readonly Policy[], answer: readonly (number | string)[]): Verdict {
+function parseVerdict({ policies, cost, size }: Batch, answer: Reply, nth: number): Verdict {
   // Numbers arrive as strings at a client with `stringNumbers`.
   const reply = (typeof answer[0] === 'number' ? answer : answer.map(Number)) as readonly number[];
   const refusal = HEAD_NUMBERS + policies.length * NUMBERS_PER_POLICY;
-  const blockedMs = reply[refusal] ?? 0;
+  const admittedOfBatch = reply[refusal] ?? size;
+  const admitted = nth <= admittedOfBatch;
+  const blockedMs = admitted ? 0 : reply[refusal + 1]!;
+  // Those that came after it and were admitted have been charged too.
+  const chargedLater = admitted ? (admittedOfBatch - nth) * cost : 0;
   return {
-    admitted: reply.length === refusal,
+    admitted,
     at: reply[0]!,
     blockedMs,
     quotas: policies.map((policy, index) => {
       const first = HEAD_NUMBERS + index * NUMBERS_PER_POLICY;
-      const [used, resetMs] = [reply[first]!, reply[first + 1]!];
-      const waitMs = reply[refusal + 1 + index] ?? 0;
+      const [used, resetMs] = [reply[first]! - chargedLater, reply[first + 1]!];
+      const waitMs = admitted ? 0 : reply[refusal + 2 + index]!;
       const { name, limit, windowMs, algorithm, countedAs } = policy;
       return {
         name,
