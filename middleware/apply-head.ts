@@ -6,6 +6,7 @@ import type { Response } from 'express';
  */
 export function applyHead(res: Response, [status, ...rest]: unknown[]): void {
   res.statusCode = status as number;
+  if (rest.length === 0) return;
   if (typeof rest[0] === 'string') res.statusMessage = rest[0];
   const headers = typeof rest[0] === 'string' ? rest[1] : (rest[0] ?? rest[1]);
   if (Array.isArray(headers)) {
