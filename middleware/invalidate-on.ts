@@ -9,7 +9,6 @@ import { tagVersions } from '../src/tag-versions.js';
 import { purgedUrlTags } from '../src/url-tag.js';
 import { holdResponse } from './hold-response.js';
 import { changedUrlTags, isSafe } from './purge-after-change.js';
-import { shareShape } from './shared-shape.js';
 
 /** Options of `invalidateOn`. */
 export interface InvalidateOnOptions {
@@ -93,7 +92,6 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
 
   return async function invalidateOnMiddleware(req, res, next) {
     if (!(options.when?.(req) ?? !isSafe(req))) return next();
-    shareShape(req, res);
     const tags = tagsOf(req, options);
     let mutation: Mutation | undefined;
     try {
