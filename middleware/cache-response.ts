@@ -1,4 +1,4 @@
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { LRUCache } from 'lru-cache';
 import { isUnavailable, ToolkitError } from '../src/errors.js';
 import { fillTurns } from '../src/fill-turns.js';
@@ -32,6 +32,8 @@ import { shareShape } from './shared-shape.js';
 interface Asked {
   readonly question: Question;
   readonly answer: Promise<Lookup>;
+  /** Nothing can make it another question. */
+  readonly isFinal: boolean;
 }
 
 /**
@@ -60,12 +62,12 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
     tags: distinct([...ownTags(req), tagOf(req.originalUrl), EVERYTHING]),
   });
   const lookUp = ({ id, tags }: Question, req: Request) => cache.lookUp(id, tags, req.headers as Fields);
-  const ask = (req: Request): Asked | undefined => {
+  const ask = (req: Request, _res: Response, isFinal: boolean): Asked | undefined => {
     if (!isCacheable(req, settings)) return undefined;
     const question = name(req);
     const answer = lookUp(question, req);
     answer.catch(ignore);
-    return { question, answer };
+    return { question, answer, isFinal };
   };
 
   const decide = decisions(cache, turns, settings, passedOn);
@@ -84,10 +86,12 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       offerCacheTags(res);
       return next();
     }
-    const question = name(req);
+    const question = early?.isFinal ? early.question : name(req);
     try {
       // An earlier middleware may have changed what the key and the tags are made of.
-      const first = await (early && isSame(early.question, question) ? early.answer : lookUp(question, req));
+      const first = await (early && (early.isFinal || isSame(early.question, question))
+        ? early.answer
+        : lookUp(question, req));
       const decided = await decide(question, first, req, res);
       if (!decided) return;
       // Its close was before anybody listened: the turn would end with the lease, and the next one's only then begin.

@@ -5,8 +5,11 @@ const results = Symbol('express-redis-toolkit.prefetched');
 
 const ignore = () => undefined;
 
-/** The Redis questions that a middleware can name from the request alone. */
-export type Prefetch<Answer> = (req: Request, res: Response) => Answer | undefined;
+/**
+ * The Redis questions that a middleware can name from the request alone; `isFirst` when no other middleware of the stack
+ * can change the request before its turn.
+ */
+export type Prefetch<Answer> = (req: Request, res: Response, isFirst: boolean) => Answer | undefined;
 
 interface Prefetching {
   [start]?: {
@@ -47,7 +50,7 @@ export function startPrefetches(middlewares: readonly RequestHandler[], req: Req
     const middleware = middlewares[position]!;
     const prefetch = (middleware as Prefetching)[start];
     if (!prefetch || (prefetch.onlyWhenFirst && position > 0)) continue;
-    const answer = attempt(prefetch.ask, req, res);
+    const answer = attempt(prefetch.ask, req, res, position === 0);
     if (answer === undefined) continue;
     const carrier = req as Carrier;
     carrier[results] = { middleware, answer, next: carrier[results] };
@@ -57,9 +60,9 @@ export function startPrefetches(middlewares: readonly RequestHandler[], req: Req
 
 // What a prefetch asks may depend on what an earlier middleware sets (`req.user.id`): then it throws here, and
 // the middleware asks again, and reports its errors, when its turn comes.
-function attempt(ask: Prefetch<unknown>, req: Request, res: Response): unknown {
+function attempt(ask: Prefetch<unknown>, req: Request, res: Response, isFirst: boolean): unknown {
   try {
-    const answer = ask(req, res);
+    const answer = ask(req, res, isFirst);
     if (answer instanceof Promise) answer.catch(ignore);
     return answer;
   } catch {

@@ -55,6 +55,22 @@ export function nearCache(maxBytes: number, tracking?: Tracking) {
       const known = kept.get(key);
       return known && isProven(known) ? (known.value as string) : undefined;
     },
+    /** Records and versions of which all are here, and none could have changed unheard; nothing when one is missing. */
+    proven(recordKeys: readonly string[], versionKeys: readonly string[]) {
+      const found: CacheRecord[] = [];
+      const current: string[] = [];
+      for (const key of recordKeys) {
+        const known = kept.get(key) as KeptRecord | undefined;
+        if (!known || !isProven(known)) return undefined;
+        found.push(known.value);
+      }
+      for (const key of versionKeys) {
+        const known = kept.get(key);
+        if (!known || !isProven(known)) return undefined;
+        current.push(known.value as string);
+      }
+      return { found, current };
+    },
     keepVersion(key: string, value: string, since: Moment | undefined): void {
       const provenIn = provenSince(key, since);
       if (provenIn === undefined) return;

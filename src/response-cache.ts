@@ -108,6 +108,7 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
 
   const shared = linkTo(redis).sharing<Awaited<ReturnType<typeof readBoth>>>();
   const readTogether = (recordKeys: readonly string[], tags: readonly string[]) =>
+    near?.proven(recordKeys, tags.map(names.tag)) ??
     shared(`${recordKeys.join(' ')} ${tags.join(' ')}`, () => readBoth(recordKeys, tags));
 
   const variantBehind = async (
