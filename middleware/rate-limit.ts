@@ -37,7 +37,7 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const options = readOptions('rateLimit', given, checks, defaults, ['redis'], hints);
   const declared = readPolicies(given, options);
   checkNameReuse(declared, options);
-  linkTo(options.redis, options.logger);
+  const link = linkTo(options.redis, options.logger);
   const limiter = rateLimiter(options.redis, { ...options, name: declared[0]!.name });
   const refused = new RefusedClients();
   const decide = decider(limiter, refused, options);
@@ -52,7 +52,9 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
     if (!misuse.meet(req, handler)) return next();
     let asked: Asked;
     try {
-      asked = await (takePrefetched<Asked | Promise<Asked>>(req, handler) ?? ask(req, res));
+      const found = takePrefetched<Asked | Promise<Asked>>(req, handler) ?? ask(req, res);
+      asked = await found;
+      if (asked === found) await link.endOfTurn();
     } catch (error) {
       return next(error);
     }

@@ -70,7 +70,7 @@ export function rateLimiter(
     policies.map((policy) => names.rate(client, policy.countedAs ?? policy.name));
 
   const batches = new Map<string, Batch>();
-  const decide = (client: string, { policies, cost, size }: Batch) =>
+  const decide = async (client: string, { policies, cost, size }: Batch) =>
     link.run<Reply>(
       consumeQuota,
       [names.rateBlock(client, name), ...keysOf(client, policies)],

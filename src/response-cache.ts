@@ -106,10 +106,15 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
     return { found: values.map((bytes) => (bytes ? decodeRecord(bytes) : undefined)), current };
   };
 
-  const shared = linkTo(redis).sharing<Awaited<ReturnType<typeof readBoth>>>();
-  const readTogether = (recordKeys: readonly string[], tags: readonly string[]) =>
-    near?.proven(recordKeys, tags.map(names.tag)) ??
+  const link = linkTo(redis);
+  const shared = link.sharing<Awaited<ReturnType<typeof readBoth>>>();
+  const ask = (recordKeys: readonly string[], tags: readonly string[]) =>
     shared(`${recordKeys.join(' ')} ${tags.join(' ')}`, () => readBoth(recordKeys, tags));
+  const readTogether = (recordKeys: readonly string[], tags: readonly string[]) => {
+    if (!near) return ask(recordKeys, tags);
+    const proven = () => near.proven(recordKeys, tags.map(names.tag));
+    return proven() ? link.endOfTurn().then(() => proven() ?? ask(recordKeys, tags)) : ask(recordKeys, tags);
+  };
 
   const variantBehind = async (
     id: string,
