@@ -1,14 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { NextFunction, Response } from 'express';
-import { applyHead } from './apply-head.js';
 import { deferDestroy } from './deferred-destroy.js';
-import { type HeldHead, headersSentError, holdHead, restoreHead } from './held-head.js';
+import { type HeldHead, holdHead, restoreHead } from './held-head.js';
 import { headersNow } from './response-fields.js';
-
-interface Call {
-  run(): unknown;
-  readonly isEnd: boolean;
-}
+import { type Call, gateResponse } from './response-gate.js';
 
 /** How far the response is when it is about to go on. */
 export interface Moment {
@@ -95,45 +90,7 @@ export function holdResponse(
   };
 
   res.on('pipe', (source: Readable) => sources.add(source));
-  interceptCalls(res, mayRun, { isUntouched: () => state === 'untouched', isHeld: () => held !== undefined });
-}
-
-function interceptCalls(
-  res: Response,
-  mayRun: (call: Call) => boolean,
-  { isUntouched, isHeld }: { isUntouched(): boolean; isHeld(): boolean },
-): void {
-  const { writeHead, write, end, flushHeaders } = res;
-  let heldBytes = 0;
-
-  res.writeHead = function heldWriteHead(...args: unknown[]) {
-    if (isHeld()) {
-      // Node's implicit head: whoever looks at `_header`, as compression up to 1.7 does, asks for it again.
-      if (args.length === 1 && args[0] === res.statusCode) return res;
-      throw headersSentError();
-    }
-    const first = isUntouched();
-    if (first) applyHead(res, args);
-    const run = () => (first ? writeHead.call(res, res.statusCode) : writeHead.apply(res, args as never));
-    if (mayRun({ run, isEnd: false })) run();
-    return res;
-  } as typeof res.writeHead;
-  res.flushHeaders = () => {
-    const run = () => flushHeaders.call(res);
-    if (mayRun({ run, isEnd: false })) run();
-  };
-  res.write = ((...args: unknown[]) => {
-    const run = () => write.apply(res, args as never);
-    if (mayRun({ run, isEnd: false })) return run();
-    // As much as the next writer's own buffer takes: below that it would not say when to go on.
-    heldBytes += (args[0] as string | Uint8Array | null)?.length ?? 0;
-    return heldBytes < res.writableHighWaterMark;
-  }) as typeof res.write;
-  res.end = ((...args: unknown[]) => {
-    const run = () => end.apply(res, args as never);
-    if (mayRun({ run, isEnd: true })) run();
-    return res;
-  }) as typeof res.end;
+  gateResponse(res, mayRun, { isUntouched: () => state === 'untouched', isHeld: () => held !== undefined });
 }
 
 function attempt(settle: () => Promise<void> | undefined): Promise<void> | undefined {
