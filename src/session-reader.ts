@@ -47,8 +47,9 @@ export function sessionReader(link: RedisLink, names: Keys, ask: { readonly time
     if (!meta) return undefined;
     fields.delete(SYSTEM_FIELDS.meta);
     const session = { ...meta, fields, readAt: Math.round(performance.now() + redisIsAheadMs) };
-    // Another process may have given it a shorter timeout since.
-    return untilSlide(session) > 0 ? session : readAndSlide(hash);
+    // Another process may have given it a shorter timeout since. One whose key outlived it is the script's to end.
+    const isPlain = untilSlide(session) > 0 && session.readAt < session.expiresAt;
+    return isPlain ? session : readAndSlide(hash);
   };
 
   const shared = link.sharing<StoredSession | undefined>();

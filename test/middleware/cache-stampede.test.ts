@@ -198,14 +198,14 @@ test('a second look beside a lease that fails counts as the first did, and leave
   // Only the second of the two reads of the entry fails.
   const looks = linkTo(redis);
   const send = looks.send.bind(looks);
-  let gets = 0;
+  let reads = 0;
   looks.send = ((name: string, args: [string], ask: never) =>
-    name === 'get' && args[0] === 'cache:looked' && ++gets === 2
+    name === 'mget' && args[0] === 'cache:looked' && ++reads === 2
       ? Promise.reject(new ToolkitError('REDIS_UNAVAILABLE', 'too slow'))
       : send(name, args, ask)) as typeof looks.send;
   onTestFinished(() => void Reflect.deleteProperty(looks, 'send'));
   expect(String((await app.get()).body)).toBe('call 2');
-  expect(gets).toBe(2);
+  expect(reads).toBe(2);
   await eventually('no lease', async () => (await file.redis.keys('cache-lease:*')).length === 0);
   await eventually('a hit', async () => (await app.get()).hit);
   expect(calls).toBe(2);

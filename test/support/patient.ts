@@ -10,7 +10,12 @@ const PATIENCE_MS = 10_000;
 export function patient<Client extends RedisClient>(client: Client): Client {
   const link = linkTo(client);
   const send = link.send.bind(link) as (name: string, args: readonly never[], ask: object) => Promise<never>;
-  link.send = (name, args, ask) =>
-    send(name, args as never, { ...ask, timeoutMs: Math.max(ask.timeoutMs, PATIENCE_MS) });
+  const run = link.run.bind(link) as (...args: [never, never, never, object]) => Promise<never>;
+  const inPatience = (ask: { timeoutMs: number }) => ({
+    ...ask,
+    timeoutMs: Math.max(ask.timeoutMs, PATIENCE_MS),
+  });
+  link.send = (name, args, ask) => send(name, args as never, inPatience(ask));
+  link.run = (script, keys, args, ask) => run(script as never, keys as never, args as never, inPatience(ask));
   return client;
 }
