@@ -13,6 +13,8 @@ export interface Load {
   paths: readonly string[];
   /** Taken in turn along with the paths. */
   cookies?: readonly string[];
+  /** Each path comes from an address of its own, and no two connections share a path. */
+  strangers?: boolean | undefined;
   /** What follows the path is new in every run, and in it with every request of a connection, or of all. */
   numbered?: 'by connection' | 'by run' | undefined;
   status: number;
@@ -31,14 +33,26 @@ export interface LoadResult {
 const CHECK_EVERY_MS = 10;
 const LONGEST_MS = 30_000;
 
-function requestsOf({ method, paths, cookies, numbered }: Load, next: () => string): autocannon.Request[] {
+const addressOf = (turn: number) => `10.0.${turn >> 8}.${turn & 255}`;
+
+function requestsOf(
+  { method, paths, cookies, strangers, numbered }: Load,
+  next: () => string,
+): autocannon.Request[] {
   return paths.map((path, turn) => ({
     method,
     path,
-    ...(cookies && { headers: { cookie: cookies[turn % cookies.length]! } }),
+    headers: {
+      ...(cookies && { cookie: cookies[turn % cookies.length]! }),
+      ...(strangers && { 'x-forwarded-for': addressOf(turn) }),
+    },
     ...(numbered && { setupRequest: (request) => ({ ...request, path: `${path}${next()}` }) }),
   }));
 }
+
+// Connections that took all in turn would meet at one path, however far apart they begin: some are faster.
+const shareOf = (client: number, requests: autocannon.Request[], { strangers, connections }: Load) =>
+  strangers ? requests.filter((_, turn) => turn % connections === client) : rotated(requests, client);
 
 function counter(run: number): () => string {
   let number = 0;
@@ -63,7 +77,7 @@ function run(load: Load): Promise<LoadResult> {
         requests: [],
         setupClient(client) {
           const requests = requestsOf(load, load.numbered === 'by run' ? ofRun : counter(number));
-          client.setRequests(rotated(requests, clients++));
+          client.setRequests(shareOf(clients++, requests, load));
         },
       },
       (error) => {

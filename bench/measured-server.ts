@@ -1,7 +1,7 @@
 import { forkTypeScript } from '../test/support/processes.js';
 import { compiled } from './compile.js';
 import type { Load, LoadResult } from './load-process.js';
-import { PEOPLE, type Scenario } from './scenarios.js';
+import type { Scenario } from './scenarios.js';
 import type { Listen, Usage } from './server-process.js';
 import type { Variant } from './variants.js';
 
@@ -29,9 +29,13 @@ export async function startServer(
       ? ['--cpu-prof', `--cpu-prof-dir=${profile.directory}`, `--cpu-prof-name=${profile.name}.cpuprofile`]
       : [],
   });
-  const listen: Listen = { variant, skipping: scenario.skipping ?? false };
+  const listen: Listen = {
+    variant,
+    skipping: scenario.skipping ?? false,
+    behindProxy: scenario.strangers ?? false,
+  };
   const port = await child.call<number>('listen', listen);
-  const cookies = scenario.loggedIn ? await logIn(port) : [];
+  const cookies = await logIn(port, scenario.people ?? 0);
   return {
     port,
     cookies,
@@ -44,9 +48,9 @@ export async function startServer(
   };
 }
 
-async function logIn(port: number): Promise<string[]> {
+async function logIn(port: number, people: number): Promise<string[]> {
   const answers = await Promise.all(
-    Array.from({ length: PEOPLE }, () => fetch(`http://127.0.0.1:${port}/login`, { method: 'POST' })),
+    Array.from({ length: people }, () => fetch(`http://127.0.0.1:${port}/login`, { method: 'POST' })),
   );
   // Bare Express gives none; its requests carry one of the same length all the same.
   return answers.map(

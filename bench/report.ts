@@ -7,6 +7,7 @@ import type { Arguments } from './command-line.js';
 import { doubtsAbout } from './doubts.js';
 import { tableOf } from './print-table.js';
 import { medianOf, type Row } from './results.js';
+import { ratiosAmongStrangers } from './strangers.js';
 
 const PACKAGES = ['express', 'ioredis', 'redis', 'express-rate-limit', 'rate-limit-redis', 'express-session'];
 const COLUMNS = [
@@ -36,14 +37,22 @@ function conditions({ quick, effort }: Arguments, redisVersion: string) {
 const versionOf = (name: string): string =>
   require(join(__dirname, '../node_modules', name, 'package.json')).version;
 
-/** The run as text: the table, the bars, and what is to be doubted. */
+/** The run as text: the table, the bars, the ratios without sharing, and what is to be doubted. */
 export function textOf(rows: readonly Row[], args: Arguments): string {
   const bars = reachedIn(rows);
+  const strangers = ratiosAmongStrangers(rows);
   const doubts = doubtsAbout(rows, args.scenarios);
   return [
     tableOf(rows, args.scenarios),
     ...(bars.length > 0
       ? ['', 'To reach, as the median of the ratios of the rounds:', ...bars.map(barLine)]
+      : []),
+    ...(strangers.length > 0
+      ? [
+          '',
+          'For information, the stack when every request is of a stranger, so that none is shared:',
+          ...strangers,
+        ]
       : []),
     ...(doubts.length > 0 ? ['', 'In doubt:', ...doubts] : []),
   ].join('\n');

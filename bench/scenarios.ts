@@ -13,8 +13,10 @@ export interface Scenario {
   readonly method?: 'GET' | 'POST';
   readonly paths: readonly string[];
   readonly status?: number;
-  /** Requests carry the cookies of people who have logged in. */
-  readonly loggedIn?: boolean;
+  /** So many people have logged in, and requests carry their cookies. */
+  readonly people?: number;
+  /** No two requests in flight are of one person, address or path; the app is behind a proxy. */
+  readonly strangers?: boolean;
   readonly numbered?: 'by connection' | 'by run';
   /** So many requests instead of a time. */
   readonly amount?: number;
@@ -30,9 +32,9 @@ export const cellFor = (redis: Cell['redis'], connections: number): Cell => ({ r
 const near = (connections: number) => cellFor('near', connections);
 const far = (connections: number) => cellFor('far', connections);
 const EVERYWHERE = [near(64), near(1), far(1), far(64)];
-/** Who have logged in, and the paths that they ask for. */
-export const PEOPLE = 16;
-const each = (path: string) => Array.from({ length: PEOPLE }, (_, id) => `${path}${id}`);
+const PEOPLE = 16;
+const STRANGERS = 256;
+const each = (path: string, count = PEOPLE) => Array.from({ length: count }, (_, id) => `${path}${id}`);
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -41,7 +43,17 @@ export const SCENARIOS: readonly Scenario[] = [
     variants: ['peers', 'stack', 'separate', 'validated', 'tracked', 'send', 'end'],
     cells: EVERYWHERE,
     paths: each('/users/'),
-    loggedIn: true,
+    people: PEOPLE,
+    allHits: true,
+  },
+  {
+    name: 'strangers',
+    title: 'the same, every request of a stranger',
+    variants: ['peers', 'stack', 'separate', 'send', 'end'],
+    cells: [near(64)],
+    paths: each('/users/', STRANGERS),
+    people: STRANGERS,
+    strangers: true,
     allHits: true,
   },
   {
@@ -67,7 +79,7 @@ export const SCENARIOS: readonly Scenario[] = [
     cells: [near(64), far(1)],
     method: 'POST',
     paths: ['/visits'],
-    loggedIn: true,
+    people: PEOPLE,
   },
   {
     name: 'limiter',

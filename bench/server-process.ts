@@ -18,6 +18,7 @@ export interface Usage {
 export interface Listen {
   variant: Variant;
   skipping: boolean;
+  behindProxy: boolean;
 }
 
 let [requests, originCalls] = [0, 0];
@@ -29,9 +30,10 @@ async function kitOf(variant: Variant, url: string): Promise<Kit> {
 }
 
 serve({
-  async listen({ variant, skipping }: Listen): Promise<number> {
+  async listen({ variant, skipping, behindProxy }: Listen): Promise<number> {
     const kit = await kitOf(variant, process.env.REDIS_URL!);
     const app = skipping ? routesWithSkip(kit) : routes(kit, () => originCalls++);
+    if (behindProxy) app.set('trust proxy', 1);
     const server = app.listen(0, '127.0.0.1');
     server.on('request', () => requests++);
     await once(server, 'listening');
