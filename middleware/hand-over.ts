@@ -26,9 +26,8 @@ export function handOver(req: Request): void {
 
 /**
  * Puts properties on a request, and whatever belongs to them on its response, that only others look for. Among the
- * toolkit's own middlewares that waits until a callback of the options does: each property costs Express 1.3 µs and
- * 1.3 KB (it gives every request hidden classes of its own, which all that reads it afterwards has to learn anew), and a
- * hit of the cache in a `stack` meets nobody.
+ * toolkit's own middlewares that waits until a callback of the options does: a hit of the cache in a `stack` meets
+ * nobody, and takes 6 % less CPU for it (8 % with Node 24).
  */
 export function putForOthers(req: Request, names: readonly string[], put: () => void): void {
   const owed = (req as Carrier)[owing];

@@ -10,6 +10,7 @@ export class Outbox {
   #commands: Command[] = [];
   #isDue = false;
   #beforeNext: (() => void)[] = [];
+  #turn: Promise<void> | undefined;
 
   constructor(client: RedisClient) {
     this.#client = client;
@@ -24,6 +25,16 @@ export class Outbox {
   beforeSending(work: () => void): void {
     this.#beforeNext.push(work);
     this.#fallDue();
+  }
+
+  endOfTurn(): Promise<void> {
+    this.#turn ??= new Promise((resolve) => {
+      this.beforeSending(() => {
+        this.#turn = undefined;
+        resolve();
+      });
+    });
+    return this.#turn;
   }
 
   #fallDue(): void {

@@ -1,4 +1,5 @@
 import { keys } from './keys.js';
+import { type Batch, parseVerdict, type Reply } from './quota-reply.js';
 import type { RedisClient } from './redis.js';
 import { linkTo } from './redis-link.js';
 import { loadScript } from './scripts.js';
@@ -6,9 +7,6 @@ import { loadScript } from './scripts.js';
 const consumeQuota = loadScript('consume-quota');
 const refundQuota = loadScript('refund-quota');
 const adjustQuota = loadScript('adjust-quota');
-
-const HEAD_NUMBERS = 1;
-const NUMBERS_PER_POLICY = 4;
 
 export type Algorithm = 'sliding-window' | 'fixed-window' | 'token-bucket';
 const LETTERS = { 'sliding-window': 's', 'fixed-window': 'f', 'token-bucket': 't' } as const;
@@ -124,55 +122,10 @@ export function rateLimiter(
   };
 }
 
-type Reply = readonly (number | string)[];
-
-/** Requests of one client that are decided together, in the order in which they came. */
-interface Batch {
-  readonly policies: readonly Policy[];
-  readonly cost: number;
-  size: number;
-  readonly reply: Promise<Reply>;
-}
-
 type Counted = Pick<Policy, 'name' | 'countedAs'>;
 
 export type RateLimiter = ReturnType<typeof rateLimiter>;
 
 function terms({ algorithm, limit, windowMs }: Policy): (string | number)[] {
   return [LETTERS[algorithm], limit, windowMs];
-}
-
-function parseVerdict({ policies, cost, size }: Batch, answer: Reply, nth: number): Verdict {
-  // Numbers arrive as strings at a client with `stringNumbers`.
-  const reply = (typeof answer[0] === 'number' ? answer : answer.map(Number)) as readonly number[];
-  const refusal = HEAD_NUMBERS + policies.length * NUMBERS_PER_POLICY;
-  const admittedOfBatch = reply[refusal] ?? size;
-  const admitted = nth <= admittedOfBatch;
-  const blockedMs = admitted ? 0 : reply[refusal + 1]!;
-  // Those that came after it and were admitted have been charged too.
-  const chargedLater = admitted ? (admittedOfBatch - nth) * cost : 0;
-  return {
-    admitted,
-    at: reply[0]!,
-    blockedMs,
-    quotas: policies.map((policy, index) => {
-      const first = HEAD_NUMBERS + index * NUMBERS_PER_POLICY;
-      const [used, resetMs] = [reply[first]! - chargedLater, reply[first + 1]!];
-      const waitMs = admitted ? 0 : reply[refusal + 2 + index]!;
-      const { name, limit, windowMs, algorithm, countedAs } = policy;
-      return {
-        name,
-        limit,
-        windowMs,
-        algorithm,
-        ...(countedAs !== undefined && { countedAs }),
-        used,
-        // A blocked client has nothing left of any quota until the block ends.
-        remaining: blockedMs > 0 ? 0 : Math.max(0, limit - used),
-        resetMs: Math.max(resetMs, blockedMs),
-        retryAfterMs: waitMs < 0 ? Number.POSITIVE_INFINITY : Math.max(waitMs, blockedMs),
-        charge: { place: reply[first + 2]!, salt: reply[first + 3]! },
-      };
-    }),
-  };
 }

@@ -32,7 +32,6 @@ export class RedisLink {
   readonly #servers: Servers;
   readonly #forms;
   readonly #awaitingConnection: AskedCommand[] = [];
-  #turn: Promise<void> | undefined;
   #inFlight = 0;
   #onIdle: (() => void)[] = [];
   #logger: Logger = consoleLogger;
@@ -116,13 +115,7 @@ export class RedisLink {
    * 27 µs of a socket (measured on loopback, where each wakes the reader), and what they share is still in the cache.
    */
   endOfTurn(): Promise<void> {
-    this.#turn ??= new Promise((resolve) => {
-      this.beforeSending(() => {
-        this.#turn = undefined;
-        resolve();
-      });
-    });
-    return this.#turn;
+    return this.#outbox.endOfTurn();
   }
 
   /** At the end of this turn, before its commands are sent. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
-import { type CacheRecord, decodeRecord, type Entry, isEntry } from './cache-record.js';
+import { type CacheRecord, type Entry, isEntry } from './cache-record.js';
 import { unpacked } from './coded-body.js';
 import { publish } from './diagnostics.js';
 import { takesGzip } from './http/content-coding.js';
@@ -11,8 +11,8 @@ import { keys } from './keys.js';
 import { nearCache } from './near-cache.js';
 import type { NearCacheSettings } from './near-cache-options.js';
 import { trackingOf } from './near-tracking.js';
+import { recordReader } from './record-reader.js';
 import type { RedisClient } from './redis.js';
-import { linkTo } from './redis-link.js';
 import { storedRecords } from './stored-records.js';
 import { type TagVersionsOptions, tagVersions, type Versions } from './tag-versions.js';
 
@@ -40,26 +40,12 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
   const near = nearOf(redis, options);
   const records = storedRecords(redis, { timeoutMs: options.timeoutMs }, near);
   const versions = tagVersions(redis, options);
+  const read = recordReader(redis, { names, near, records, versions });
   // The names that Vary had last time, so that the variant can be asked for together with them.
   const varied = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
 
   // The tags that its handler named last time, likewise.
   const extraTags = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
-
-  const readVersions = async (tags: readonly string[]): Promise<Versions> => {
-    if (!near) return versions.read(tags);
-    const known = tags.map((tag) => near.version(names.tag(tag)));
-    const unknown = tags.filter((_tag, position) => known[position] === undefined);
-    if (unknown.length === 0) return known as Versions;
-    const since = near.now();
-    const read = await versions.read(unknown);
-    for (const [position, tag] of unknown.entries()) {
-      const version = read[position]!;
-      if (version !== null) near.keepVersion(names.tag(tag), version, since);
-    }
-    let next = 0;
-    return known.map((version) => version ?? read[next++]!);
-  };
 
   /**
    * What of the entry's tags was not read beside it, those that the request names first; nothing at all when a version
@@ -86,36 +72,14 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
     return pinned.filter((tag) => !read.includes(tag));
   };
   const areCurrent = async ({ head }: Entry, tags: readonly string[]): Promise<boolean> => {
-    const versions = await readVersions(tags);
-    return tags.every((tag, position) => versions[position] === head.versions[tag]);
+    const current = await read.versions(tags);
+    return tags.every((tag, position) => current[position] === head.versions[tag]);
   };
 
   const keyOf = (id: string, { head }: Entry) =>
     head.vary.length > 0 ? names.cacheVariant(id, slotOf(head.variant)) : names.cache(id);
   const variantKey = (id: string, vary: readonly string[], request: Fields) =>
     names.cacheVariant(id, slotOf(variantOf(vary, request)));
-  const readBoth = async (recordKeys: readonly string[], tags: readonly string[]) => {
-    if (near) {
-      const [found, current] = await Promise.all([
-        Promise.all(recordKeys.map((key) => records.read(key))),
-        readVersions(tags),
-      ]);
-      return { found, current };
-    }
-    const { values, versions: current } = await versions.readWith(recordKeys, tags);
-    return { found: values.map((bytes) => (bytes ? decodeRecord(bytes) : undefined)), current };
-  };
-
-  const link = linkTo(redis);
-  const shared = link.sharing<Awaited<ReturnType<typeof readBoth>>>();
-  const ask = (recordKeys: readonly string[], tags: readonly string[]) =>
-    shared(`${recordKeys.join(' ')} ${tags.join(' ')}`, () => readBoth(recordKeys, tags));
-  const readTogether = (recordKeys: readonly string[], tags: readonly string[]) => {
-    if (!near) return ask(recordKeys, tags);
-    const proven = () => near.proven(recordKeys, tags.map(names.tag));
-    return proven() ? link.endOfTurn().then(() => proven() ?? ask(recordKeys, tags)) : ask(recordKeys, tags);
-  };
-
   const variantBehind = async (
     id: string,
     { head: { vary } }: CacheRecord,
@@ -136,15 +100,15 @@ export function responseCache(redis: RedisClient, options: ResponseCacheOptions)
     /** The response for a request, if all its tags are at the versions that it was filled under. */
     async lookUp(id: string, tags: readonly string[], request: Fields): Promise<Lookup> {
       const extra = extraTags.get(id);
-      const read = extra ? [...new Set([...tags, ...extra])] : tags;
+      const all = extra ? [...new Set([...tags, ...extra])] : tags;
       const expected = varied.get(id);
       const base = names.cache(id);
       const recordKeys = expected ? [base, variantKey(id, expected, request)] : [base];
-      const { found: stored, current } = await readTogether(recordKeys, read);
+      const { found: stored, current } = await read.together(recordKeys, all);
       const [first, likely] = stored;
       const varies = first !== undefined && !isEntry(first);
       const found = varies ? await variantBehind(id, first, { expected, likely }, request) : first;
-      const unread = isEntry(found) ? leftToRead(id, found, tags, read, current) : undefined;
+      const unread = isEntry(found) ? leftToRead(id, found, tags, all, current) : undefined;
       const isValid = unread?.length === 0 || (unread && (await areCurrent(found as Entry, unread)));
       const valid = isValid ? (found as Entry) : undefined;
       // What was invalidated may not even stand in.

@@ -40,3 +40,5 @@ export function storedRecords(redis: RedisClient, ask: { timeoutMs: number }, ne
     },
   };
 }
+
+export type StoredRecords = ReturnType<typeof storedRecords>;
