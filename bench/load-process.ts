@@ -50,7 +50,7 @@ function requestsOf(
   }));
 }
 
-// Connections that took all in turn would meet at one path, however far apart they begin: some are faster.
+// Shares of their own, for connections that began far apart would stay apart only as long as all are equally fast.
 const shareOf = (client: number, requests: autocannon.Request[], { strangers, connections }: Load) =>
   strangers ? requests.filter((_, turn) => turn % connections === client) : rotated(requests, client);
 
