@@ -78,7 +78,8 @@ export const SCENARIOS: readonly Scenario[] = [
     variants: ['peers', 'stack', 'separate'],
     cells: [near(64), far(1)],
     method: 'POST',
-    paths: ['/visits'],
+    // Each of the people changes a session of their own.
+    paths: Array.from({ length: PEOPLE }, () => '/visits'),
     people: PEOPLE,
   },
   {

@@ -146,3 +146,23 @@ test('the commands of one turn are one write, in order, whatever the client pipe
   expect(write).toHaveBeenCalledTimes(1);
   expect(replies).toEqual([...Array.from({ length: 50 }, (_, index) => index + 1), 'OK']);
 });
+
+test('the end of a turn comes though nothing is sent in it, and though Redis cannot be asked', async () => {
+  const { client, link } = linkWithLog(inject('redisUrl'));
+  await link.endOfTurn();
+  client.disconnect();
+  await eventually('it is closed', () => client.status === 'end');
+  await link.endOfTurn();
+});
+
+test('all who wait for the end of a turn go on in it, before any answer to what was asked in it', async () => {
+  const { link } = linkWithLog(inject('redisUrl'));
+  await link.send('ping', [], ask);
+  const order: string[] = [];
+  await Promise.all([
+    link.send('ping', [], ask).then(() => order.push('answer')),
+    link.endOfTurn().then(() => order.push('first')),
+    link.endOfTurn().then(() => order.push('second')),
+  ]);
+  expect(order).toEqual(['first', 'second', 'answer']);
+});
