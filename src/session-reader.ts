@@ -12,7 +12,7 @@ const SLIDE_AFTER = { mostMs: 60_000, share: 0.05 };
 const REMEMBERED_SESSIONS = 10_000;
 
 /** Redis gives the fields of a hash in one of these, by protocol and by the client's `replyMapping`. */
-type Fields = readonly string[] | ReadonlyMap<string, string> | Readonly<Record<string, string>>;
+type Fields = readonly string[] | Readonly<Record<string, string>>;
 
 /**
  * Reads sessions and keeps them alive. That takes a script, but one that writes nothing most of the time: until it has to
@@ -63,7 +63,6 @@ const slideAfterMs = ({ idleTimeoutMs }: StoredSession) =>
 const untilSlide = (session: StoredSession) => slideAfterMs(session) - (session.readAt - session.lastSeenAt);
 
 function mapOf(reply: Fields): Map<string, string> {
-  if (reply instanceof Map) return new Map(reply);
   if (!Array.isArray(reply)) return new Map(Object.entries(reply));
   const map = new Map<string, string>();
   for (let i = 0; i < reply.length; i += 2) map.set(reply[i], reply[i + 1]);
