@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Keys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 import { loadScript } from './scripts.js';
-import { parseMeta, parseSession, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
+import { pairs, parseMeta, parseSession, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
 const loadSession = loadScript('load-session');
 
@@ -63,8 +63,5 @@ const slideAfterMs = ({ idleTimeoutMs }: StoredSession) =>
 const untilSlide = (session: StoredSession) => slideAfterMs(session) - (session.readAt - session.lastSeenAt);
 
 function mapOf(reply: Fields): Map<string, string> {
-  if (!Array.isArray(reply)) return new Map(Object.entries(reply));
-  const map = new Map<string, string>();
-  for (let i = 0; i < reply.length; i += 2) map.set(reply[i], reply[i + 1]);
-  return map;
+  return Array.isArray(reply) ? pairs(reply) : new Map(Object.entries(reply));
 }
