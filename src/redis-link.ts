@@ -33,6 +33,7 @@ export class RedisLink {
   readonly #forms;
   readonly #awaitingConnection: AskedCommand[] = [];
   #inFlight = 0;
+  #sets = 0;
   #onIdle: (() => void)[] = [];
   #logger: Logger = consoleLogger;
 
@@ -83,6 +84,7 @@ export class RedisLink {
     command.substitute = substitute;
     if (near !== undefined && this.#client.isCluster) command.goTo(slotOf(this.#client, near));
     this.#inFlight++;
+    if (name === 'set') this.#sets++;
     command.server = this.#servers.of(command);
     const outage = command.server?.outage;
     if (outage) command.refuse(outage);
@@ -95,11 +97,15 @@ export class RedisLink {
 
   /**
    * A way to ask once for all who ask the same in one turn: none of them began after the question was sent, so its answer
-   * is as new as each one's own would be.
+   * is as new as each one's own would be. Nor does anything cross a SET of this process: a look behind a store or a lease
+   * counts on being answered after it.
    */
   sharing<Answer>(): (question: string, ask: () => Promise<Answer>) => Promise<Answer> {
     const asked = new Map<string, Promise<Answer>>();
+    let sets = this.#sets;
     return (question, ask) => {
+      if (sets !== this.#sets) asked.clear();
+      sets = this.#sets;
       const known = asked.get(question);
       if (known) return known;
       if (asked.size === 0) this.beforeSending(() => asked.clear());

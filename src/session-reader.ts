@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Keys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 import { loadScript } from './scripts.js';
-import { parseMeta, parseSession, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
+import { pairs, parseMeta, parseSession, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
 const loadSession = loadScript('load-session');
 
@@ -12,7 +12,7 @@ const SLIDE_AFTER = { mostMs: 60_000, share: 0.05 };
 const REMEMBERED_SESSIONS = 10_000;
 
 /** Redis gives the fields of a hash in one of these, by protocol and by the client's `replyMapping`. */
-type Fields = readonly string[] | ReadonlyMap<string, string> | Readonly<Record<string, string>>;
+type Fields = readonly string[] | Readonly<Record<string, string>>;
 
 /**
  * Reads sessions and keeps them alive. That takes a script, but one that writes nothing most of the time: until it has to
@@ -63,9 +63,5 @@ const slideAfterMs = ({ idleTimeoutMs }: StoredSession) =>
 const untilSlide = (session: StoredSession) => slideAfterMs(session) - (session.readAt - session.lastSeenAt);
 
 function mapOf(reply: Fields): Map<string, string> {
-  if (reply instanceof Map) return new Map(reply);
-  if (!Array.isArray(reply)) return new Map(Object.entries(reply));
-  const map = new Map<string, string>();
-  for (let i = 0; i < reply.length; i += 2) map.set(reply[i], reply[i + 1]);
-  return map;
+  return Array.isArray(reply) ? pairs(reply) : new Map(Object.entries(reply));
 }

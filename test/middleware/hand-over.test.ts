@@ -20,15 +20,20 @@ type Mount = (kit: Toolkit, all: readonly RequestHandler[]) => readonly RequestH
 const inStack: Mount = (kit, all) => [kit.stack(...all)];
 const oneByOne: Mount = (_kit, all) => all;
 
+const SEEN = { n: 1, hasId: true, used: 1 };
+
 /** What somebody sees who looks at a request, in words that are the same for all clients. */
 const look = (req: Request) => ({
   n: data(req)?.n,
   hasId: typeof req.sessionID === 'string' && req.sessionID === req.session?.id,
   used: (req as { rateLimit?: { used: number } }).rateLimit?.used,
 });
-const tellSeen: RequestHandler = (req, res) => void res.json(look(req));
+/** The same, and whether it was there before the look. */
+const find = (req: Request) => ({ own: namesOn(req).length === NAMES.length, ...look(req) });
+const namesOn = (req: Request) => NAMES.filter((name) => Object.hasOwn(req, name));
+const tellSeen: RequestHandler = (req, res) => void res.json(find(req));
 const tellSeenAfterError: ErrorRequestHandler = (_error, req, res, _next) =>
-  void res.status(500).json(look(req));
+  void res.status(500).json(find(req));
 
 interface Scene {
   readonly mount: Mount;
@@ -110,8 +115,7 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
     const last = new Map<string, unknown>();
     const app = await serveScene({ mount, onCallback: (name, req) => last.set(name, look(req)) });
     await app.get('/');
-    const seen = { n: 1, hasId: true, used: 1 };
-    expect(Object.fromEntries(last)).toEqual({ keyGenerator: seen, key: seen, tags: seen });
+    expect(Object.fromEntries(last)).toEqual({ keyGenerator: SEEN, key: SEEN, tags: SEEN });
   });
 
   test.each(['keyGenerator', 'key', 'tags'])(
@@ -184,14 +188,14 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
       limit: { limit: 1, handler: (req, res) => tellSeen(req, res, () => {}) },
     });
     await refused.get('/1');
-    expect(await refused.seen('/2')).toEqual({ n: 1, hasId: true, used: 1 });
+    expect(await refused.seen('/2')).toEqual({ own: true, ...SEEN });
     const failing = await serveScene({
       mount,
       onCallback: (name, req) => {
         if (name === 'tags' && req.originalUrl === '/bad') throw new Error('bad');
       },
     });
-    expect(await failing.seen('/bad')).toEqual({ n: 1, hasId: true, used: 1 });
+    expect(await failing.seen('/bad')).toEqual({ own: true, ...SEEN });
   });
 
   test('who comes before them sees it all when the response, a hit, is finished', async () => {
@@ -215,6 +219,36 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
       set: [mine, mine, mine],
     });
   });
+});
+
+test('a hit that meets nobody finds nothing put on its request', async () => {
+  const seen: Request[] = [];
+  const before: RequestHandler = (req, _res, next) => {
+    seen.push(req);
+    next();
+  };
+  const app = await serveScene({ mount: inStack, before });
+  await eventually('a hit', async () => isHit((await app.get('/')).headers));
+  expect(namesOn(seen.at(-1)!)).toEqual([]);
+});
+
+test('who stands between or behind the middlewares of a stack finds it all', async () => {
+  const common = { redis: file.redis, logger: quiet, timeoutMs: 10_000 };
+  const seen: unknown[] = [];
+  const between: RequestHandler = (req, _res, next) => {
+    seen.push(namesOn(req));
+    next();
+  };
+  const limit = rateLimit({ ...common, limit: 100, identifier: `scene-${++scenes}` });
+  const sessions = session({ ...common, secret: SECRET });
+  const app = express();
+  app.get('/behind', stack(sessions, limit), between, (_req, res) => res.end());
+  app.get('/between', stack(sessions, between, limit), between, (_req, res) => res.end());
+  app.get('/nested', stack(stack(sessions), between, stack(limit)), between, (_req, res) => res.end());
+  const client = clientOf(await serve(app));
+  for (const path of ['/behind', '/between', '/nested']) await client.get(path);
+  const two = ['session', 'sessionID'];
+  expect(seen).toEqual([NAMES, two, NAMES, two, NAMES]);
 });
 
 /** An Express that nobody else has. */
@@ -244,15 +278,12 @@ async function seenIn(scene: Omit<Scene, 'mount'>) {
     ...scene,
     mount: inStack,
     onCallback: (name, req) => last.set(name, look(req)),
-    handler: (req, res) =>
-      void res.json({ ...look(req), own: NAMES.every((name) => Object.hasOwn(req, name)) }),
   });
   const handler = await app.seen();
   return { app, seen: { ...Object.fromEntries(last), handler } };
 }
 
-const SEEN = { n: 1, hasId: true, used: 1 };
-const ALL_SEEN = { keyGenerator: SEEN, key: SEEN, tags: SEEN, handler: { ...SEEN, own: true } };
+const ALL_SEEN = { keyGenerator: SEEN, key: SEEN, tags: SEEN, handler: { own: true, ...SEEN } };
 
 test('two copies of the toolkit work on one Express, also in one stack', async () => {
   const create = expressOfItsOwn();

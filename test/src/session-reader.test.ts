@@ -141,6 +141,7 @@ test.each(Object.entries(clients))(
     const store = aProcess({ redis });
     const values = { a: 1, '0': 'zero', empty: '', constructor: [], '@user': 'u' };
     const id = await known(store, 10 * MINUTE, values);
+    expect(await file.redis.exists((options.keyPrefix ?? '') + keyOf(id))).toBe(1);
     const before = await scriptCalls();
     const { readAt, ...session } = (await store.load(id))!;
     expect(await scriptCalls()).toBe(before);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ToolkitError } from '../../src/errors.js';
+import { fillLeases } from '../../src/fill-lease.js';
 import { pinVersions } from '../../src/fill-start.js';
 import { type ResponseCache, responseCache } from '../../src/response-cache.js';
 import { sessionStore } from '../../src/session-store.js';
@@ -80,6 +81,33 @@ test('a look-up after a purge that was acknowledged sees it, though the same is 
   proxy.thaw();
   expect(await after).toBe('new');
   await before;
+});
+
+test('a look-up behind a store or a lease of the same turn is answered after it', async () => {
+  const cache = responseCache(file.redis, options);
+  await fill(cache, 'ordered', ['a'], 'old');
+  const ask = () => bodyOf(cache, 'ordered', ['a']);
+  const versions = pinVersions(['a'], await cache.versions.readOrCreate(['a']))!;
+  const head = { status: 200, fields: {}, terms, versions, vary: [], variant: '' };
+  const [before, , after] = await Promise.all([
+    ask(),
+    cache.store('ordered', { head, body: Buffer.from('new') }, 60_000),
+    ask(),
+  ]);
+  expect([before, after]).toEqual(['old', 'new']);
+
+  const counted = await countedRedis();
+  const other = responseCache(counted.redis, options);
+  const leases = fillLeases(counted.redis, options);
+  await other.lookUp('leased', [], {});
+  const { commands } = await counted.costOf(() =>
+    Promise.all([
+      other.lookUp('leased', [], {}),
+      leases.take('leased', 'token'),
+      ...times(3, () => other.lookUp('leased', [], {})),
+    ]),
+  );
+  expect(commands).toEqual(['mget', 'set', 'mget']);
 });
 
 test('what was asked in an earlier turn is asked again', async () => {
