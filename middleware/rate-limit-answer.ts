@@ -10,32 +10,37 @@ const JSON_TYPE = 'application/json';
 const TEXT = 'text/plain';
 
 /** Refuses a request, by content negotiation: text, JSON, or an RFC 9457 problem. */
-export async function answerTooManyRequests(
+export function answerTooManyRequests(
   req: Request,
   res: Response,
   next: NextFunction,
   verdict: Verdict,
   options: RateLimitSettings,
-): Promise<void> {
+): unknown {
   setRetryAfter(res, verdict);
-  if (options.handler || typeof options.message === 'function') handOver(req);
-  if (options.handler) {
-    await options.handler(req, res, next, options as RateLimitOptions);
-    return;
-  }
-  res.status(options.statusCode);
-  const { message } = options;
-  const body: unknown = typeof message === 'function' ? await message(req, res) : message;
-  if (res.writableEnded || res.headersSent) return;
+  const { handler, message, statusCode } = options;
+  if (handler || typeof message === 'function') handOver(req);
+  if (handler) return handler(req, res, next, options as RateLimitOptions);
+  res.status(statusCode);
+  if (typeof message !== 'function') return answer(req, res, verdict, message);
+  return Promise.resolve(message(req, res)).then((body) => {
+    if (!res.writableEnded && !res.headersSent) answer(req, res, verdict, body);
+  });
+}
+
+function answer(req: Request, res: Response, { quotas }: Verdict, body: unknown): void {
   if (typeof body !== 'string') {
     res.send(body);
     return;
   }
   res.vary('Accept');
   const type = wantedType(req);
-  if (type === TEXT) return end(res, TEXT, body);
-  const violated = verdict.quotas.filter(({ retryAfterMs }) => retryAfterMs > 0).map(({ name }) => name);
-  const problem = { type: QUOTA_EXCEEDED, title: 'Quota exceeded', status: options.statusCode, detail: body };
+  if (type === TEXT) {
+    end(res, TEXT, body);
+    return;
+  }
+  const violated = quotas.filter(({ retryAfterMs }) => retryAfterMs > 0).map(({ name }) => name);
+  const problem = { type: QUOTA_EXCEEDED, title: 'Quota exceeded', status: res.statusCode, detail: body };
   end(res, type, JSON.stringify({ ...problem, 'violated-policies': violated }));
 }
 

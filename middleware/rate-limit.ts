@@ -66,7 +66,10 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
     });
     if (options.standardHeaders) setStandardHeaders(res, options.standardHeaders, verdict.quotas, key);
     if (options.legacyHeaders) setLegacyHeaders(res, verdict);
-    if (!verdict.admitted) return answerTooManyRequests(req, res, next, verdict, options);
+    if (!verdict.admitted) {
+      await answerTooManyRequests(req, res, next, verdict, options);
+      return;
+    }
     if (mayRefund) refundByOutcome(req, res, options, asked.refund);
     next();
   };
