@@ -122,6 +122,8 @@ const distinct = (names: readonly string[]) =>
 function ownKey(key: (req: Request) => string, req: Request): string {
   const given: unknown = key(req);
   if (typeof given === 'string' && given !== '') return given;
+  // Nobody waits for what an async function returned: its failure would end the process.
+  if (given instanceof Promise) given.catch(ignore);
   throw new ToolkitError(
     'CACHE_KEY_INVALID',
     `cacheResponse: the option "key" returned ${JSON.stringify(given)}: return a non-empty string`,

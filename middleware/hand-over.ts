@@ -65,17 +65,27 @@ function declare({ object, shown }: Root, name: string): boolean {
   Object.defineProperty(object, name, {
     get(this: Request) {
       putOwed(this, name);
-      return Object.hasOwn(this, name) ? this[name as keyof Request] : undefined;
+      const holder = holderOf(this, name, object);
+      return holder && Reflect.get(holder, name, this);
     },
     set(this: Request, value: unknown) {
       putOwed(this, name);
-      if (Object.hasOwn(this, name)) Reflect.set(this, name, value);
+      const holder = holderOf(this, name, object);
+      if (holder) Reflect.set(holder, name, value, this);
       else Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
     },
     configurable: true,
   });
   shown.add(name);
   return true;
+}
+
+// What asks may be made from a request (`Object.create(req)`), which has what was put.
+function holderOf(asked: object, name: string, root: object): object | undefined {
+  for (let at: object | null = asked; at && at !== root; at = Object.getPrototypeOf(at)) {
+    if (Object.hasOwn(at, name)) return at;
+  }
+  return undefined;
 }
 
 function putOwed(req: Request, name: string): void {

@@ -40,6 +40,8 @@ export function resetFields(res: Response, before: OutgoingHttpHeaders): void {
   for (const [name, value] of Object.entries(before)) if (value !== undefined) res.setHeader(name, value);
 }
 
+/** Lists are copied: `appendHeader` adds to the list that was set, and these fields are those of other responses too. */
 export function setFields(res: Response, fields: Fields): void {
-  for (const [name, value] of Object.entries(fields)) res.setHeader(name, value as string | string[]);
+  for (const [name, value] of Object.entries(fields))
+    res.setHeader(name, typeof value === 'string' ? value : [...value!]);
 }

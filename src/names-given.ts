@@ -7,6 +7,8 @@ import { ToolkitError } from './errors.js';
  */
 export function namesGiven(where: string, names: unknown): readonly string[] {
   if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+  // Nobody waits for what an async function returned: its failure would end the process.
+  if (names instanceof Promise) names.catch(() => undefined);
   const said =
     typeof names === 'string'
       ? JSON.stringify(names)

@@ -29,6 +29,18 @@ test.each(['user:7', undefined, ['user:7', undefined]])('tags that are %j are re
   expect(String((await app.get('/')).body)).toContain('CACHE_TAGS_INVALID');
 });
 
+test.each(['key', 'tags'])(
+  'an async function that fails in place of %s costs its request alone',
+  async (option) => {
+    const app = await serveCached({
+      redis: file.redis,
+      cache: { [option]: wrong(() => Promise.reject(new Error('nobody waits for it'))) },
+      handler: (_req, res) => void res.send('x'),
+    });
+    expect(String((await app.get('/')).body)).toContain(`CACHE_${option.toUpperCase()}_INVALID`);
+  },
+);
+
 test.each(['tags', 'urls'])(
   'a text in place of the list of %s is refused before the handler runs',
   async (option) => {

@@ -110,3 +110,30 @@ test.each<Record<string, string>>([{ range: 'bytes=0-0' }, { 'cache-control': 'n
     expect(calls).toBe(2);
   },
 );
+
+test.each([['in Redis'], ['near', { maxBytes: 1_000_000 }]] as const)(
+  'a line that an earlier middleware appends to a hit of an entry %s is sent with no other',
+  async (_where, nearCache?: { maxBytes: number }) => {
+    const app = await serveCached({
+      redis: file.redis,
+      cache: nearCache ? { nearCache } : {},
+      before: (app) =>
+        void app.use((req, res, next) => {
+          const { writeHead } = res;
+          res.writeHead = function (this: typeof res, ...args: unknown[]) {
+            this.appendHeader('Link', `<${req.headers['x-caller']}>`);
+            return writeHead.apply(this, args as never);
+          } as typeof writeHead;
+          next();
+        }),
+      handler: (_req, res) => void res.setHeader('Link', ['<a>', '<b>']).send('good'),
+    });
+    await eventually('a hit', async () => (await app.get()).hit);
+    const callers = ['x', 'y', 'z'];
+    const links = callers.map(async (caller) => {
+      const { headers } = await app.get('/', { headers: { 'x-caller': caller } });
+      return headers.link;
+    });
+    expect(await Promise.all(links)).toEqual(callers.map((caller) => `<a>, <b>, <${caller}>`));
+  },
+);

@@ -118,6 +118,22 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
     expect(Object.fromEntries(last)).toEqual({ keyGenerator: SEEN, key: SEEN, tags: SEEN });
   });
 
+  test('so do those that make an object of their own from the request, and what they set is set', async () => {
+    const last = new Map<string, unknown>();
+    const app = await serveScene({
+      mount,
+      onCallback(name, req) {
+        last.set(name, look(Object.create(req)));
+        if (name === 'tags' && req.path === '/null' && req.session) Object.create(req).session = null;
+      },
+      handler: (req, res) => void res.json(req.session === null ? 'null' : look(req)),
+    });
+    expect(await app.seen('/null')).toBe('null');
+    const seen = { n: 1, hasId: true, used: 2 };
+    expect(await app.seen('/')).toEqual(seen);
+    expect(Object.fromEntries(last)).toEqual({ keyGenerator: seen, key: seen, tags: seen });
+  });
+
   test.each(['keyGenerator', 'key', 'tags'])(
     'what %s changes in the session is saved before the answer, which may be from the cache',
     async (name) => {
