@@ -34,6 +34,8 @@ export function nearCache(maxBytes: number, tracking?: Tracking) {
 
   return {
     isProven,
+    /** Whether Redis tells of changes, so that some things are not asked for again. */
+    isTracked: tracking !== undefined,
     /** To be taken before Redis is asked: what has changed since is not proven by its answer. */
     now: (): Moment | undefined => tracking?.now(),
 

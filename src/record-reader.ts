@@ -59,9 +59,9 @@ export function recordReader(redis: RedisClient, { names, near, records, version
     together(recordKeys: readonly string[], tags: readonly string[]): Promise<ReadTogether> {
       if (!near) return ask(recordKeys, tags);
       const proven = () => near.proven(recordKeys, tags.map(names.tag));
-      return proven()
-        ? link.endOfTurn().then(() => proven() ?? ask(recordKeys, tags))
-        : ask(recordKeys, tags);
+      if (proven()) return link.endOfTurn().then(() => proven() ?? read(recordKeys, tags));
+      // What one takes from memory may be known to have changed when another would share it.
+      return near.isTracked ? read(recordKeys, tags) : ask(recordKeys, tags);
     },
   };
 }
