@@ -73,13 +73,13 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   const decide = decisions(cache, turns, settings, passedOn);
 
   const handler: RequestHandler = async function cacheResponseMiddleware(req, res, next) {
-    shareShape(req, res);
+    const early = takePrefetched<Asked>(req, handler);
+    if (!early) shareShape(req, res);
     if (req.method !== 'GET' && req.method !== 'HEAD') {
       handOver(req);
       purgeAfterChange(cache.versions, req, res, next, settings);
       return next();
     }
-    const early = takePrefetched<Asked>(req, handler);
     if (!isCacheable(req, settings)) {
       handOver(req);
       bypass(undefined, req, res, settings);

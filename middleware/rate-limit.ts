@@ -48,11 +48,12 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const properties = [options.requestPropertyName];
 
   const handler: RequestHandler = async function rateLimitMiddleware(req, res, next) {
-    shareShape(req, res);
+    const prefetched = takePrefetched<Asked | Promise<Asked>>(req, handler);
+    if (!prefetched) shareShape(req, res);
     if (!misuse.meet(req, handler)) return next();
     let asked: Asked;
     try {
-      const found = takePrefetched<Asked | Promise<Asked>>(req, handler) ?? ask(req, res);
+      const found = prefetched ?? ask(req, res);
       asked = await found;
       if (asked === found) await link.endOfTurn();
     } catch (error) {

@@ -87,8 +87,9 @@ export function session(given: SessionOptions): SessionMiddleware {
   const handler: RequestHandler = async function sessionMiddleware(req, res, next) {
     try {
       if (!concerns(req)) return next();
-      shareShape(req, res);
-      const asked = takePrefetched<ReturnType<typeof find>>(req, handler) ?? find(req);
+      const prefetched = takePrefetched<ReturnType<typeof find>>(req, handler);
+      if (!prefetched) shareShape(req, res);
+      const asked = prefetched ?? find(req);
       const context = await (asked?.then(
         (loaded) => open(req, loaded),
         (error) => openUnread(req, error),
