@@ -44,7 +44,6 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const ask = asker(declared, decide, options);
   const misuse = misuseWatch(options);
   const mayRefund = options.skipFailedRequests || options.skipSuccessfulRequests;
-
   const properties = [options.requestPropertyName];
 
   const handler: RequestHandler = async function rateLimitMiddleware(req, res, next) {
@@ -55,6 +54,7 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
     try {
       const found = prefetched ?? ask(req, res);
       asked = await found;
+      // From memory: with the other answers of this turn.
       if (asked === found) await link.endOfTurn();
     } catch (error) {
       return next(error);

@@ -145,9 +145,7 @@ export type ResponseCache = ReturnType<typeof responseCache>;
 
 // What cannot be unpacked is not there.
 async function readyFor(request: Fields, entry: Entry): Promise<Entry | undefined> {
-  const { coded } = entry;
-  if (!coded || takesGzip(request)) return entry;
-  return unpacked(entry as Entry & { coded: Buffer }).catch(() => undefined);
+  return takesGzip(request) ? entry : unpacked(entry as Entry & { coded: Buffer }).catch(() => undefined);
 }
 
 // Two variants may share a slot: the later takes it, and the other is a miss.

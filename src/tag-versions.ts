@@ -19,7 +19,7 @@ export const EVERYTHING = '*';
 /** The current versions of some tags, in their order; null where there is none or a mutation is in flight. */
 export type Versions = readonly (string | null)[];
 
-export interface ReadTogether {
+export interface ValuesAndVersions {
   readonly values: readonly (Buffer | null)[];
   readonly versions: Versions;
 }
@@ -60,7 +60,10 @@ export function tagVersions(
 
   // One MGET of three keys takes 0.7 of Redis' time for three GETs, and 0.4 of the process'. In a Cluster each key may
   // live elsewhere.
-  const readWith = async (others: readonly string[], tagKeys: readonly string[]): Promise<ReadTogether> => {
+  const readWith = async (
+    others: readonly string[],
+    tagKeys: readonly string[],
+  ): Promise<ValuesAndVersions> => {
     if (redis.isCluster) {
       const [versions, ...values] = await Promise.all([
         Promise.all(tagKeys.map((key) => versionOf(key, link.send<string | null>('get', [key], ask)))),
