@@ -16,7 +16,7 @@ type Fields = readonly string[] | Readonly<Record<string, string>>;
 
 /**
  * Reads sessions and keeps them alive. That takes a script, but one that writes nothing most of the time: until it has to
- * write again a plain HGETALL reads the same, for a quarter of Redis' time.
+ * write again a plain HGETALL reads the same, for 0.5 instead of 8.6 µs of Redis (`usec_per_call`).
  */
 export function sessionReader(link: RedisLink, names: Keys, ask: { readonly timeoutMs: number }) {
   // When a session's expiry is to be moved again, by this process' clock; only a guess at which question to ask.
