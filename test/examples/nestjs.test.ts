@@ -18,6 +18,8 @@ beforeAll(async () => {
   [redisServer, database] = await Promise.all([startRedis(), createTestDatabase()]);
   redis = new Redis(redisServer.url);
   pool = new Pool({ connectionString: database.url });
+  // `end` does not wait for PostgreSQL, whose last word, when the database is dropped by force, may still arrive.
+  pool.on('error', () => {});
 });
 afterAll(async () => {
   redis.disconnect();
