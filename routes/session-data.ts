@@ -1,4 +1,4 @@
-declare module '../src/session-data.js' {
+declare module '../src/sessions/session-data.js' {
   interface SessionData {
     userId?: string;
   }

@@ -1,9 +1,9 @@
 import { type Request, type RequestHandler, Router } from 'express';
-import { cacheResponse } from '../middleware/cache-response.js';
-import { invalidateOn } from '../middleware/invalidate-on.js';
-import type { SessionMiddleware } from '../middleware/session.js';
-import { stack } from '../middleware/stack.js';
-import type { RedisClient } from '../src/redis.js';
+import { cacheResponse } from '../middleware/cache/cache-response.js';
+import { invalidateOn } from '../middleware/cache/invalidate-on.js';
+import type { SessionMiddleware } from '../middleware/session/session.js';
+import { stack } from '../middleware/stack/stack.js';
+import type { RedisClient } from '../src/redis/connect.js';
 import { Problem } from './problem.js';
 import { loggedInUser, requireLogin } from './require-login.js';
 import { streamUserEvents } from './stream-user-events.js';

@@ -10,7 +10,11 @@ export interface Option {
 
 const root = join(__dirname, '..');
 const sources = ['src', 'middleware']
-  .flatMap((floor) => readdirSync(join(root, floor)).map((file) => join(root, floor, file)))
+  .flatMap((floor) =>
+    readdirSync(join(root, floor), { recursive: true, encoding: 'utf8' }).map((file) =>
+      join(root, floor, file),
+    ),
+  )
   .filter((path) => path.endsWith('.ts'))
   .map((path) => readFileSync(path, 'utf8'))
   .join('\n');

@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { linkTo } from '../../src/redis-link.js';
+import { linkTo } from '../../src/redis/link.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { linkBehaves } from './link.js';
 import { locksBehave } from './locks.js';

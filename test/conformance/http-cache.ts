@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createProxy } from '../../examples/reverse-proxy/app.js';
-import { ask, type Reply } from '../middleware/cache-client.js';
-import { quiet, redisForFile } from '../middleware/redis-for-file.js';
+import { ask, type Reply } from '../middleware/cache/support/cache-client.js';
+import { quiet, redisForFile } from '../middleware/support/redis-for-file.js';
 import { type OriginAnswer, startScriptedOrigin } from './scripted-origin.js';
 
 /** A request, what the origin would answer, and where the client's answer has to come from. */

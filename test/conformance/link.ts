@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { RedisClient } from '../../src/redis.js';
-import { linkTo } from '../../src/redis-link.js';
+import type { RedisClient } from '../../src/redis/connect.js';
+import { linkTo } from '../../src/redis/link.js';
 
 const ask = { timeoutMs: 1_000 };
 const lua = "return {redis.call('INCR', KEYS[1]), ARGV[1]}";

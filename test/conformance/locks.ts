@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { withLock } from '../../src/lock.js';
-import { closeRedis, type RedisClient } from '../../src/redis.js';
+import { withLock } from '../../src/locks/with-lock.js';
+import { closeRedis, type RedisClient } from '../../src/redis/connect.js';
 import { eventually } from '../support/eventually.js';
 import { holdLock } from '../support/lock-holder.js';
 

@@ -3,13 +3,13 @@ import type { Server } from 'node:http';
 import express from 'express';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { cacheResponse } from '../../middleware/cache-response.js';
-import type { CacheResponseOptions } from '../../middleware/cache-response-options.js';
-import { invalidateOn } from '../../middleware/invalidate-on.js';
-import { rateLimit } from '../../middleware/rate-limit.js';
-import { session } from '../../middleware/session.js';
-import { stack } from '../../middleware/stack.js';
-import type { RedisClient } from '../../src/redis.js';
+import { cacheResponse } from '../../middleware/cache/cache-response.js';
+import { invalidateOn } from '../../middleware/cache/invalidate-on.js';
+import type { CacheResponseOptions } from '../../middleware/cache/options.js';
+import { rateLimit } from '../../middleware/rate-limit/rate-limit.js';
+import { session } from '../../middleware/session/session.js';
+import { stack } from '../../middleware/stack/stack.js';
+import type { RedisClient } from '../../src/redis/connect.js';
 
 /** What the four middlewares promise together, on every kind of Redis. */
 export function middlewaresBehave(open: () => RedisClient): void {

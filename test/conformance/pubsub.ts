@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Cluster } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { publisher } from '../../src/publisher.js';
-import type { RedisClient } from '../../src/redis.js';
-import { subscriber } from '../../src/subscriber.js';
-import { subscriberConnectionOf } from '../../src/subscriber-connection.js';
-import { quiet } from '../middleware/redis-for-file.js';
+import { publisher } from '../../src/messages/publisher.js';
+import { subscriber } from '../../src/messages/subscriber.js';
+import type { RedisClient } from '../../src/redis/connect.js';
+import { subscriberConnectionOf } from '../../src/subscriptions/subscriber-connection.js';
+import { quiet } from '../middleware/support/redis-for-file.js';
 import { eventually } from '../support/eventually.js';
 
 interface Order {

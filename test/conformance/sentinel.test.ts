@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { connectRedis, type RedisClient } from '../../src/redis.js';
-import { linkTo } from '../../src/redis-link.js';
+import { connectRedis, type RedisClient } from '../../src/redis/connect.js';
+import { linkTo } from '../../src/redis/link.js';
 import { recordingLogger } from '../faults/clients.js';
 import { eventually } from '../support/eventually.js';
 import { startSentinel, type TestSentinel } from '../support/sentinel.js';

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, inject } from 'vitest';
-import { connectRedis, type RedisClient } from '../../src/redis.js';
+import { connectRedis, type RedisClient } from '../../src/redis/connect.js';
 import { patient } from '../support/patient.js';
 import { linkBehaves } from './link.js';
 import { locksBehave } from './locks.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withLock } from '../../index.js';
-import { redisForFile } from '../middleware/redis-for-file.js';
+import { redisForFile } from '../middleware/support/redis-for-file.js';
 import { commandsOf, openShell } from './redis-layout-page.js';
 
 const file = redisForFile();

@@ -1,6 +1,6 @@
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { subscriber } from '../../index.js';
-import { redisForFile } from '../middleware/redis-for-file.js';
+import { redisForFile } from '../middleware/support/redis-for-file.js';
 import { commandsOf, openShell } from './redis-layout-page.js';
 
 const file = redisForFile();

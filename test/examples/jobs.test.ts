@@ -13,7 +13,7 @@ import { withWelcomeMail } from '../../examples/jobs/with-welcome-mail.js';
 import { closeRedis, connectRedis, type RedisClient } from '../../index.js';
 import { openPool } from '../../server/postgres.js';
 import { createUserRepository } from '../../server/user-repository.js';
-import { quiet } from '../middleware/redis-for-file.js';
+import { quiet } from '../middleware/support/redis-for-file.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { forkTypeScript, launch } from '../support/processes.js';

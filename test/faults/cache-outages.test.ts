@@ -1,9 +1,9 @@
 import express from 'express';
 import { expect, onTestFinished, test } from 'vitest';
-import { cacheResponse } from '../../middleware/cache-response.js';
-import { closeRedis, connectRedis } from '../../src/redis.js';
-import { ask } from '../middleware/cache-client.js';
-import { quiet, serve } from '../middleware/redis-for-file.js';
+import { cacheResponse } from '../../middleware/cache/cache-response.js';
+import { closeRedis, connectRedis } from '../../src/redis/connect.js';
+import { ask } from '../middleware/cache/support/cache-client.js';
+import { quiet, serve } from '../middleware/support/redis-for-file.js';
 import { eventually } from '../support/eventually.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
 

@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '../../src/logger.js';
-import { connectRedis } from '../../src/redis.js';
-import { linkTo } from '../../src/redis-link.js';
+import { connectRedis } from '../../src/redis/connect.js';
+import { linkTo } from '../../src/redis/link.js';
 
 export interface LogLine {
   level: 'info' | 'warn' | 'error';

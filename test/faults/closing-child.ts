@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
-import { closeRedis, type RedisClient } from '../../src/redis.js';
-import { linkTo } from '../../src/redis-link.js';
-import { subscriberConnectionOf } from '../../src/subscriber-connection.js';
+import { closeRedis, type RedisClient } from '../../src/redis/connect.js';
+import { linkTo } from '../../src/redis/link.js';
+import { subscriberConnectionOf } from '../../src/subscriptions/subscriber-connection.js';
 
 // A process that uses a client, closes it in one of the ways that there are, and has nothing else to do.
 const [, , way, port, settings] = process.argv as [string, string, string, string, string];

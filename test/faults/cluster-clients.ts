@@ -1,6 +1,6 @@
 import { Cluster, type ClusterOptions, Command, Redis } from 'ioredis';
 import type { Logger } from '../../src/logger.js';
-import { linkTo } from '../../src/redis-link.js';
+import { linkTo } from '../../src/redis/link.js';
 import type { TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { type LogLine, recordingLogger } from './clients.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { RedisClient } from '../../src/redis.js';
+import type { RedisClient } from '../../src/redis/connect.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import type { TestRedis } from '../support/redis.js';

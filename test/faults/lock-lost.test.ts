@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
-import { withLock } from '../../src/lock.js';
-import { closeRedis, connectRedis, type RedisClient } from '../../src/redis.js';
+import { withLock } from '../../src/locks/with-lock.js';
+import { closeRedis, connectRedis, type RedisClient } from '../../src/redis/connect.js';
 import { eventually } from '../support/eventually.js';
 import { holdLock } from '../support/lock-holder.js';
 import { watchLostTime } from '../support/lost-time.js';

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { closeRedis, connectRedis } from '../../src/redis.js';
-import { isNear, serveNear } from '../middleware/cache-near-client.js';
+import { closeRedis, connectRedis } from '../../src/redis/connect.js';
+import { isNear, serveNear } from '../middleware/cache/support/near-client.js';
 import { eventually } from '../support/eventually.js';
 import { startProxy } from '../support/proxy.js';
 import { startRedis } from '../support/redis.js';

@@ -1,7 +1,7 @@
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
-import { rateLimit } from '../../middleware/rate-limit.js';
-import { closeRedis, connectRedis } from '../../src/redis.js';
+import { rateLimit } from '../../middleware/rate-limit/rate-limit.js';
+import { closeRedis, connectRedis } from '../../src/redis/connect.js';
 import { eventually } from '../support/eventually.js';
 import { watchLostTime } from '../support/lost-time.js';
 import { SCENES } from './scenes.js';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { RedisClient } from '../../src/redis.js';
-import { linkTo } from '../../src/redis-link.js';
+import type { RedisClient } from '../../src/redis/connect.js';
+import { linkTo } from '../../src/redis/link.js';
 import { sized } from '../support/size.js';
 import { everyClient } from './clients.js';
 import { SCENES } from './scenes.js';

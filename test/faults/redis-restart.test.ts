@@ -1,11 +1,11 @@
 import { Cluster, Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { cacheAside } from '../../src/cache-aside.js';
-import { ownerOf, slotOf } from '../../src/cluster-connection.js';
-import { beginMutation } from '../../src/mutation.js';
-import { closeRedis, connectRedis, type RedisClient } from '../../src/redis.js';
-import { tagVersions } from '../../src/tag-versions.js';
-import { quiet } from '../middleware/redis-for-file.js';
+import { cacheAside } from '../../src/cache-aside/cache-aside.js';
+import { closeRedis, connectRedis, type RedisClient } from '../../src/redis/connect.js';
+import { ownerOf, slotOf } from '../../src/redis/servers/cluster-connection.js';
+import { beginMutation } from '../../src/tags/mutation.js';
+import { tagVersions } from '../../src/tags/tag-versions.js';
+import { quiet } from '../middleware/support/redis-for-file.js';
 import { startCluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { startRedis, type TestRedis } from '../support/redis.js';

@@ -1,9 +1,9 @@
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
-import { session } from '../../middleware/session.js';
-import { closeRedis, connectRedis } from '../../src/redis.js';
-import { quiet } from '../middleware/redis-for-file.js';
-import { data } from '../middleware/session-client.js';
+import { session } from '../../middleware/session/session.js';
+import { closeRedis, connectRedis } from '../../src/redis/connect.js';
+import { data } from '../middleware/session/support/session-client.js';
+import { quiet } from '../middleware/support/redis-for-file.js';
 import { eventually } from '../support/eventually.js';
 import { watchLostTime } from '../support/lost-time.js';
 import { SCENES } from './scenes.js';

@@ -2,9 +2,12 @@ import { connect, createServer, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../server/services/free-port.js';
-import { closeRedis, type RedisClient } from '../../src/redis.js';
-import { linkTo } from '../../src/redis-link.js';
-import { type SubscriberConnection, subscriberConnectionOf } from '../../src/subscriber-connection.js';
+import { closeRedis, type RedisClient } from '../../src/redis/connect.js';
+import { linkTo } from '../../src/redis/link.js';
+import {
+  type SubscriberConnection,
+  subscriberConnectionOf,
+} from '../../src/subscriptions/subscriber-connection.js';
 import { eventually } from '../support/eventually.js';
 import { watchLostTime } from '../support/lost-time.js';
 import { startProxy } from '../support/proxy.js';

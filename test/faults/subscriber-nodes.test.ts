@@ -1,8 +1,8 @@
 import { Cluster, Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { closeRedis, connectRedis, type RedisClient } from '../../src/redis.js';
-import { linkTo } from '../../src/redis-link.js';
-import { subscriberConnectionOf } from '../../src/subscriber-connection.js';
+import { closeRedis, connectRedis, type RedisClient } from '../../src/redis/connect.js';
+import { linkTo } from '../../src/redis/link.js';
+import { subscriberConnectionOf } from '../../src/subscriptions/subscriber-connection.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { startProxy } from '../support/proxy.js';

@@ -1,6 +1,6 @@
-import { publisher } from '../../src/publisher.js';
-import { connectRedis } from '../../src/redis.js';
-import { subscriber } from '../../src/subscriber.js';
+import { publisher } from '../../src/messages/publisher.js';
+import { subscriber } from '../../src/messages/subscriber.js';
+import { connectRedis } from '../../src/redis/connect.js';
 import { serve } from '../support/child.js';
 
 // A process that listens to `orders`, and publishes there when told to.

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ToolkitError } from '../../src/errors.js';
-import type { RedisClient } from '../../src/redis.js';
-import { linkTo } from '../../src/redis-link.js';
+import type { RedisClient } from '../../src/redis/connect.js';
+import { linkTo } from '../../src/redis/link.js';
 
 export const DEADLINE_MS = 150;
 export const TOLERANCE_MS = 50;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { ask } from '../middleware/cache-client.js';
+import { ask } from '../middleware/cache/support/cache-client.js';
 import { eventually } from '../support/eventually.js';
 import { forkTypeScript, type TypeScriptChild } from '../support/processes.js';
 import { startRedis } from '../support/redis.js';

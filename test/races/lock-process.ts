@@ -1,7 +1,7 @@
 import { Pool } from 'pg';
 import type { ToolkitError } from '../../src/errors.js';
-import { withLock } from '../../src/lock.js';
-import { connectRedis } from '../../src/redis.js';
+import { withLock } from '../../src/locks/with-lock.js';
+import { connectRedis } from '../../src/redis/connect.js';
 import { serve } from '../support/child.js';
 
 export interface LockLoad {

@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import { Redis } from 'ioredis';
-import { cacheResponse } from '../../middleware/cache-response.js';
-import { invalidateOn } from '../../middleware/invalidate-on.js';
-import { connectRedis } from '../../src/redis.js';
+import { cacheResponse } from '../../middleware/cache/cache-response.js';
+import { invalidateOn } from '../../middleware/cache/invalidate-on.js';
+import { connectRedis } from '../../src/redis/connect.js';
 import { serve } from '../support/child.js';
 
 // A server of rows that lie in another Redis, which stands for the database. Handlers take a random time on both

@@ -7,7 +7,7 @@ import { problemHandler } from '../../routes/problem.js';
 import { type StreamUserEventsOptions, streamUserEvents } from '../../routes/stream-user-events.js';
 import { createLogger } from '../../server/logging.js';
 import { createUserEvents } from '../../server/user-events.js';
-import { subscriberConnectionOf } from '../../src/subscriber-connection.js';
+import { subscriberConnectionOf } from '../../src/subscriptions/subscriber-connection.js';
 import { eventually } from '../support/eventually.js';
 import { startApp } from './start-app.js';
 

@@ -1,5 +1,5 @@
-import { type Algorithm, rateLimiter } from '../../src/rate-limiter.js';
-import { closeRedis, connectRedis } from '../../src/redis.js';
+import { type Algorithm, rateLimiter } from '../../src/limits/rate-limiter.js';
+import { closeRedis, connectRedis } from '../../src/redis/connect.js';
 import { serve } from './child.js';
 import type { Decision, LimiterLoad } from './limiter-oracle.js';
 import { random } from './random.js';

@@ -1,6 +1,6 @@
-import { type LockHold, withLock } from '../../src/lock.js';
-import type { LockOptions } from '../../src/lock-options.js';
-import type { RedisClient } from '../../src/redis.js';
+import type { LockOptions } from '../../src/locks/options.js';
+import { type LockHold, withLock } from '../../src/locks/with-lock.js';
+import type { RedisClient } from '../../src/redis/connect.js';
 import { gate } from './gate.js';
 
 /** Holds a lock until `release` is called, which tells how `withLock` ended. */

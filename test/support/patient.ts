@@ -1,5 +1,5 @@
-import type { RedisClient } from '../../src/redis.js';
-import { linkTo } from '../../src/redis-link.js';
+import type { RedisClient } from '../../src/redis/connect.js';
+import { linkTo } from '../../src/redis/link.js';
 
 const PATIENCE_MS = 10_000;
 

@@ -1,0 +1,127 @@
+import type { Request, RequestHandler } from 'express';
+import { consoleLogger, type Logger } from '../../src/logger.js';
+import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '../../src/read-options.js';
+import type { RedisClient } from '../../src/redis/connect.js';
+import { linkTo } from '../../src/redis/link.js';
+import { namesGiven } from '../../src/tags/checked-names.js';
+import { beginMutation, type Mutation, refusedMutation } from '../../src/tags/mutation.js';
+import { tagVersions } from '../../src/tags/tag-versions.js';
+import { purgedUrlTags } from '../../src/tags/url-tags.js';
+import { holdResponse } from '../response/hold.js';
+import { changedUrlTags, isSafe } from './purge-after-change.js';
+
+/** Options of `invalidateOn`. */
+export interface InvalidateOnOptions {
+  /** The shared ioredis client (`Redis` or `Cluster`). */
+  readonly redis: RedisClient;
+  /**
+   * Tags of the responses that the mutation makes old.
+   * @default none but the request's own URL
+   */
+  readonly tags?: (req: Request) => readonly string[];
+  /**
+   * URLs (path and query) of further responses that the mutation makes old.
+   * @default none
+   */
+  readonly urls?: (req: Request) => readonly string[];
+  /**
+   * Whether a request changes anything; of one that does not, nothing is marked or purged.
+   * @default all but GET, HEAD, OPTIONS and TRACE do
+   */
+  readonly when?: (req: Request) => boolean;
+  /**
+   * When Redis cannot take the mark: refuse the mutation (503) before the handler runs, or let it proceed, at the
+   * risk of stale answers until their `ttlSeconds` are over.
+   * @default 'refuse'
+   */
+  readonly onUnavailable?: 'refuse' | 'proceed';
+  /**
+   * How many replicas must have heard of a mark or a purge (`WAIT`) before it counts as made, so that a failover brings
+   * back no older state. Fewer within half of `timeoutMs`: as if Redis were unavailable. The connection is held up
+   * meanwhile; give it one of its own.
+   * @default 0
+   */
+  readonly waitForReplicas?: number;
+  /**
+   * Milliseconds to wait for Redis.
+   * @default 250
+   */
+  readonly timeoutMs?: number;
+  /**
+   * In front of every key in Redis; the same as `cacheResponse` has.
+   * @default ''
+   */
+  readonly prefix?: string;
+  /**
+   * Told of outages and of purges that failed.
+   * @default console
+   */
+  readonly logger?: Logger;
+}
+
+export const defaults = {
+  onUnavailable: 'refuse',
+  waitForReplicas: 0,
+  timeoutMs: 250,
+  prefix: '',
+} satisfies Partial<InvalidateOnOptions>;
+
+const checks = {
+  ...connectionChecks,
+  tags: aFunction,
+  urls: aFunction,
+  when: aFunction,
+  onUnavailable: oneOf('refuse', 'proceed'),
+  waitForReplicas: aWholeNumber('replicas', 100),
+};
+
+/**
+ * Makes cached responses old when a handler changes what they show. The tags are marked before the handler runs:
+ * while the mark stands nobody serves or stores under them, so that a process that dies between its commit and the
+ * purge leaves no stale answer. The client sees the response only after the purge.
+ *
+ * @example
+ * app.patch('/users/:id', invalidateOn({ redis, tags: (req) => [`user:${req.params.id}`] }), patchUser);
+ * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; requests may end in `INVALIDATION_REFUSED`
+ */
+export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
+  const options = readOptions('invalidateOn', given, checks, defaults, ['redis']);
+  const logger = options.logger ?? consoleLogger;
+  linkTo(options.redis, options.logger);
+  const versions = tagVersions(options.redis, options);
+
+  return async function invalidateOnMiddleware(req, res, next) {
+    if (!(options.when?.(req) ?? !isSafe(req))) return next();
+    const tags = tagsOf(req, options);
+    let mutation: Mutation | undefined;
+    try {
+      mutation = await beginMutation(versions, tags);
+    } catch (cause) {
+      if (options.onUnavailable === 'refuse') return next(refusedMutation(cause));
+    }
+    const purge = () => {
+      const others =
+        res.statusCode < 400 ? changedUrlTags(req, res).filter((tag) => !tags.includes(tag)) : [];
+      const marked = mutation ? mutation.finish() : versions.invalidate(tags);
+      const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
+      return all.then(noAnswer, (err: unknown) => {
+        const consequence = mutation
+          ? 'the tags are not cached until their marks expire'
+          : 'stale answers are possible';
+        logger.error({ err, tags }, `a purge failed; ${consequence}`);
+      });
+    };
+    // A handler that streams may commit after its first byte: the mark stands until the last.
+    holdResponse(res, next, ({ isEnd }) => (isEnd ? purge() : undefined));
+    next();
+  };
+}
+
+function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): string[] {
+  // The target itself is old after an unsafe request (RFC 9111 §4.4).
+  const ownUrls = urls ? namesGiven('invalidateOn: the option "urls" returned', urls(req)) : [];
+  const ownTags = tags ? namesGiven('invalidateOn: the option "tags" returned', tags(req)) : [];
+  return [...new Set([...ownTags, ...[req.originalUrl, ...ownUrls].flatMap(purgedUrlTags)])];
+}
+
+function noAnswer(): void {}

@@ -1,0 +1,181 @@
+import type { Request } from 'express';
+import {
+  type NearCacheOptions,
+  type NearCacheSettings,
+  readNearCacheOptions,
+} from '../../src/cache/near/options.js';
+import type { Directives } from '../../src/http/cache-control.js';
+import type { Fields } from '../../src/http/fields.js';
+import { requestDirectives } from '../../src/http/reuse.js';
+import type { Logger } from '../../src/logger.js';
+import {
+  aBoolean,
+  aFunction,
+  aNumber,
+  anything,
+  aPositiveInteger,
+  aString,
+  connectionChecks,
+  oneOf,
+  type WithDefaults,
+} from '../../src/read-options.js';
+import type { RedisClient } from '../../src/redis/connect.js';
+import type { QueryParams } from '../../src/tags/url-tags.js';
+
+// Here, because who imports the package sees this file.
+declare global {
+  namespace Express {
+    interface Response {
+      /** Adds tags to the response, should it be cached; for what the handler knows and the request does not. */
+      cacheTags(...tags: readonly string[]): void;
+    }
+  }
+}
+
+/** Options of `cacheResponse`. */
+export interface CacheResponseOptions {
+  /** The shared ioredis client (`Redis` or `Cluster`). */
+  readonly redis: RedisClient;
+  /**
+   * Freshness in seconds of responses that carry none of their own (`Cache-Control`, `Expires`).
+   * @default the response's own headers decide
+   */
+  readonly ttlSeconds?: number;
+  /**
+   * Names under which `invalidateOn` purges the response.
+   * @default none but its URL
+   */
+  readonly tags?: (req: Request) => readonly string[];
+  /**
+   * The cache key. It has to tell apart whatever the handler tells apart: a key with the user's id in it makes
+   * personal responses cacheable.
+   * @default method, host and URL
+   */
+  readonly key?: (req: Request) => string;
+  /**
+   * Query parameters that make a response another one: only those of `allow`, or all but those of `ignore`.
+   * @default all of them, in any order
+   */
+  readonly queryParams?: QueryParams;
+  /**
+   * A response header by which handlers tell this cache alone what to do, in the words of `Cache-Control`
+   * (RFC 9213). It outranks `CDN-Cache-Control`, which outranks `Cache-Control`.
+   * @default only CDN-Cache-Control
+   */
+  readonly targetedHeader?: string;
+  /**
+   * Store and serve although the request has `Authorization`, or somebody read `req.session`: everybody gets the
+   * same response.
+   * @default false
+   */
+  readonly shared?: boolean;
+  /**
+   * Serve and store whatever `Cache-Control` or `Pragma` of the request says: a client cannot get past the cache.
+   * @default false
+   */
+  readonly ignoreRequestCacheControl?: boolean;
+  /**
+   * Bytes of the largest body that is stored; a larger one is passed through.
+   * @default 1048576
+   */
+  readonly maxBodyBytes?: number;
+  /**
+   * Bytes from which on a response of a kind that shrinks (text, JSON) is stored compressed by gzip, and sent so to
+   * clients that take it. Such responses have `Vary: Accept-Encoding`, and a weak ETag when compressed.
+   * @default none
+   */
+  readonly compressAboveBytes?: number;
+  /**
+   * How eagerly a response is made anew in the background shortly before it is stale, by one process and by chance: the
+   * β of XFetch. 1 is right for most, 0 turns it off.
+   * @default 0
+   */
+  readonly earlyRefresh?: number;
+  /**
+   * Responses that this process keeps in memory besides; each `cacheResponse` has its own.
+   * @default none
+   */
+  readonly nearCache?: NearCacheOptions;
+  /**
+   * A Redis that comes back may come back with an older state: `forget` begins with a cold cache then, `keep` risks
+   * stale answers until their time is over.
+   * @default 'forget'
+   */
+  readonly onRestart?: 'forget' | 'keep';
+  /**
+   * Milliseconds to wait for Redis; after that the handler answers as if there were no cache.
+   * @default 100
+   */
+  readonly timeoutMs?: number;
+  /**
+   * In front of every key in Redis.
+   * @default ''
+   */
+  readonly prefix?: string;
+  /**
+   * Told of outages and of misuse, once each.
+   * @default console
+   */
+  readonly logger?: Logger;
+}
+
+const NOTHING: Directives = new Map();
+
+export const defaults = {
+  shared: false,
+  ignoreRequestCacheControl: false,
+  maxBodyBytes: 1_048_576,
+  earlyRefresh: 0,
+  onRestart: 'forget',
+  timeoutMs: 100,
+  prefix: '',
+} satisfies Partial<CacheResponseOptions>;
+
+export const checks = {
+  ...connectionChecks,
+  ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),
+  tags: aFunction,
+  key: aFunction,
+  queryParams: queryParamLists,
+  targetedHeader: aString,
+  shared: aBoolean,
+  ignoreRequestCacheControl: aBoolean,
+  compressAboveBytes: aNumber('bytes', 512 * 1_048_576),
+  earlyRefresh: aNumber('a number', 1_000),
+  onRestart: oneOf('forget', 'keep'),
+  maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
+  nearCache: anything,
+};
+
+export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defaults>, 'nearCache'> & {
+  readonly nearCache?: NearCacheSettings;
+  /** Targeted fields in the order in which they are heard (RFC 9213 §2.2). */
+  readonly targets: readonly string[];
+  /** Responses to requests with `Authorization` are for everybody who has the same key. */
+  readonly ignoresCredentials: boolean;
+  /** What a request's fields ask of the cache. */
+  readonly wantedBy: (request: Fields) => Directives;
+};
+
+export function settingsOf({
+  nearCache,
+  ...options
+}: WithDefaults<CacheResponseOptions, typeof defaults>): CacheSettings {
+  const own = options.targetedHeader?.toLowerCase();
+  return {
+    ...options,
+    ...(nearCache !== undefined && { nearCache: readNearCacheOptions(nearCache, options.redis) }),
+    targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],
+    ignoresCredentials: options.shared || options.key !== undefined,
+    wantedBy: options.ignoreRequestCacheControl ? () => NOTHING : requestDirectives,
+  };
+}
+
+function queryParamLists(value: unknown): string | undefined {
+  const entries = Object.entries(value ?? {});
+  const [name, list] = entries[0] ?? [];
+  const isList = Array.isArray(list) && list.every((item) => typeof item === 'string');
+  return entries.length === 1 && (name === 'allow' || name === 'ignore') && isList
+    ? undefined
+    : 'must be { allow: [...] } or { ignore: [...] } with names of query parameters';
+}

@@ -1,0 +1,76 @@
+import type { Request, RequestHandler } from 'express';
+import { ERROR_CATALOGUE, type ErrorCode } from '../../src/errors.js';
+import { consoleLogger, type Logger } from '../../src/logger.js';
+import type { RedisClient } from '../../src/redis/connect.js';
+import type { RateLimitSettings } from './options.js';
+import type { DeclaredPolicy } from './policies.js';
+
+/** Looks for misuse that only shows at run time, and explains each kind once per limiter. */
+export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitSettings) {
+  const seen = new Set<ErrorCode>();
+  const explain = (code: ErrorCode, details: object = {}) => {
+    if (seen.has(code)) return;
+    seen.add(code);
+    report(logger, code, details);
+  };
+  return {
+    /** What is wrong with the way by which the client's address reaches the application. */
+    checkAddress(req: Request): void {
+      if (keyGenerator || req.headers['x-forwarded-for'] === undefined) return;
+      const trust: unknown = req.app.get('trust proxy');
+      if (trust === true) explain('RATE_LIMIT_TRUST_PROXY_ANY');
+      else if (!trust) explain('RATE_LIMIT_TRUST_PROXY_OFF');
+    },
+
+    /** Whether this limiter has met the request before. */
+    hasMet: (req: Request, limiter: RequestHandler): boolean => hasMet(req, limiter),
+
+    /** Notes that it meets the request now; says whether that is the first time. */
+    meet(req: Request, limiter: RequestHandler): boolean {
+      if (!hasMet(req, limiter)) {
+        const carrier = req as Counted;
+        carrier[counted] = { limiter, before: carrier[counted] };
+        return true;
+      }
+      explain('RATE_LIMIT_MOUNTED_TWICE', { url: req.originalUrl });
+      return false;
+    },
+  };
+}
+
+const counted = Symbol('express-redis-toolkit.counted');
+
+interface Meeting {
+  readonly limiter: RequestHandler;
+  readonly before: Meeting | undefined;
+}
+
+type Counted = Request & { [counted]?: Meeting | undefined };
+
+function hasMet(req: Request, limiter: RequestHandler): boolean {
+  let met = (req as Counted)[counted];
+  while (met && met.limiter !== limiter) met = met.before;
+  return met !== undefined;
+}
+
+const namesInUse = new WeakMap<RedisClient, Set<string>>();
+
+/** Two limiters that count under one name count each other's requests. */
+export function checkNameReuse(declared: readonly DeclaredPolicy[], options: RateLimitSettings): void {
+  const inUse = namesInUse.get(options.redis) ?? new Set<string>();
+  namesInUse.set(options.redis, inUse);
+  for (const { name } of declared) {
+    const key = `${options.prefix}\n${name}`;
+    if (inUse.has(key)) {
+      report(options.logger ?? consoleLogger, 'RATE_LIMIT_NAME_REUSED', {
+        identifier: name,
+        prefix: options.prefix,
+      });
+    }
+    inUse.add(key);
+  }
+}
+
+function report(logger: Logger, code: ErrorCode, details: object): void {
+  logger.error({ code, ...details }, `${code}: ${ERROR_CATALOGUE[code].help}`);
+}

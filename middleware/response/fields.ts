@@ -1,0 +1,47 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { Response } from 'express';
+import type { Fields } from '../../src/http/fields.js';
+
+const DECIDING = new Set(['cache-control', 'expires', 'vary']);
+
+/** A response's fields as they are now. `appendHeader` adds to the lists that `getHeaders` gives out. */
+export function headersNow(res: Response): OutgoingHttpHeaders {
+  const now = res.getHeaders();
+  for (const [name, value] of Object.entries(now)) if (Array.isArray(value)) now[name] = [...value];
+  return now;
+}
+
+/**
+ * The fields that a handler set, without those that middlewares before it set for this request alone (the limiter's
+ * counts, a request id): they are set for every request anyway. What decides about storing counts whoever set it.
+ */
+export function handlersFields(
+  res: Response,
+  before: OutgoingHttpHeaders,
+  targets: readonly string[],
+): Fields {
+  const own: Record<string, string | readonly string[]> = {};
+  for (const [name, value] of Object.entries(res.getHeaders())) {
+    const isDeciding = DECIDING.has(name) || targets.includes(name);
+    if (value === undefined || (!isDeciding && isSame(before[name], value))) continue;
+    own[name] = Array.isArray(value) ? value.map(String) : String(value);
+  }
+  return own;
+}
+
+function isSame(before: unknown, value: unknown): boolean {
+  if (!Array.isArray(before) || !Array.isArray(value)) return before === value;
+  return before.length === value.length && before.every((line, position) => line === value[position]);
+}
+
+/** Takes back what a handler set. */
+export function resetFields(res: Response, before: OutgoingHttpHeaders): void {
+  for (const name of res.getHeaderNames()) if (!(name in before)) res.removeHeader(name);
+  for (const [name, value] of Object.entries(before)) if (value !== undefined) res.setHeader(name, value);
+}
+
+/** Lists are copied: `appendHeader` adds to the list that was set, and these fields are those of other responses too. */
+export function setFields(res: Response, fields: Fields): void {
+  for (const [name, value] of Object.entries(fields))
+    res.setHeader(name, typeof value === 'string' ? value : [...value!]);
+}

@@ -1,0 +1,86 @@
+import { ToolkitError } from '../errors.js';
+import type { Logger } from '../logger.js';
+import { type Check, connectionChecks, readOptions } from '../read-options.js';
+import type { RedisClient } from '../redis/connect.js';
+
+const SHORTEST_MS = 50;
+const DAY_MS = 24 * 3_600_000;
+
+/** Options of `withLock`. */
+export interface LockOptions {
+  /**
+   * Milliseconds after which the lock of a holder that died is free, 50 to 86400000. While the function runs it is
+   * renewed every third of that.
+   */
+  readonly ttlMs: number;
+  /**
+   * Milliseconds to wait while somebody else holds it; 0 to try once.
+   * @default 10000
+   */
+  readonly waitMs?: number;
+  /**
+   * Gives up waiting with the signal's reason, and aborts the signal of a function that runs.
+   * @default none
+   */
+  readonly signal?: AbortSignal;
+  /**
+   * Milliseconds to wait for Redis at each command.
+   * @default 250
+   */
+  readonly timeoutMs?: number;
+  /**
+   * In front of every key and channel in Redis.
+   * @default ''
+   */
+  readonly prefix?: string;
+  /**
+   * Told of outages.
+   * @default console
+   */
+  readonly logger?: Logger;
+}
+
+export const defaults = { waitMs: 10_000, timeoutMs: 250, prefix: '' } satisfies Partial<LockOptions>;
+
+const wholeMs =
+  (min: number): Check =>
+  (value) =>
+    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= DAY_MS
+      ? undefined
+      : `must be a whole number of milliseconds from ${min} to ${DAY_MS}`;
+
+const checks = {
+  redis: connectionChecks.redis,
+  prefix: connectionChecks.prefix,
+  logger: connectionChecks.logger,
+  timeoutMs: connectionChecks.timeoutMs,
+  ttlMs: wholeMs(SHORTEST_MS),
+  waitMs: wholeMs(0),
+  signal: (value: unknown) => (value instanceof AbortSignal ? undefined : 'must be an AbortSignal'),
+};
+
+export type LockSettings = LockOptions &
+  Required<Pick<LockOptions, keyof typeof defaults>> & { readonly redis: RedisClient };
+
+/** @throws ToolkitError `LOCK_UNBOUNDED`, `OPTION_INVALID`, `OPTION_UNKNOWN` */
+export function readLockOptions(
+  redis: RedisClient,
+  resource: unknown,
+  given: LockOptions,
+  run: unknown,
+): LockSettings {
+  const unbounded = given?.ttlMs === undefined || given.ttlMs === null || given.ttlMs === Infinity;
+  if (unbounded || given.ttlMs === 0) {
+    throw new ToolkitError(
+      'LOCK_UNBOUNDED',
+      'withLock: option "ttlMs" is missing or endless: say after how many milliseconds the lock of a holder that died is free',
+    );
+  }
+  if (typeof resource !== 'string' || resource === '') {
+    throw new ToolkitError('OPTION_INVALID', 'withLock: the resource must be a non-empty string');
+  }
+  if (typeof run !== 'function') {
+    throw new ToolkitError('OPTION_INVALID', 'withLock: the last argument must be the function to run');
+  }
+  return readOptions('withLock', { redis, ...given }, checks, defaults, ['redis', 'ttlMs']);
+}

@@ -1,0 +1,121 @@
+import { ToolkitError } from '../errors.js';
+import { aFunction, readOptions } from '../read-options.js';
+import type { RedisClient } from '../redis/client.js';
+import { linkTo } from '../redis/link.js';
+import { subscriberConnectionOf } from '../subscriptions/subscriber-connection.js';
+import { checkChannel } from './channel-name.js';
+import { callSafely, messageListening, type Receive } from './delivery.js';
+import { type EventStream, eventStream } from './event-stream.js';
+import { messageFailures } from './failures.js';
+import {
+  type EventsOptions,
+  type ListenerOptions,
+  listenerChecks,
+  type SubscriberOptions,
+  subscriberChecks,
+  subscriberDefaults,
+} from './options.js';
+
+/** What listens for messages, typed by channel. */
+export interface Subscriber<Channels extends object = Record<string, unknown>> {
+  /**
+   * Calls the handler with each event of a channel, in the order in which they were published. It is not waited for: what
+   * it rejects with is reported as what it throws. Resolves when Redis has acknowledged the subscription, with a
+   * function that stops it.
+   *
+   * @throws ToolkitError as a rejection: `CHANNEL_INVALID`, `OPTION_INVALID`; `REDIS_UNAVAILABLE`, and then the handler
+   * is called as soon as Redis is back, unless its `signal` was aborted or the subscriber closed;
+   * `REDIS_COMMAND_FAILED` when an ACL forbids the channel
+   */
+  on<Channel extends keyof Channels & string>(
+    channel: Channel,
+    handler: (event: Channels[Channel], channel: Channel) => unknown,
+    options?: ListenerOptions,
+  ): Promise<() => void>;
+  /** The same for all channels that match a glob pattern (`orders:*`), but the toolkit's own. */
+  onPattern(
+    pattern: string,
+    handler: (event: Channels[keyof Channels], channel: string) => unknown,
+    options?: ListenerOptions,
+  ): Promise<() => void>;
+  /**
+   * The events of a channel for one `for await`, which listens from this call on until it is left. While the loop is
+   * busy up to `maxBuffered` of them wait.
+   *
+   * @throws ToolkitError `CHANNEL_INVALID`, `OPTION_INVALID`, `OPTION_UNKNOWN`; in the loop `REDIS_UNAVAILABLE`,
+   * `REDIS_COMMAND_FAILED`, `EVENTS_OVERFLOW`
+   */
+  events<Channel extends keyof Channels & string>(
+    channel: Channel,
+    options?: EventsOptions,
+  ): EventStream<Channels[Channel]>;
+  /**
+   * Called when the subscriber listens again after its connection was lost: what was published in the last `sinceMs`
+   * milliseconds may never have arrived. The place to read the state anew. Returns a function that removes it.
+   */
+  onGap(report: (gap: { sinceMs: number }) => void): () => void;
+  /** Stops all handlers and ends all loops, as `closeRedis` does. The connection stays, for others, until then. */
+  close(): void;
+}
+
+/**
+ * Listens for what `publisher` publishes, on one connection for all subscribers of a client. It subscribes again
+ * by itself after a lost connection; what was published meanwhile is lost, and `onGap` says so.
+ *
+ * @example
+ * const listening = subscriber<{ orders: { id: string } }>(redis);
+ * for await (const order of listening.events('orders', { signal })) await ship(order.id);
+ * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`
+ */
+export function subscriber<Channels extends object = Record<string, unknown>>(
+  redis: RedisClient,
+  given: SubscriberOptions = {},
+): Subscriber<Channels> {
+  const settings = readOptions('subscriber', { redis, ...given }, subscriberChecks, subscriberDefaults, [
+    'redis',
+  ]);
+  const link = linkTo(redis, settings.logger);
+  const report = messageFailures(() => settings.logger ?? link.logger, settings.onError);
+  const gapReports = new Set<(gap: { sinceMs: number }) => void>();
+
+  const onGap = (sinceMs: number) => {
+    const missed = `subscriber: what was published in the last ${sinceMs} ms may not have arrived`;
+    if (gapReports.size === 0) report('MESSAGES_MISSED', missed);
+    for (const tell of [...gapReports]) callSafely(() => tell({ sinceMs }), report);
+  };
+  const listening = messageListening(subscriberConnectionOf(redis), { ...settings, report, onGap });
+
+  const handle = async (
+    to: { channel: string } | { pattern: string },
+    handler: unknown,
+    options: ListenerOptions = {},
+  ): Promise<() => void> => {
+    checkChannel('subscriber', 'pattern' in to ? to.pattern : to.channel, settings.prefix);
+    checkHandler(handler);
+    const { signal } = readOptions('subscriber', options, listenerChecks, {});
+    signal?.throwIfAborted();
+    const { subscribed, end } = listening.begin(to, { receive: handler as Receive, signal });
+    await subscribed;
+    return end;
+  };
+
+  return {
+    on: (channel, handler, options) => handle({ channel }, handler, options),
+    onPattern: (pattern, handler, options) => handle({ pattern }, handler, options),
+    events(channel, options) {
+      checkChannel('events', channel, settings.prefix);
+      return eventStream(listening, report, channel, options);
+    },
+    onGap(tell) {
+      checkHandler(tell);
+      gapReports.add(tell);
+      return () => void gapReports.delete(tell);
+    },
+    close: () => listening.cutAll(),
+  };
+}
+
+function checkHandler(handler: unknown): void {
+  const complaint = aFunction(handler);
+  if (complaint) throw new ToolkitError('OPTION_INVALID', `subscriber: the handler ${complaint}`);
+}

@@ -1,0 +1,109 @@
+import { type Cluster, Redis, type RedisOptions } from 'ioredis';
+import { ToolkitError } from '../errors.js';
+import type { Logger } from '../logger.js';
+import { closeSubscriberConnectionOf } from '../subscriptions/subscriber-connection.js';
+import type { RedisClient } from './client.js';
+import { linkTo } from './link.js';
+
+export type { RedisClient };
+
+/** ioredis' own options, and where to connect and to log. */
+export interface ConnectRedisOptions extends RedisOptions {
+  /**
+   * `redis://`, `rediss://` (TLS) or a socket's path.
+   * @default process.env.REDIS_URL, then redis://127.0.0.1:6379
+   */
+  readonly url?: string;
+  /**
+   * Told of an outage and of its end, once each. pino fits.
+   * @default console
+   */
+  readonly logger?: Logger;
+}
+
+/**
+ * Opens the one client that everything shares. Auto-pipelining is on, and what was unanswered when a
+ * connection broke is not sent again: a charge or an increment would count twice.
+ * Errors of the connection are handled and logged once per outage; the client reconnects by itself.
+ *
+ * @example
+ * const redis = connectRedis();                                   // REDIS_URL
+ * const other = connectRedis({ url: 'rediss://cache.internal', db: 2 });
+ * @throws ToolkitError `OPTION_INVALID` when the target is neither a URL nor options
+ */
+export function connectRedis(target: string | ConnectRedisOptions = {}): Redis {
+  if (typeof target !== 'string' && (target === null || typeof target !== 'object')) {
+    throw new ToolkitError('OPTION_INVALID', 'connectRedis: give a URL or an object of options');
+  }
+  const { url, logger, ...given } = typeof target === 'string' ? { url: target } : target;
+  const options: RedisOptions = {
+    enableAutoPipelining: true,
+    // Fails what was unanswered when the connection broke. autoResendUnfulfilledCommands: false would leave it
+    // pending for ever, and every auto-pipelined command behind it.
+    maxRetriesPerRequest: 0,
+    // After a failover the old primary answers READONLY until its connections are closed.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    retryStrategy: (attempt) => Math.min(attempt * 50, 500),
+    ...given,
+  };
+  const address = url ?? (given.host || given.path || given.sentinels ? undefined : process.env.REDIS_URL);
+  const client = address === undefined ? new Redis(options) : new Redis(address, options);
+  linkTo(client, logger);
+  return client;
+}
+
+/** How `closeRedis` ends a client. */
+export interface CloseRedisOptions {
+  /**
+   * Milliseconds to wait for commands in flight and for the server's goodbye.
+   * @default 2000
+   */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Waits for the commands in flight, then closes the connection. Never rejects, and never takes longer than
+ * `timeoutMs`: a Redis that does not answer is hung up on.
+ *
+ * @example
+ * process.once('SIGTERM', () => closeRedis(redis));
+ */
+export async function closeRedis(
+  client: RedisClient,
+  { timeoutMs = 2000 }: CloseRedisOptions = {},
+): Promise<void> {
+  const link = linkTo(client);
+  await closeSubscriberConnectionOf(client);
+  let timer: NodeJS.Timeout | undefined;
+  const goodbye = link
+    .drained()
+    .then(() => (client.status === 'ready' ? client.quit() : undefined))
+    .catch(() => undefined);
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([goodbye, patience]);
+  clearTimeout(timer);
+  link.retire();
+  if (client.status === 'end') return;
+  const connections = client.isCluster ? (client as Cluster).nodes() : [client as Redis];
+  const sockets = connections.map(({ stream }) => stream);
+  client.disconnect();
+  // disconnect() alone waits two more seconds for the FIN of a peer that is frozen.
+  for (const socket of sockets) socket?.destroy();
+}
+
+/**
+ * Asks Redis for a sign of life, e.g. for a readiness check.
+ *
+ * @param timeoutMs milliseconds, 250 by default
+ * @example
+ * await ping(redis, { timeoutMs: 100 });
+ * @throws ToolkitError `REDIS_UNAVAILABLE`
+ */
+export async function ping(
+  client: RedisClient,
+  { timeoutMs = 250 }: { timeoutMs?: number } = {},
+): Promise<void> {
+  await linkTo(client).send('ping', [], { timeoutMs });
+}

@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A Lua script of `src/lua`, by the name of its file. */
+export interface Script {
+  readonly name: string;
+  readonly lua: string;
+  readonly sha: string;
+}
+
+const INCLUDE = /^--- @include "([\w-]+)"$/gm;
+
+/**
+ * Reads `src/lua/<name>.lua`; a line `--- @include "part"` stands for `src/lua/includes/part.lua`. Called while
+ * modules load, so a missing file shows at start-up.
+ */
+export function loadScript(name: string): Script {
+  const lua = read(`${name}.lua`).replace(INCLUDE, (_line, part: string) => read(`includes/${part}.lua`));
+  return { name, lua, sha: createHash('sha1').update(lua).digest('hex') };
+}
+
+function read(file: string): string {
+  return readFileSync(join(__dirname, '../lua', file), 'utf8');
+}

@@ -1,0 +1,51 @@
+import type { Cluster, Command, Redis } from 'ioredis';
+import type { Logger } from '../../logger.js';
+import type { RedisClient } from '../client.js';
+import { Availability } from './availability.js';
+import { ClusterConnection, NodeConnection, ownerOf } from './cluster-connection.js';
+import { ServerConnection } from './server-connection.js';
+
+/** The servers behind a client, each with its own availability: a Cluster goes on without one of its nodes. */
+export class Servers {
+  /** The one server, or the Cluster as a whole. */
+  readonly whole: Availability;
+  readonly #connection: ServerConnection | ClusterConnection;
+  readonly #nodes = new Map<string, Availability>();
+  readonly #client: RedisClient;
+  readonly #logger: () => Logger;
+
+  constructor(client: RedisClient, logger: () => Logger) {
+    this.#client = client;
+    this.#logger = logger;
+    this.#connection = client.isCluster
+      ? new ClusterConnection(client as Cluster)
+      : new ServerConnection(client as Redis);
+    this.whole = new Availability(this.#connection, logger);
+  }
+
+  /** Whoever made the client has ended it, as opposed to having lost it. */
+  get closedByOwner(): boolean {
+    return this.#connection.closedByOwner;
+  }
+
+  /** Whom a command's failure is about; nobody, when a Cluster may send it to any node. */
+  of(command: Command): Availability | undefined {
+    if (!this.#client.isCluster || this.#client.status !== 'ready') return this.whole;
+    const slot = command.getSlot();
+    const owner = typeof slot === 'number' ? ownerOf(this.#client as Cluster, slot) : undefined;
+    return owner === undefined ? undefined : this.#node(owner);
+  }
+
+  retire(): void {
+    for (const server of [this.whole, ...this.#nodes.values()]) server.retire();
+  }
+
+  #node(address: string): Availability {
+    let node = this.#nodes.get(address);
+    if (!node) {
+      node = new Availability(new NodeConnection(this.#client as Cluster, address), this.#logger);
+      this.#nodes.set(address, node);
+    }
+    return node;
+  }
+}

@@ -1,0 +1,80 @@
+import { SingleUseCommand } from './at-most-once-command.js';
+import type { Pending } from './deadlines.js';
+import { endsService, failureOf, unavailable } from './failures.js';
+import type { Availability } from './servers/availability.js';
+
+/**
+ * A command that somebody waits for: its promise is settled by the answer or by its deadline, whichever is first. All
+ * that a command needs is in this one object: a request has several, and each promise or closure more shows in the
+ * bill of a request (measured: four promises a command were a tenth of it).
+ */
+export class AskedCommand extends SingleUseCommand implements Pending {
+  settled = false;
+  server: Availability | undefined;
+  /** What is asked in its place, once, when Redis does not know the script. */
+  substitute: (() => Promise<unknown>) | undefined;
+  readonly #timeoutMs: number;
+  readonly #answer: (reply: unknown) => void;
+  readonly #refuse: (error: Error) => void;
+  readonly #onSettled: () => void;
+
+  constructor(
+    name: string,
+    args: readonly (string | number | Buffer)[],
+    timeoutMs: number,
+    onSettled: () => void,
+    options: { readonly replyEncoding: 'utf8' | null; readonly keyPrefix: string },
+  ) {
+    super(name, args as (string | number | Buffer)[], options);
+    const { resolve, reject } = this;
+    this.#timeoutMs = timeoutMs;
+    this.#onSettled = onSettled;
+    this.#answer = resolve;
+    this.#refuse = reject;
+    this.resolve = (reply) => this.#fulfil(reply);
+    this.reject = (error: Error) => this.fail(error, endsService(error));
+  }
+
+  expire(): void {
+    const { name } = this;
+    this.fail(new Error(`no answer to ${name.toUpperCase()} within ${this.#timeoutMs} ms`), true);
+  }
+
+  #fulfil(reply: unknown): void {
+    if (this.settled) return;
+    this.#answer(reply);
+    this.#settle();
+  }
+
+  /** The server is known not to answer. */
+  refuse(outage: Error): void {
+    this.#end(unavailable('it is not answering at the moment', outage));
+  }
+
+  fail(cause: Error, endsService: boolean): void {
+    if (this.settled) return;
+    const { substitute } = this;
+    if (substitute && cause.message.startsWith('NOSCRIPT')) {
+      this.substitute = undefined;
+      substitute().then(
+        (reply) => this.#fulfil(reply),
+        (error: Error) => this.#end(error),
+      );
+      return;
+    }
+    if (endsService) this.server?.beginOutage(cause);
+    this.#end(failureOf(this.name, cause, endsService));
+  }
+
+  #end(error: Error): void {
+    if (this.settled) return;
+    this.abandon();
+    this.#refuse(error);
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.settled = true;
+    this.#onSettled();
+  }
+}

@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import type { RedisClient } from '../redis/client.js';
+import { connectsInTime } from '../redis/servers/server-connection.js';
+
+const CLUSTER_PATIENCE_MS = 600;
+
+// Whatever the owner's client does about retries, queues and prefixes is no matter of this connection.
+const OWN_SETTINGS: RedisOptions = {
+  lazyConnect: true,
+  // ioredis drops the `invalidate` pushes of RESP3.
+  protocol: 2,
+  replyMapping: 'legacy',
+  retryStrategy: null,
+  sentinelRetryStrategy: () => null,
+  reconnectOnError: null,
+  maxRetriesPerRequest: 0,
+  maxLoadingRetryTime: 100,
+  enableOfflineQueue: false,
+  enableAutoPipelining: false,
+  autoResubscribe: false,
+  autoResendUnfulfilledCommands: false,
+  commandTimeout: undefined,
+  socketTimeout: undefined,
+  keyPrefix: '',
+  readOnly: false,
+  monitor: false,
+};
+
+/**
+ * A connection of its own to the server that the client talks to, ready. Of a Cluster it is one node, because each
+ * passes on what is published anywhere; another attempt takes another node, or another Sentinel.
+ */
+export async function dial(client: RedisClient, attempt: number): Promise<Redis> {
+  const template = client.isCluster ? await nodeOf(client as Cluster, attempt) : (client as Redis);
+  const { sentinels } = template.options;
+  const redis = template.duplicate({
+    ...OWN_SETTINGS,
+    ...(sentinels && { sentinels: rotated(sentinels, attempt) }),
+  });
+  let cause: Error | undefined;
+  redis.on('error', (error: Error) => (cause ??= error));
+  const connected = redis.connect().then(
+    () => true,
+    (error: Error) => {
+      cause ??= error;
+      return false;
+    },
+  );
+  if (await Promise.race([connected, connectsInTime(redis)])) return redis;
+  hangUp(redis);
+  throw cause ?? new Error('no answer while connecting');
+}
+
+/** Not quit(): a frozen server does not say goodbye. */
+export function hangUp(redis: Redis): void {
+  if (redis.status === 'end') return;
+  const { stream } = redis;
+  redis.disconnect();
+  stream?.destroy();
+}
+
+/** Whether the node is no part of the Cluster any more, and so hears nothing of what is published in it. */
+export function hasLeft(client: RedisClient, { options: { host, port } }: Redis): boolean {
+  if (!client.isCluster) return false;
+  const nodes = (client as Cluster).nodes();
+  return nodes.length > 0 && !nodes.some(({ options }) => options.host === host && options.port === port);
+}
+
+async function nodeOf(cluster: Cluster, attempt: number): Promise<Redis> {
+  if (cluster.status === 'wait') cluster.connect().catch(() => undefined);
+  if (cluster.status !== 'ready') {
+    const patience = AbortSignal.timeout(CLUSTER_PATIENCE_MS);
+    await once(cluster, 'ready', { signal: patience }).catch(() => undefined);
+  }
+  const nodes = cluster.nodes('master');
+  const node = nodes[attempt % nodes.length];
+  if (!node) throw new Error('no node of the Cluster is connected');
+  return node;
+}
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  const start = by % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
+}

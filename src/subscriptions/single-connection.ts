@@ -1,0 +1,147 @@
+import type { Redis } from 'ioredis';
+import { hangUp } from './dial.js';
+import { Heartbeat, LONGEST_SILENCE_MS } from './heartbeat.js';
+
+/** Exact channels, or glob patterns. */
+export type Kind = 'subscribe' | 'psubscribe';
+
+export interface LineEvents {
+  /** What has to be said before the first subscription, after which nothing else may be. */
+  prepare?(redis: Redis): Promise<void>;
+  message(kind: Kind, name: string, message: string, channel: string): void;
+  /** Once, however it ended, unless by `close`. */
+  lost(cause: Error): void;
+  /** An ACL forbids one of the channels. */
+  refused(cause: Error): void;
+  /** Several times a second. */
+  tick(): void;
+}
+
+const KINDS: readonly Kind[] = ['subscribe', 'psubscribe'];
+const NAMES_PER_COMMAND = 1_000;
+const UNSUBSCRIBE = { subscribe: 'unsubscribe', psubscribe: 'punsubscribe' } as const;
+
+/** One connection in the course of its life: what it is subscribed to, and whether it still hears. */
+export class Line {
+  /** Resolves when nothing will come any more. */
+  readonly ended: Promise<void>;
+  clientId: number | undefined;
+  /** Whether all that was wanted at the beginning is subscribed. */
+  isComplete = false;
+  readonly #redis: Redis;
+  readonly #events: LineEvents;
+  readonly #heartbeat: Heartbeat;
+  readonly #acknowledged = new Map<string, Promise<unknown>>();
+  #isOver = false;
+  #tellEnd!: () => void;
+
+  constructor(redis: Redis, events: LineEvents) {
+    this.#redis = redis;
+    this.#events = events;
+    this.ended = new Promise((resolve) => {
+      this.#tellEnd = resolve;
+    });
+    this.#heartbeat = new Heartbeat(redis, {
+      tick: events.tick,
+      silence: (cause) => this.#lose(cause),
+    });
+    redis.on('close', () => this.#lose(new Error('the connection was closed')));
+    redis.on('messageBuffer', (channel: Buffer, payload: Buffer | Buffer[] | null) =>
+      this.#receive(channel.toString(), payload),
+    );
+    redis.on('pmessageBuffer', (pattern: string, channel: Buffer, payload: Buffer) =>
+      events.message('psubscribe', pattern, payload.toString(), channel.toString()),
+    );
+  }
+
+  /** Everything published before this moment (`performance.now()`) has arrived. */
+  get provenAt(): number {
+    return this.#heartbeat.provenAt;
+  }
+
+  get isHealthy(): boolean {
+    return this.isComplete && !this.#isOver && performance.now() - this.provenAt <= LONGEST_SILENCE_MS;
+  }
+
+  /** Subscribes to everything that is wanted so far. */
+  async begin(wanted: Record<Kind, readonly string[]>): Promise<void> {
+    await this.#events.prepare?.(this.#redis);
+    // An ACL may forbid CLIENT; only those who need the id go without.
+    const id = this.#redis.client('ID').catch(() => undefined);
+    const acknowledged = KINDS.flatMap((kind) => this.#subscribeAll(kind, wanted[kind]));
+    const failures = (await Promise.allSettled(acknowledged)).filter(isFailure);
+    for (const { reason } of failures) if (isRefusal(reason)) this.#events.refused(reason);
+    this.clientId = await id;
+    if (this.#isOver) throw new Error('the connection was lost again at once');
+    this.isComplete = true;
+  }
+
+  /** Resolves when Redis has acknowledged it. */
+  subscribe(kind: Kind, name: string): Promise<unknown> {
+    const known = this.#acknowledged.get(`${kind} ${name}`);
+    return known ?? this.#remember(kind, name, this.#redis[kind](name));
+  }
+
+  unsubscribe(kind: Kind, name: string): void {
+    this.#acknowledged.delete(`${kind} ${name}`);
+    // A connection that is lost has forgotten it anyway.
+    this.#redis[UNSUBSCRIBE[kind]](name).catch(() => undefined);
+  }
+
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#heartbeat.stop();
+    hangUp(this.#redis);
+    this.#tellEnd();
+  }
+
+  #lose(cause: Error): void {
+    if (this.#isOver) return;
+    this.close();
+    this.#events.lost(cause);
+  }
+
+  #subscribeAll(kind: Kind, names: readonly string[]): Promise<unknown>[] {
+    const missing = names.filter((name) => !this.#acknowledged.has(`${kind} ${name}`));
+    const acknowledged: Promise<unknown>[] = [];
+    for (let start = 0; start < missing.length; start += NAMES_PER_COMMAND) {
+      const batch = missing.slice(start, start + NAMES_PER_COMMAND);
+      const answer = this.#redis[kind](...batch);
+      // One channel that an ACL forbids has the whole command refused.
+      const alone = (name: string) => answer.catch((error) => this.#retryAlone(kind, name, error));
+      for (const name of batch) acknowledged.push(this.#remember(kind, name, alone(name)));
+    }
+    return acknowledged;
+  }
+
+  #retryAlone(kind: Kind, name: string, error: unknown): Promise<unknown> {
+    return isRefusal(error) ? this.#redis[kind](name) : Promise.reject(error);
+  }
+
+  #remember(kind: Kind, name: string, acknowledged: Promise<unknown>): Promise<unknown> {
+    const id = `${kind} ${name}`;
+    this.#acknowledged.set(id, acknowledged);
+    acknowledged.catch((error: Error) => {
+      if (this.#acknowledged.get(id) === acknowledged) this.#acknowledged.delete(id);
+      // Busy, loading, lost: the next connection subscribes to it.
+      if (!isRefusal(error)) this.#lose(error);
+    });
+    return acknowledged;
+  }
+
+  #receive(channel: string, payload: Buffer | Buffer[] | null): void {
+    // `__redis__:invalidate` brings a list of keys, or nothing when all of them are gone.
+    const messages = Array.isArray(payload) ? payload : [payload ?? ''];
+    for (const message of messages) {
+      this.#events.message('subscribe', channel, message.toString(), channel);
+    }
+  }
+}
+
+/** An ACL forbids it, so that no other attempt would do better. */
+export function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.message.startsWith('NOPERM');
+}
+
+const isFailure = (result: PromiseSettledResult<unknown>) => result.status === 'rejected';

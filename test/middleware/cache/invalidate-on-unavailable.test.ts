@@ -1,0 +1,48 @@
+import { beforeEach, expect, test } from 'vitest';
+import { eventually } from '../../support/eventually.js';
+import { quiet, redisForFile, throughProxy } from '../support/redis-for-file.js';
+import { serveRow } from './support/cache-client.js';
+
+const file = redisForFile();
+beforeEach(async () => void (await file.redis.flushall()));
+
+test('without Redis a mutation is refused before the handler runs, or proceeds if told to', async () => {
+  const { proxy, redis } = await throughProxy(file.server);
+  const strict = await serveRow({ redis, invalidate: { timeoutMs: 150 } });
+  const lenient = await serveRow({ redis, invalidate: { timeoutMs: 150, onUnavailable: 'proceed' } });
+  proxy.swallow();
+  const refused = await strict.patch();
+  expect(refused).toMatchObject({ status: 503, body: Buffer.from('{"error":"INVALIDATION_REFUSED"}') });
+  expect(strict.row.value).toBe(0);
+  expect(await lenient.patch()).toMatchObject({ status: 200, body: Buffer.from('1') });
+});
+
+test('when the purge fails the answer goes out, it is logged, and nothing stale is served', async () => {
+  const { proxy, redis } = await throughProxy(file.server);
+  const logged: string[] = [];
+  const logger = { ...quiet, error: (_fields: object, message: string) => void logged.push(message) };
+  const app = await serveRow({
+    redis,
+    invalidate: { timeoutMs: 150, logger },
+    mutate: (_req, res) => {
+      app.row.value = 1;
+      proxy.swallow();
+      res.send('changed');
+    },
+  });
+  await app.warm();
+  expect(await app.patch('/other')).toMatchObject({ status: 200, body: Buffer.from('changed') });
+  expect(logged.filter((line) => line.startsWith('a purge failed'))).toHaveLength(1);
+  proxy.thaw();
+  proxy.sever();
+  await eventually('Redis is back', async () => {
+    const { headers, body } = await app.get('/thing');
+    expect(body.toString()).toBe('1');
+    return !String(headers['cache-status']).includes('bypass');
+  });
+  expect(await app.get('/thing')).toMatchObject({ hit: false, stored: false });
+  expect(await file.redis.pttl('tag:thing')).toBeGreaterThan(0);
+  await file.redis.pexpire('tag:thing', 0);
+  await app.warm();
+  expect(await app.value()).toBe('1');
+});

@@ -1,0 +1,125 @@
+import express from 'express';
+import request from 'supertest';
+import { afterAll, expect, inject, test } from 'vitest';
+import type { RateLimitOptions } from '../../../middleware/rate-limit/options.js';
+import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
+import { stack } from '../../../middleware/stack/stack.js';
+import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { patient } from '../../support/patient.js';
+
+const redis = patient(connectRedis(inject('redisUrl')));
+afterAll(() => closeRedis(redis));
+let prefixes = 0;
+
+function watched(options: Partial<RateLimitOptions> = {}) {
+  const codes: string[] = [];
+  const note = (fields: object) => void codes.push((fields as { code: string }).code);
+  const logger = { info: note, warn: note, error: note };
+  const limiter = rateLimit({
+    redis,
+    prefix: `misuse-${process.pid}-${++prefixes}:`,
+    logger,
+    limit: 50,
+    ...options,
+  });
+  return { limiter, codes };
+}
+
+function serving(limiter: express.RequestHandler, trustProxy?: unknown) {
+  const app = express();
+  if (trustProxy !== undefined) app.set('trust proxy', trustProxy);
+  app.use(limiter);
+  app.get('/', (_req, res) => void res.send('ok'));
+  return app;
+}
+
+test.each([
+  ['limit', 0],
+  ['limit', -1],
+  ['limit', 1.5],
+  ['windowMs', 0],
+  ['windowMs', Number.NaN],
+  ['cost', -1],
+  ['identifier', 'naïve'],
+  ['identifier', ''],
+  ['identifier', 'two\nlines'],
+  ['policies', []],
+  ['ipv6Subnet', 128],
+  ['statusCode', 200],
+  ['standardHeaders', 'draft-9'],
+  ['onUnavailable', 'ignore'],
+  ['timeoutMs', 0],
+  ['redis', {}],
+])('%s: %j is refused at construction, by name', (option, value) => {
+  const construct = () => rateLimit({ redis, [option]: value } as unknown as RateLimitOptions);
+  expect(construct).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
+  expect(construct).toThrow(new RegExp(`"${option}"`));
+});
+
+test.each([
+  ['limits', 'did you mean "limit"'],
+  ['max', 'use "limit"'],
+  ['store', 'counts are kept in Redis'],
+])('the option %s does not exist, and the error says what to do', (option, hint) => {
+  const construct = () => rateLimit({ redis, [option]: 5 } as unknown as RateLimitOptions);
+  expect(construct).toThrow(expect.objectContaining({ code: 'OPTION_UNKNOWN' }));
+  expect(construct).toThrow(hint);
+});
+
+test('policies are checked as the options are, and their names have to differ', () => {
+  const policy = { name: 'a', limit: 1, windowMs: 1000 };
+  expect(() => rateLimit({ redis, policies: [{ ...policy, limit: 0 }] })).toThrow(/"limit"/);
+  expect(() => rateLimit({ redis, policies: [policy], limit: 3 })).toThrow(/"policies" or "limit", not both/);
+  expect(() => rateLimit({ redis, policies: [policy, policy] })).toThrow(/two policies are named "a"/);
+});
+
+test('X-Forwarded-For without trust proxy is explained once', async () => {
+  const { limiter, codes } = watched();
+  const app = serving(limiter);
+  for (let i = 0; i < 3; i++) await request(app).get('/').set('X-Forwarded-For', '198.51.100.7').expect(200);
+  expect(codes).toEqual(['RATE_LIMIT_TRUST_PROXY_OFF']);
+});
+
+test('trust proxy true is explained once: any client can choose its address', async () => {
+  const { limiter, codes } = watched();
+  const app = serving(limiter, true);
+  for (let i = 0; i < 3; i++)
+    await request(app).get('/').set('X-Forwarded-For', `198.51.100.${i}`).expect(200);
+  expect(codes).toEqual(['RATE_LIMIT_TRUST_PROXY_ANY']);
+});
+
+test('a number of trusted proxies, or a key of its own, is nothing to complain about', async () => {
+  const trusting = watched();
+  await request(serving(trusting.limiter, 1)).get('/').set('X-Forwarded-For', '198.51.100.7').expect(200);
+  const keyed = watched({ keyGenerator: () => 'me' });
+  await request(serving(keyed.limiter)).get('/').set('X-Forwarded-For', '198.51.100.7').expect(200);
+  expect([...trusting.codes, ...keyed.codes]).toEqual([]);
+});
+
+test('a limiter that meets a request twice charges it once, and explains', async () => {
+  const { limiter, codes } = watched({ keyGenerator: () => 'me' });
+  const app = express();
+  app.use(limiter);
+  app.get('/', limiter, (_req, res) => void res.send('ok'));
+  await request(app).get('/').expect(200);
+  await request(app).get('/').expect(200);
+  expect((await limiter.peek('me')).used).toBe(2);
+  expect(codes).toEqual(['RATE_LIMIT_MOUNTED_TWICE']);
+});
+
+test('two limiters that count under one name are told that they count each other', () => {
+  const prefix = `reuse-${process.pid}:`;
+  expect(watched({ prefix }).codes).toEqual([]);
+  expect(watched({ prefix }).codes).toEqual(['RATE_LIMIT_NAME_REUSED']);
+  expect(watched({ prefix, identifier: 'other' }).codes).toEqual([]);
+});
+
+test('a limiter that has charged a request does not charge it again through a stack', async () => {
+  const { limiter, codes } = watched({ keyGenerator: () => 'me' });
+  const app = express();
+  app.use(stack(limiter));
+  app.get('/', stack(limiter), (_req, res) => void res.send('ok'));
+  await request(app).get('/').expect(200);
+  expect((await limiter.peek('me')).used).toBe(1);
+  expect(codes).toEqual(['RATE_LIMIT_MOUNTED_TWICE']);
+});

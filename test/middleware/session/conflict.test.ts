@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest';
+import type { SessionConflict } from '../../../middleware/session/conflict.js';
+import type { SessionOptions } from '../../../middleware/session/options.js';
+import { gate, redisForFile } from '../support/redis-for-file.js';
+import { data, serveSessions } from './support/session-client.js';
+
+const file = redisForFile();
+
+/** Two requests that have loaded the same session, of which the first saves before the second. */
+async function conflict(onConflict: SessionOptions['onConflict'], first: string, second: string) {
+  const [loaded, saved] = [gate(), gate()];
+  const options = onConflict === undefined ? {} : { onConflict };
+  const { client } = await serveSessions({ redis: file.redis, ...options }, (app) => {
+    app.get('/start', (req, res) => {
+      Object.assign(data(req), { cart: ['book'], theme: 'dark' });
+      res.end();
+    });
+    app.get('/change', async (req, res) => {
+      Object.keys(req.session);
+      if (req.query.slow) {
+        loaded.open();
+        await saved.passed;
+      }
+      const { set, add, drop } = req.query as Record<string, string | undefined>;
+      if (add) data(req).cart = [...(data(req).cart ?? []), add];
+      if (drop) delete data(req)[drop];
+      if (set) data(req).theme = set;
+      await req.session.save();
+      res.json({ cart: data(req).cart ?? null, theme: data(req).theme ?? null });
+    });
+    app.get('/show', (req, res) => res.json({ ...data(req), cookie: undefined }));
+  });
+  const one = client();
+  await one.get('/start');
+  const slow = one.get(`/change?slow=1&${second}`);
+  await loaded.passed;
+  await one.get(`/change?${first}`);
+  saved.open();
+  const { status, text } = await slow;
+  return { status, answer: JSON.parse(text), stored: JSON.parse((await one.get('/show')).text) };
+}
+
+test('by default the last one to save wins', async () => {
+  const { stored } = await conflict(undefined, 'add=pen', 'add=cup');
+  expect(stored).toEqual({ cart: ['book', 'cup'], theme: 'dark' });
+});
+
+test('onConflict: fail answers 409 and leaves what the other stored', async () => {
+  for (const second of ['add=cup', 'drop=cart']) {
+    const { status, answer, stored } = await conflict('fail', 'add=pen', second);
+    expect({ status, answer }).toEqual({ status: 409, answer: { error: 'SESSION_CONFLICT' } });
+    expect(stored).toEqual({ cart: ['book', 'pen'], theme: 'dark' });
+  }
+});
+
+test.each([
+  ['different properties', 'add=pen', 'set=light', { cart: ['book', 'pen'], theme: 'light' }],
+  ['both deleted it', 'drop=cart', 'drop=cart', { theme: 'dark' }],
+])('it is no conflict: %s', async (_what, first, second, expected) => {
+  const { status, stored } = await conflict('fail', first, second);
+  expect({ status, stored }).toEqual({ status: 200, stored: expected });
+});
+
+test('a function merges, is told all three values, and the session shows what it gave', async () => {
+  const seen: object[] = [];
+  const { answer, stored } = await conflict(
+    (conflict) => {
+      seen.push(conflict);
+      return [...new Set([...(conflict.theirs as string[]), ...(conflict.ours as string[])])];
+    },
+    'add=pen',
+    'add=cup',
+  );
+  expect(seen).toEqual([
+    { property: 'cart', before: ['book'], theirs: ['book', 'pen'], ours: ['book', 'cup'] },
+  ]);
+  expect(stored.cart).toEqual(['book', 'pen', 'cup']);
+  expect(answer.cart).toEqual(['book', 'pen', 'cup']);
+});
+
+test('two that come to the same value are in conflict as well: they may both have counted', async () => {
+  const both = ({ theirs, ours }: SessionConflict) => [...(theirs as string[]), (ours as string[]).at(-1)];
+  const { stored } = await conflict(both, 'add=pen', 'add=pen');
+  expect(stored.cart).toEqual(['book', 'pen', 'pen']);
+});
+
+test('a deletion is undefined to the function, and undefined deletes', async () => {
+  const theirs = await conflict(({ theirs }) => theirs, 'drop=cart', 'add=cup');
+  expect(theirs.stored).toEqual({ theme: 'dark' });
+  const ours = await conflict(({ ours }) => ours, 'add=pen', 'drop=cart');
+  expect(ours.stored).toEqual({ theme: 'dark' });
+});
+
+test('a function that merges loses nothing, however many change one property at once', async () => {
+  const merge: SessionOptions['onConflict'] = ({ before, theirs, ours }) =>
+    (theirs as number) + (ours as number) - (before as number);
+  const { client } = await serveSessions({ redis: file.redis, onConflict: merge }, (app) => {
+    app.get('/add', (req, res) => {
+      data(req).n = (data(req).n ?? 0) + 1;
+      res.json(data(req).n);
+    });
+    app.get('/show', (req, res) => res.json(data(req).n));
+  });
+  const one = client();
+  await one.get('/add');
+  await Promise.all(Array.from({ length: 8 }, () => one.get('/add')));
+  expect((await one.get('/show')).text).toBe('9');
+});

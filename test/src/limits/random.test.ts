@@ -1,0 +1,73 @@
+import { afterAll, expect, inject, test } from 'vitest';
+import { type Policy, type Quota, rateLimiter } from '../../../src/limits/rate-limiter.js';
+import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { patient } from '../../support/patient.js';
+import { printedSeed, random } from '../../support/random.js';
+import { sized } from '../../support/size.js';
+
+const redis = patient(connectRedis(inject('redisUrl')));
+afterAll(() => closeRedis(redis));
+
+/** What one client was charged and given back, without regard to time. */
+interface Account {
+  charged: number;
+  open: { quotas: readonly Quota[]; cost: number }[];
+}
+
+test('after any sequence of calls no key is without expiry, negative, or counts more than was charged', async () => {
+  const seed = printedSeed('limiter sequences');
+  const dice = random(seed);
+  const prefix = `sequences-${seed}:`;
+  const limiter = rateLimiter(redis, { prefix, timeoutMs: 2_000, name: 'p' });
+  const policies: readonly Policy[] = [
+    { name: 's', limit: 9, windowMs: 200, algorithm: 'sliding-window' },
+    { name: 'f', limit: 9, windowMs: 150, algorithm: 'fixed-window' },
+    { name: 't', limit: 9, windowMs: 250, algorithm: 'token-bucket' },
+  ];
+  const accounts = new Map<string, Account>();
+
+  const steps: ((client: string, account: Account) => Promise<unknown>)[] = [
+    async (client, account) => {
+      const cost = dice.below(5);
+      const { admitted, quotas } = await limiter.consume(client, policies, cost);
+      if (!admitted) return;
+      account.charged += cost;
+      account.open.push({ quotas, cost });
+    },
+    async (client, account) => {
+      const refund = account.open.splice(dice.below(account.open.length), 1)[0];
+      if (refund) await limiter.refund(client, refund.quotas, refund.cost);
+    },
+    async (client, account) => {
+      await limiter.reset(client, policies);
+      account.charged = 0;
+    },
+    (client) => limiter.block(client, 1 + dice.below(30)),
+    async (client, account) => {
+      const points = 1 + dice.below(6);
+      account.charged += points;
+      await limiter.adjust(client, policies, points);
+    },
+    (client) => limiter.adjust(client, policies, -1 - dice.below(12)),
+    () => new Promise((resolve) => setTimeout(resolve, dice.below(60))),
+    () => redis.script('FLUSH'),
+    async () => {
+      redis.stream.destroy();
+      await new Promise((resolve) => redis.once('ready', resolve));
+    },
+  ];
+  const weights = [9, 5, 1, 1, 2, 3, 2, 1, 1].flatMap((weight, step) => Array<number>(weight).fill(step));
+
+  for (let i = 0; i < sized({ quick: 1_500, full: 8_000 }); i++) {
+    const client = `c${dice.below(4)}`;
+    const account = accounts.get(client) ?? { charged: 0, open: [] };
+    accounts.set(client, account);
+    await steps[dice.pick(weights)]!(client, account);
+    for (const key of await redis.keys(`${prefix}*`)) expect(await redis.pttl(key), key).not.toBe(-1);
+    const { quotas } = await limiter.consume(client, policies, 0);
+    for (const { used, name } of quotas) {
+      expect(used, name).toBeGreaterThanOrEqual(0);
+      expect(used, name).toBeLessThanOrEqual(account.charged);
+    }
+  }
+}, 240_000);

@@ -1,0 +1,198 @@
+import { afterAll, beforeEach, expect, inject, test } from 'vitest';
+import { type Policy, rateLimiter } from '../../../src/limits/rate-limiter.js';
+import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { patient } from '../../support/patient.js';
+import { printedSeed, random } from '../../support/random.js';
+import { sized } from '../../support/size.js';
+
+// A bucket of this window lasts 36 days: none ends while a test runs.
+const WINDOW_MS = 365 * 24 * 3_600_000;
+const BUCKET_MS = WINDOW_MS / 10;
+
+const redis = patient(connectRedis(inject('redisUrl')));
+const prefix = `limiter-state-${process.pid}:`;
+const limiter = rateLimiter(redis, { prefix, timeoutMs: 2_000, name: 'p' });
+afterAll(() => closeRedis(redis));
+
+let client = '';
+let clients = 0;
+beforeEach(() => {
+  client = `203.0.113.${++clients}`;
+});
+
+const policy = (limit: number, name = 'p'): Policy => ({
+  name,
+  limit,
+  windowMs: WINDOW_MS,
+  algorithm: 'sliding-window',
+});
+const keyOf = () => `${prefix}rate:{${client}}:p`;
+const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);
+
+async function currentBucket(): Promise<number> {
+  const [seconds] = await redis.time();
+  return Math.floor((Number(seconds) * 1_000) / BUCKET_MS);
+}
+
+/** A state as src/lua/includes/quota-layout.lua has it, by charges per bucket, the newest first. */
+function stateOf(newest: number, counts: readonly number[]): Buffer {
+  const wide = sum(counts) > 65_535;
+  const state = Buffer.alloc(wide ? 58 : 38);
+  state.writeUIntBE(WINDOW_MS, 0, 5);
+  state.writeUInt16BE(4_711, 5);
+  state.writeUIntBE(newest, 7, 6);
+  state.writeUInt32BE(sum(counts), 13);
+  state.writeUInt8(
+    counts.findLastIndex((count) => count > 0),
+    17,
+  );
+  counts.slice(1).forEach((count, i) => {
+    if (wide) state.writeUInt32BE(count, 18 + 4 * i);
+    else state.writeUInt16BE(count, 18 + 2 * i);
+  });
+  return state;
+}
+
+const endOf = (place: number) => (place + 11) * BUCKET_MS;
+
+/** What a list of single charges says about a cost, without buckets, sums or shifts. */
+function expected(counts: readonly number[], newest: number, current: number, limit: number, cost: number) {
+  const place = Math.max(newest, current);
+  const charges = counts
+    .map((count, i) => ({ count, place: newest - i }))
+    .filter((charge) => charge.count > 0 && charge.place >= place - 10);
+  const total = sum(charges.map(({ count }) => count));
+  const admitted = total + cost <= limit;
+  if (admitted && cost > 0) charges.unshift({ count: cost, place });
+  let left = total;
+  const leaver = charges.findLast(({ count }) => {
+    left -= count;
+    return left + cost <= limit;
+  });
+  return {
+    admitted,
+    used: admitted ? total + cost : total,
+    place,
+    resetAt: charges.length > 0 ? endOf(charges.at(-1)!.place) : 0,
+    fitsAt: admitted ? 0 : cost > limit ? Number.POSITIVE_INFINITY : endOf(leaver!.place),
+    expiresAt: charges.length > 0 ? endOf(charges[0]!.place) : 0,
+  };
+}
+
+test('any state is read as the charges that lie in it, by one policy alone as among several', async () => {
+  const dice = random(printedSeed('limiter states'));
+  const current = await currentBucket();
+  const other = { ...policy(1_000_000_000, 'q'), windowMs: 60_000 };
+  for (let round = 0; round < sized({ quick: 400, full: 10_000 }); round++) {
+    const most = dice.pick([3, 500, 90_000]);
+    const counts = Array.from({ length: 11 }, (_, i) => (i === 0 ? 1 : dice.below(2) * dice.below(most)));
+    const newest = current + 2 - dice.below(15);
+    const cost = dice.below(4);
+    const limit = Math.max(1, sum(counts) + dice.below(9) - 4 - dice.below(2) * dice.below(sum(counts)));
+    for (const policies of [[policy(limit)], [other, policy(limit)]]) {
+      await redis.set(keyOf(), stateOf(newest, counts), 'PXAT', endOf(Math.max(newest, current)));
+      const want = expected(counts, newest, current, limit, cost);
+      const { admitted, at, quotas } = await limiter.consume(client, policies, cost);
+      const { used, resetMs, retryAfterMs, charge } = quotas.at(-1)!;
+      const label = JSON.stringify({ counts, age: current - newest, cost, limit, policies: policies.length });
+      expect(
+        {
+          admitted,
+          used,
+          place: charge.place,
+          resetAt: resetMs && at + resetMs,
+          fitsAt: retryAfterMs && at + retryAfterMs,
+        },
+        label,
+      ).toEqual({ ...want, expiresAt: undefined });
+      // In milliseconds from now, as SET … PX takes it, the end may lie a moment later, and never earlier.
+      if (used > 0) expect(await redis.pexpiretime(keyOf()), label).toBeGreaterThanOrEqual(want.expiresAt);
+      const after = await limiter.consume(client, [policy(1_000_000_000)]);
+      expect(after.quotas[0], label).toMatchObject({ used: used + 1, charge: { place: charge.place } });
+      expect(after.at + after.quotas[0]!.resetMs, label).toBe(want.resetAt || endOf(charge.place));
+    }
+  }
+}, 240_000);
+
+test('a charge after a refund of the last one lives as long as any other', async () => {
+  const current = await currentBucket();
+  await redis.set(keyOf(), stateOf(current - 1, [2]), 'PXAT', endOf(current - 1));
+  const policies = [policy(5)];
+  const { quotas } = await limiter.consume(client, policies);
+  expect(await redis.pexpiretime(keyOf())).toBeGreaterThanOrEqual(endOf(current));
+  await limiter.refund(client, quotas, 1);
+  expect(await redis.pexpiretime(keyOf())).toBeLessThan(endOf(current));
+  await limiter.consume(client, policies);
+  expect(await redis.pexpiretime(keyOf())).toBeGreaterThanOrEqual(endOf(current));
+  expect((await limiter.consume(client, policies, 0)).quotas[0]!.used).toBe(3);
+});
+
+test('a refund takes from the bucket that was charged, whichever that is now', async () => {
+  const current = await currentBucket();
+  await redis.set(keyOf(), stateOf(current - 3, [1, 0, 4]), 'PXAT', endOf(current - 3));
+  const policies = [policy(9)];
+  const { at, quotas } = await limiter.consume(client, policies);
+  expect(at + quotas[0]!.resetMs).toBe(endOf(current - 5));
+  const older = { ...quotas[0]!, charge: { ...quotas[0]!.charge, place: current - 5 } };
+  await limiter.refund(client, [older], 4);
+  const after = await limiter.consume(client, policies, 0);
+  expect(after.quotas[0]!.used).toBe(2);
+  expect(after.at + after.quotas[0]!.resetMs).toBe(endOf(current - 3));
+});
+
+test('a block refuses a client that has quota left, and charges nothing', async () => {
+  await limiter.consume(client, [policy(5)]);
+  await limiter.block(client, 60_000);
+  const { admitted, blockedMs, quotas } = await limiter.consume(client, [policy(5)]);
+  expect({ admitted, used: quotas[0]!.used }).toEqual({ admitted: false, used: 1 });
+  expect(blockedMs).toBeGreaterThan(0);
+});
+
+test('a charge under another window lies in a bucket of that window', async () => {
+  const current = await currentBucket();
+  await redis.set(keyOf(), stateOf(current, [3]), 'PXAT', endOf(current));
+  const { at, quotas } = await limiter.consume(client, [{ ...policy(9), windowMs: WINDOW_MS * 2 }]);
+  expect(quotas[0]!.used).toBe(4);
+  expect(quotas[0]!.charge.place).toBeGreaterThanOrEqual(Math.floor(at / BUCKET_MS / 2));
+  expect(quotas[0]!.charge.place).toBeLessThan(current);
+});
+
+test('a reward takes the newest charges first, and with them their expiry', async () => {
+  const current = await currentBucket();
+  await redis.set(keyOf(), stateOf(current, [1, 5]), 'PXAT', endOf(current));
+  await limiter.adjust(client, [policy(9)], -3);
+  expect(await redis.pexpiretime(keyOf())).toBeLessThan(endOf(current));
+  const { at, quotas } = await limiter.consume(client, [policy(9)], 0);
+  expect(quotas[0]!.used).toBe(3);
+  expect(at + quotas[0]!.resetMs).toBe(endOf(current - 1));
+});
+
+test('a bucket of more than two bytes hold is packed with the others and forgotten on its own', async () => {
+  const current = await currentBucket();
+  await redis.set(keyOf(), stateOf(current - 1, [1, 90_000]), 'PXAT', endOf(current));
+  await limiter.consume(client, [policy(100_000)]);
+  const { at, quotas } = await limiter.consume(client, [policy(12)], 10);
+  expect(quotas[0]!.used).toBe(90_002);
+  expect(at + quotas[0]!.retryAfterMs).toBe(endOf(current - 2));
+});
+
+test('penalties without end stop at what a count holds', async () => {
+  for (let i = 0; i < 5; i++) await limiter.adjust(client, [policy(9)], 1_000_000_000);
+  expect((await limiter.consume(client, [policy(9)], 0)).quotas[0]!.used).toBe(2 ** 32 - 1);
+});
+
+test('what is not a state counts for nothing', async () => {
+  const state = stateOf(await currentBucket(), [3]);
+  const strangers = [0, 1, 17, 18, 35, 37, 39, 57, 59].map((bytes) =>
+    Buffer.concat([state, state]).subarray(0, bytes),
+  );
+  for (const stranger of strangers) {
+    await redis.set(keyOf(), stranger);
+    expect((await limiter.consume(client, [policy(5)])).quotas[0]!.used).toBe(1);
+    expect(await redis.strlen(keyOf())).toBe(38);
+    expect(await redis.pttl(keyOf())).toBeGreaterThan(0);
+  }
+  await redis.del(keyOf());
+  await redis.hset(keyOf(), 'a', 'hash');
+  expect((await limiter.consume(client, [policy(5)])).quotas[0]!.used).toBe(1);
+});

@@ -1,0 +1,67 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { fillLeases, unsharedMsOf } from '../../../src/single-flight/lease.js';
+import { redisForFile } from '../../middleware/support/redis-for-file.js';
+
+const file = redisForFile();
+beforeEach(async () => void (await file.redis.flushall()));
+afterEach(() => void vi.useRealTimers());
+
+const KEY = 'cache-lease:page';
+const open = () => fillLeases(file.redis, { prefix: '', timeoutMs: 1000 });
+const fakeTimers = () => vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+
+test('one gets the lease, the others are told who has it', async () => {
+  const leases = open();
+  expect(await leases.take('page', 'one')).toBeNull();
+  expect(await leases.take('page', 'two')).toBe('one');
+  expect(await file.redis.pttl(KEY)).toBeGreaterThan(4_000);
+});
+
+test('it is renewed while it is kept, and no longer', async () => {
+  fakeTimers();
+  const leases = open();
+  await leases.take('page', 'one');
+  const stop = leases.keep('page', 'one', () => {});
+  await file.redis.pexpire(KEY, 500);
+  vi.advanceTimersByTime(2_000);
+  await vi.waitFor(async () => expect(await file.redis.pttl(KEY)).toBeGreaterThan(4_000));
+  stop();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('the lease of somebody else is neither renewed nor given back', async () => {
+  fakeTimers();
+  const leases = open();
+  await file.redis.set(KEY, 'other', 'PX', 500);
+  const stop = leases.keep('page', 'one', () => {});
+  vi.advanceTimersByTime(2_000);
+  leases.leave('page', 'one', 0);
+  await leases.take('another', 'one');
+  stop();
+  expect(await file.redis.get(KEY)).toBe('other');
+  expect(await file.redis.pttl(KEY)).toBeLessThanOrEqual(500);
+});
+
+test('who keeps it for half a minute gives up', async () => {
+  fakeTimers();
+  const leases = open();
+  await leases.take('page', 'one');
+  let given = 0;
+  const stop = leases.keep('page', 'one', () => {
+    given++;
+    stop();
+  });
+  vi.advanceTimersByTime(29_000);
+  expect(given).toBe(0);
+  vi.advanceTimersByTime(4_000);
+  expect(given).toBe(1);
+});
+
+test('who waits is told when it is given back, and for how long nobody needs to wait', async () => {
+  const leases = open();
+  await leases.take('page', 'one');
+  const waiting = leases.over('page');
+  leases.leave('page', 'one', 700);
+  expect(unsharedMsOf(await waiting)).toBe(700);
+  expect(await file.redis.pttl(KEY)).toBeLessThanOrEqual(700);
+});

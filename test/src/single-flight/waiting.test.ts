@@ -1,0 +1,171 @@
+import { Redis } from 'ioredis';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
+import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { linkTo } from '../../../src/redis/link.js';
+import { fillLeases, unsharedMsOf } from '../../../src/single-flight/lease.js';
+import { subscriberConnectionOf } from '../../../src/subscriptions/subscriber-connection.js';
+import { gate, quiet, redisForFile } from '../../middleware/support/redis-for-file.js';
+import { eventually } from '../../support/eventually.js';
+import { startProxy } from '../../support/proxy.js';
+
+const file = redisForFile();
+beforeEach(async () => void (await file.redis.flushall()));
+
+const KEY = 'cache-lease:page';
+const CHANNEL = 'cache-lease-released:page';
+const leasesOf = (redis: Redis, prefix = '') => fillLeases(redis, { prefix, timeoutMs: 5_000 });
+/** A lease that outlives every test, so that nobody is woken by its end. */
+const hold = (key = KEY) => file.redis.set(key, 'filler', 'PX', 60_000);
+const giveBackUnheard = () => file.redis.del(KEY);
+
+function anotherClient(options: { username?: string; password?: string } = {}) {
+  const url = new URL(file.server.url);
+  Object.assign(url, options);
+  const redis = connectRedis({ url: url.href, logger: quiet }) as Redis;
+  onTestFinished(() => closeRedis(redis, { timeoutMs: 100 }));
+  return redis;
+}
+
+async function callsOf(command: string): Promise<number> {
+  const stats = await file.redis.info('commandstats');
+  return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+}
+
+/** How often a follower has looked at a lease; nobody else asks for a PTTL here. */
+const looks = () => callsOf('pttl');
+const listeners = async () => Number((await file.redis.pubsub('NUMSUB', CHANNEL))[1]);
+const isHeard = () => eventually('a follower listens', async () => (await listeners()) === 1);
+
+test('a follower is woken by a message: the lease is not polled', async () => {
+  const follower = leasesOf(anotherClient());
+  await hold();
+  await file.redis.config('RESETSTAT');
+  const over = follower.over('page');
+  await isHeard();
+  await eventually('it looked after the subscription', async () => (await looks()) > 0);
+  const before = await looks();
+  // The polling of a follower that hears nothing would look nineteen times in this time.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect((await looks()) - before).toBeLessThanOrEqual(2);
+  leasesOf(file.redis).leave('page', 'filler', 700);
+  expect(unsharedMsOf(await over)).toBe(700);
+  expect((await looks()) - before).toBeLessThanOrEqual(3);
+  expect(await callsOf('subscribe')).toBe(1);
+  await eventually('it listens no more', async () => (await listeners()) === 0);
+});
+
+test('a filler that died wakes nobody: the end of its lease does', async () => {
+  const follower = leasesOf(anotherClient());
+  await file.redis.set(KEY, 'of the dead', 'PX', 1_500);
+  const before = await looks();
+  expect(await follower.over('page')).toBeNull();
+  // Twenty and more by polling.
+  expect((await looks()) - before).toBeLessThanOrEqual(10);
+});
+
+test('a release between a look and the acknowledgement of the subscription is not slept through', async () => {
+  const redis = anotherClient();
+  const [released, subscribed] = [gate(), gate()];
+  const connection = subscriberConnectionOf(redis);
+  const { listen } = connection;
+  connection.listen = async (...args) => {
+    await released.passed;
+    return listen(...args);
+  };
+  const link = linkTo(redis);
+  const send = link.send.bind(link);
+  let asked = 0;
+  // The answer to the first look is long on its way.
+  link.send = (async (name: string, args: [string], ask: never) => {
+    const isFirstLook = name === 'get' && ++asked === 1;
+    const answer = await send(name, args, ask);
+    if (!isFirstLook) return answer;
+    await giveBackUnheard();
+    released.open();
+    await isHeard();
+    subscribed.open();
+    return answer;
+  }) as typeof link.send;
+  await hold();
+  const over = leasesOf(redis).over('page');
+  await subscribed.passed;
+  expect(await over).toBeNull();
+});
+
+test('while its subscriber connection is cut a follower polls', async () => {
+  const proxy = await startProxy(file.server.port);
+  const redis = anotherClient();
+  await redis.ping();
+  // Only what is dialled from here on goes through the proxy.
+  redis.options.port = proxy.port;
+  await hold();
+  const over = leasesOf(redis).over('page');
+  await isHeard();
+  await proxy.close();
+  const before = await looks();
+  await eventually('it polls', async () => (await looks()) > before + 5);
+  await giveBackUnheard();
+  expect(await over).toBeNull();
+});
+
+test('a release that was not heard, because the connection was lost, is noticed over the next', async () => {
+  const redis = anotherClient();
+  await hold();
+  const over = leasesOf(redis).over('page');
+  await isHeard();
+  await giveBackUnheard();
+  await file.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  expect(await over).toBeNull();
+});
+
+test('a user whom an ACL forbids to subscribe polls', async () => {
+  await file.redis.acl('SETUSER', 'deaf', 'on', '>secret', '~*', '+@all', 'resetchannels');
+  const redis = anotherClient({ username: 'deaf', password: 'secret' });
+  await hold();
+  const before = await looks();
+  const over = leasesOf(redis).over('page');
+  await eventually('it polls', async () => (await looks()) > before + 5);
+  expect(await listeners()).toBe(0);
+  await giveBackUnheard();
+  expect(await over).toBeNull();
+});
+
+test('a user whom an ACL forbids to publish gives its lease back all the same', async () => {
+  await file.redis.acl('SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels');
+  await hold();
+  leasesOf(anotherClient({ username: 'mute', password: 'secret' })).leave('page', 'filler', 0);
+  await eventually('it is gone', async () => (await file.redis.exists(KEY)) === 0);
+});
+
+test("the channel has the prefixes of the lease, ioredis' and ours", async () => {
+  const redis = new Redis(file.server.url, { keyPrefix: 'app:' });
+  onTestFinished(() => closeRedis(redis));
+  await hold('app:shop:cache-lease:page');
+  const leases = leasesOf(redis, 'shop:');
+  const over = leases.over('page');
+  const heard = async () => (await file.redis.pubsub('CHANNELS', '*released*')) as string[];
+  await eventually('it listens', async () => (await heard()).length > 0);
+  expect(await heard()).toEqual(['app:shop:cache-lease-released:page']);
+  leases.leave('page', 'filler', 0);
+  expect(await over).toBeNull();
+});
+
+test('no connection is opened for followers before one has to wait', async () => {
+  const dedicated = async () => String(await file.redis.call('CLIENT', 'LIST', 'TYPE', 'pubsub')).trim();
+  await eventually('those of other tests are closed', async () => (await dedicated()) === '');
+  const patiently = { timeoutMs: 5_000, logger: quiet };
+  const filler = cacheAside(anotherClient(), patiently);
+  const follower = cacheAside(anotherClient(), patiently);
+  const options = { ttlSeconds: 60 };
+  for (const id of [1, 2]) await filler.getOrLoad(`page:${id}`, async () => id, options);
+  expect(await follower.getOrLoad('page:1', async () => 0, options)).toBe(1);
+  expect(await dedicated()).toBe('');
+  const filling = gate();
+  const slow = filler.getOrLoad('page:3', () => filling.passed.then(() => 3), options);
+  await eventually('a lease', async () => (await file.redis.exists('cache-lease:value%20page:3')) === 1);
+  const waiting = follower.getOrLoad('page:3', async () => 0, options);
+  await eventually('a connection', async () => (await dedicated()) !== '');
+  filling.open();
+  expect(await Promise.all([slow, waiting])).toEqual([3, 3]);
+});

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { normalisedUrl, purgedUrlTags, urlTag } from '../../../src/tags/url-tags.js';
+
+test.each([
+  ['/users/7', '/users/7'],
+  ['http://any.example/users/7', '/users/7'],
+  ['https://any.example:8443?page=1', '/?page=1'],
+  ['http://any.example', '/'],
+  ['/users/7#part', '/users/7'],
+  ['/login?next=http://any.example/x', '/login?next=http://any.example/x'],
+  ['//any.example/x', '//any.example/x'],
+])('%s has the path and query %s', (url, expected) => {
+  expect(normalisedUrl(url)).toBe(expected);
+});
+
+test('characters that need no escape are one with their escapes in tags, and apart in keys', () => {
+  expect(urlTag('/users/%37%7e?q=%2f%41')).toBe(urlTag('/users/7~?q=%2FA'));
+  expect(urlTag('/a%2fb')).not.toBe(urlTag('/a/b'));
+  expect(purgedUrlTags('/users/%37?a=1')).toEqual(purgedUrlTags('/users/7?a=1'));
+  expect(normalisedUrl('/users/%37')).not.toBe(normalisedUrl('/users/7'));
+});
+
+test.each(['page[]=2', '[page]=2', 'page%5Bx%5D=2'])(
+  'an allowed parameter counts as %s too, as the extended parser reads it',
+  (query) => {
+    expect(normalisedUrl(`/?${query}&x=1`, { allow: ['page'] })).toBe(`/?${query}`);
+  },
+);
