@@ -26,7 +26,7 @@ export type { NearCacheOptions } from './src/cache/near/options.js';
 export { type CacheAside, cacheAside } from './src/cache-aside/cache-aside.js';
 export type { CacheAsideOptions, CachedValueOptions } from './src/cache-aside/options.js';
 export { ERROR_CATALOGUE, type ErrorCode, ToolkitError } from './src/errors.js';
-export type { Algorithm, Policy, Quota } from './src/limits/rate-limiter.js';
+export type { Algorithm, Policy, Quota } from './src/limits/quota.js';
 export type { LockOptions } from './src/locks/options.js';
 export { type LockHold, withLock } from './src/locks/with-lock.js';
 export type { Logger } from './src/logger.js';

@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import type { Entry } from '../../src/cache/record-format.js';
+import type { Entry } from '../../src/cache/record.js';
 import type { Fields } from '../../src/http/fields.js';
 import { errorIsTolerated } from '../../src/http/reuse.js';
 import { captureResponse } from '../response/capture.js';

@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { LRUCache } from 'lru-cache';
 import { type Lookup, responseCache } from '../../src/cache/response-cache.js';
-import { isUnavailable, ToolkitError } from '../../src/errors.js';
+import { isUnavailable } from '../../src/errors.js';
 import type { Fields } from '../../src/http/fields.js';
 import { shortId } from '../../src/keys.js';
 import { readOptions } from '../../src/read-options.js';
@@ -10,17 +10,16 @@ import { fillTurns } from '../../src/single-flight/single-flight.js';
 import { namesGiven } from '../../src/tags/checked-names.js';
 import { EVERYTHING } from '../../src/tags/tag-versions.js';
 import { pathTag, urlTag } from '../../src/tags/url-tags.js';
-import { sessionWasRead } from '../session/request-property.js';
 import { handOver } from '../stack/hand-over.js';
 import { shareShape } from '../stack/hidden-class.js';
 import { takePrefetched, withPrefetch } from '../stack/prefetch.js';
 import { bypass } from './bypass.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
-import { decisions, type Question } from './decision.js';
+import { decisions } from './decision.js';
 import { offerCacheTags } from './handler-tags.js';
-import { type CacheResponseOptions, type CacheSettings, checks, defaults, settingsOf } from './options.js';
+import { type CacheResponseOptions, checks, defaults, settingsOf } from './options.js';
 import { purgeAfterChange } from './purge-after-change.js';
-import { targetUri } from './request-url.js';
+import { distinct, isCacheable, isSame, ownKey, type Question, targetUri } from './question.js';
 import { fill } from './watch-handler.js';
 
 interface Asked {
@@ -107,34 +106,3 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
 }
 
 const ignore = () => undefined;
-
-// There are two or three; a Set of them would cost more than all the rest of a question.
-const distinct = (names: readonly string[]) =>
-  names.filter((name, position) => names.indexOf(name) === position);
-
-// In place of nothing the URL would do, under which credentials still make a difference.
-function ownKey(key: (req: Request) => string, req: Request): string {
-  const given: unknown = key(req);
-  if (typeof given === 'string' && given !== '') return given;
-  // Nobody waits for what an async function returned: its failure would end the process.
-  if (given instanceof Promise) given.catch(ignore);
-  throw new ToolkitError(
-    'CACHE_KEY_INVALID',
-    `cacheResponse: the option "key" returned ${JSON.stringify(given)}: return a non-empty string`,
-  );
-}
-
-// What a GET carries is no part of its URL, and some handlers read it.
-const hasContent = ({ headers }: Request) =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
-
-// A response that a session, which somebody has looked at, went into may be meant for one person.
-function isCacheable(req: Request, { ignoresCredentials, key }: CacheSettings): boolean {
-  if (req.method !== 'GET' && req.method !== 'HEAD') return false;
-  if (!key && hasContent(req)) return false;
-  return ignoresCredentials || !sessionWasRead(req);
-}
-
-function isSame(a: Question, b: Question): boolean {
-  return a.id === b.id && a.tags.length === b.tags.length && a.tags.every((tag, i) => tag === b.tags[i]);
-}

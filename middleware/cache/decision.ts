@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import type { Entry } from '../../src/cache/record-format.js';
+import type { Entry } from '../../src/cache/record.js';
 import type { Lookup, ResponseCache } from '../../src/cache/response-cache.js';
 import type { Directives } from '../../src/http/cache-control.js';
 import type { Fields } from '../../src/http/fields.js';
@@ -10,15 +10,10 @@ import { detachResponse } from '../response/detach.js';
 import { handOver } from '../stack/hand-over.js';
 import { setCacheStatus } from './cache-status.js';
 import { hasForeignCondition, isConditional, type PassedOn } from './conditional-request.js';
+import type { Forwarded } from './forwarded.js';
 import type { CacheSettings } from './options.js';
+import type { Question } from './question.js';
 import { serveEntry } from './serve-entry.js';
-import type { Forwarded } from './watch-handler.js';
-
-/** What a request asks of the cache. */
-export interface Question {
-  readonly id: string;
-  readonly tags: readonly string[];
-}
 
 /** How the handler is asked; nothing when the request is answered. */
 export type Decision = Pick<Forwarded, 'fwd' | 'turn' | 'stale' | 'inBackground'> | undefined;

@@ -1,5 +1,5 @@
 import { packed } from '../../src/cache/compressed-entry.js';
-import type { Entry, EntryHead } from '../../src/cache/record-format.js';
+import type { Entry, EntryHead } from '../../src/cache/record.js';
 import type { ResponseCache } from '../../src/cache/response-cache.js';
 import { responseDirectives } from '../../src/http/cache-control.js';
 import { isSameRepresentation } from '../../src/http/conditional.js';
@@ -10,8 +10,8 @@ import { keepForMs, termsOf } from '../../src/http/storing.js';
 import { variantOf, varyNames } from '../../src/http/vary.js';
 import type { FillOutcome } from '../../src/single-flight/single-flight.js';
 import { pinLate, pinVersions } from '../../src/tags/pinned-versions.js';
+import type { Forwarded } from './forwarded.js';
 import type { CacheSettings } from './options.js';
-import type { Forwarded } from './watch-handler.js';
 
 /** What becomes of the cache by one handler call, under the versions that were current before it. */
 export function fillingOf(

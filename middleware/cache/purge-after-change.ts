@@ -1,9 +1,8 @@
 import type { NextFunction, Request, Response } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import type { TagVersions } from '../../src/tags/tag-versions.js';
-import { purgedUrlTags } from '../../src/tags/url-tags.js';
+import { pathAndQuery, purgedUrlTags } from '../../src/tags/url-tags.js';
 import { holdResponse } from '../response/hold.js';
-import { namedByResponse } from './request-url.js';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
@@ -31,4 +30,21 @@ export function purgeAfterChange(
       logger.error({ err, tags }, 'a purge failed; stale answers are possible until they expire');
     });
   });
+}
+
+/** Further URLs that an unsafe request has changed: `Location` and `Content-Location` of its origin (RFC 9111 §4.4). */
+function namedByResponse(req: Request, locations: readonly unknown[]): string[] {
+  const own = parsed(`http://${req.headers.host ?? 'unknown'}${pathAndQuery(req.originalUrl)}`);
+  return locations.flatMap((location) => {
+    const url = own && typeof location === 'string' ? parsed(location, own) : undefined;
+    return url && url.host === own!.host ? [url.pathname + url.search] : [];
+  });
+}
+
+function parsed(url: string, base?: URL): URL | undefined {
+  try {
+    return new URL(url, base);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import type { Entry } from '../../src/cache/record-format.js';
+import type { Entry } from '../../src/cache/record.js';
 import { byteRange } from '../../src/http/byte-range.js';
 import { isNotModified, rangeIsCurrent } from '../../src/http/conditional.js';
 import { gzipFields, takesGzip, varyByCoding } from '../../src/http/content-coding.js';

@@ -1,33 +1,19 @@
 import type { Request, Response } from 'express';
-import type { Entry, EntryHead } from '../../src/cache/record-format.js';
+import type { Entry, EntryHead } from '../../src/cache/record.js';
 import type { ResponseCache } from '../../src/cache/response-cache.js';
 import { isNotModified } from '../../src/http/conditional.js';
 import { isCompressible } from '../../src/http/content-coding.js';
 import type { Fields } from '../../src/http/fields.js';
 import type { Arrived } from '../../src/http/freshness.js';
 import { mayReplaceError } from '../../src/http/reuse.js';
-import type { Turn } from '../../src/single-flight/single-flight.js';
 import { captureResponse, type Verdict } from '../response/capture.js';
 import { handlersFields, headersNow, resetFields } from '../response/fields.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import { type Filling, fillingOf } from './entry-writer.js';
+import type { Forwarded } from './forwarded.js';
 import { tagsNamed, takeHandlerTags } from './handler-tags.js';
 import type { CacheSettings } from './options.js';
 import { sendNotModified, serveEntry } from './serve-entry.js';
-
-/** A request that the handler answers. */
-export interface Forwarded {
-  readonly id: string;
-  readonly tags: readonly string[];
-  readonly fwd: NonNullable<CacheStatus['fwd']>;
-  readonly turn: Turn;
-  /** The request's fields before any were changed for the handler. */
-  readonly asked: Fields;
-  /** What the handler may validate, and what stands in for its errors. */
-  readonly stale?: Entry;
-  /** The client has its answer already. */
-  readonly inBackground?: true;
-}
 
 /** Watches the handler's answer: stores it, has it refresh what is stored, or replaces it by what is stored. */
 export function fill(

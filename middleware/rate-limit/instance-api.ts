@@ -1,5 +1,6 @@
 import { ToolkitError } from '../../src/errors.js';
-import type { Policy, Quota, RateLimiter, Verdict } from '../../src/limits/rate-limiter.js';
+import type { Policy, Quota, Verdict } from '../../src/limits/quota.js';
+import type { RateLimiter } from '../../src/limits/rate-limiter.js';
 import type { RefusedClients } from '../../src/limits/refused-clients.js';
 import { aPositiveInteger } from '../../src/read-options.js';
 import { tightest } from './headers.js';

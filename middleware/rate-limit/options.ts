@@ -1,5 +1,5 @@
 import type { NextFunction, Request, Response } from 'express';
-import type { Algorithm, Quota } from '../../src/limits/rate-limiter.js';
+import type { Algorithm, Quota } from '../../src/limits/quota.js';
 import type { Logger } from '../../src/logger.js';
 import {
   aBoolean,

@@ -1,5 +1,5 @@
 import type { NextFunction, Request, Response } from 'express';
-import type { Verdict } from '../../src/limits/rate-limiter.js';
+import type { Verdict } from '../../src/limits/quota.js';
 import { handOver } from '../stack/hand-over.js';
 import { setRetryAfter } from './headers.js';
 import type { RateLimitOptions, RateLimitSettings } from './options.js';

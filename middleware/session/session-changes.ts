@@ -7,7 +7,8 @@ import {
 } from '../../src/sessions/session-record.js';
 import type { SessionStore, Updated } from '../../src/sessions/session-store.js';
 import { conflictIn, type OnConflict, resolveConflicts } from './conflict.js';
-import { type CookieAttributes, SessionCookie } from './cookie/cookie.js';
+import { SessionCookie } from './cookie/cookie.js';
+import type { CookieAttributes } from './cookie/options.js';
 import { createSession, type Session, type SessionHost, serialize } from './session-object.js';
 
 export interface DraftOptions {

@@ -2,12 +2,12 @@ import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { readOptions } from '../../src/read-options.js';
-import type { CookieAttributes, SessionCookie } from './cookie/cookie.js';
-import { attributesFor, readCookieOptions } from './cookie/options.js';
-import { cookieGuard } from './cookie/secure-request.js';
+import type { SessionCookie } from './cookie/cookie.js';
+import { cookieGuard } from './cookie/guard.js';
+import type { CookieAttributes } from './cookie/options.js';
+import { attributesFor, readCookieOptions, type SessionCookieSettings } from './cookie/options.js';
 import { checks, defaults, hints, type SessionOptions } from './options.js';
 import type { DraftOptions } from './session-changes.js';
-import { defaultName, refuseBrokenPrefix } from './session-cookie-name.js';
 
 /** What a request's session needs of the options. */
 export interface SessionSettings extends DraftOptions {
@@ -62,4 +62,27 @@ function cookieSettings({
   const chosen = name ?? defaultName(fixed);
   refuseBrokenPrefix(chosen, fixed);
   return { name: chosen, cookieFor: () => fixed };
+}
+
+/** The prefix binds the cookie to its host (RFC 6265bis), wherever its rules can be kept. */
+function defaultName({ secure, domain, path }: SessionCookieSettings): string {
+  return secure === true && domain === undefined && (path ?? '/') === '/'
+    ? '__Host-connect.sid'
+    : 'connect.sid';
+}
+
+/** @throws ToolkitError `OPTION_INVALID` */
+function refuseBrokenPrefix(name: string, { secure, domain, path }: SessionCookieSettings): void {
+  const host = name.startsWith('__Host-');
+  if (!host && !name.startsWith('__Secure-')) return;
+  if (secure !== true) throw broken(name, 'cookie.secure: true');
+  if (host && domain !== undefined) throw broken(name, 'no cookie.domain');
+  if (host && (path ?? '/') !== '/') throw broken(name, 'cookie.path: "/"');
+}
+
+function broken(name: string, demand: string): ToolkitError {
+  return new ToolkitError(
+    'OPTION_INVALID',
+    `session: browsers drop the cookie "${name}" without ${demand} (RFC 6265bis, cookie name prefixes)`,
+  );
 }

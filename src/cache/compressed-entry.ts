@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip, gunzipSync, gzip } from 'node:zlib';
 import { isCompressible } from '../http/content-coding.js';
-import type { Entry, EntryHead } from './record-format.js';
+import type { Entry, EntryHead } from './record.js';
 
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);

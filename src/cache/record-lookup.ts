@@ -3,7 +3,8 @@ import type { RedisClient } from '../redis/connect.js';
 import { linkTo } from '../redis/link.js';
 import type { TagVersions, Versions } from '../tags/tag-versions.js';
 import type { NearCache } from './near/near-cache.js';
-import { type CacheRecord, decodeRecord } from './record-format.js';
+import type { CacheRecord } from './record.js';
+import { decodeRecord } from './record-format.js';
 import type { StoredRecords } from './record-store.js';
 
 interface Parts {

@@ -1,7 +1,8 @@
 import type { RedisClient } from '../redis/connect.js';
 import { linkTo } from '../redis/link.js';
 import type { NearCache } from './near/near-cache.js';
-import { type CacheRecord, decodeRecord, encodeRecord, STAMP_RANGE } from './record-format.js';
+import type { CacheRecord } from './record.js';
+import { decodeRecord, encodeRecord, STAMP_RANGE } from './record-format.js';
 
 /** Cache records by key in Redis; what is near as well does not travel again. */
 export function storedRecords(redis: RedisClient, ask: { timeoutMs: number }, near?: NearCache) {

@@ -12,7 +12,7 @@ import { unpacked } from './compressed-entry.js';
 import { trackingOf } from './near/change-tracking.js';
 import { nearCache } from './near/near-cache.js';
 import type { NearCacheSettings } from './near/options.js';
-import { type CacheRecord, type Entry, isEntry } from './record-format.js';
+import { type CacheRecord, type Entry, isEntry } from './record.js';
 import { recordReader } from './record-lookup.js';
 import { storedRecords } from './record-store.js';
 

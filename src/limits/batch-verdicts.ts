@@ -1,4 +1,4 @@
-import type { Policy, Verdict } from './rate-limiter.js';
+import type { Policy, Verdict } from './quota.js';
 
 const HEAD_NUMBERS = 1;
 const NUMBERS_PER_POLICY = 4;

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Policy, Quota, Verdict } from './rate-limiter.js';
+import type { Policy, Quota, Verdict } from './quota.js';
 
 const BUCKETS = 10;
 const MOST_WINDOWS = 50_000;

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Policy, Verdict } from './rate-limiter.js';
+import type { Policy, Verdict } from './quota.js';
 
 const MOST_CLIENTS = 10_000;
 // Another process may reset or forgive the client; this is how long it takes to be noticed here.

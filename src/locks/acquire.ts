@@ -1,5 +1,5 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
-import { EXPIRED_AFTER_MS, within } from '../subscriptions/within.js';
+import { EXPIRED_AFTER_MS, settlesWithin } from '../subscriptions/release-signal.js';
 import { assuredMs } from './lease.js';
 import type { Place } from './local-queue.js';
 import type { LockScripts } from './lock-scripts.js';
@@ -23,7 +23,7 @@ export async function takeLock(
   const { waitMs, signal } = settings;
   const deadline = performance.now() + waitMs;
   const leftMs = () => Math.max(0, deadline - performance.now());
-  const isFirst = await within(waitMs, turn, signal);
+  const isFirst = await settlesWithin(waitMs, turn, signal);
   let hasWaited = false;
   while (isFirst) {
     const released = releases.next();
@@ -33,12 +33,12 @@ export async function takeLock(
       if (leftMs() === 0) break;
       hasWaited = true;
       // What was released before anybody listened has woken nobody, so then the question is asked again.
-      if (!releases.isListening) await within(leftMs(), releases.listen(), signal);
-      else await within(Math.min(leftMs(), expiresInMs + EXPIRED_AFTER_MS), released, signal);
+      if (!releases.isListening) await settlesWithin(leftMs(), releases.listen(), signal);
+      else await settlesWithin(Math.min(leftMs(), expiresInMs + EXPIRED_AFTER_MS), released, signal);
     } catch (error) {
       // Whoever was put off once goes on waiting through an outage.
       if (!hasWaited || leftMs() === 0 || !isUnavailable(error)) throw error;
-      await within(Math.min(leftMs(), UNAVAILABLE_AGAIN_MS), released, signal);
+      await settlesWithin(Math.min(leftMs(), UNAVAILABLE_AGAIN_MS), released, signal);
     }
   }
   throw new ToolkitError(

@@ -1,7 +1,6 @@
 import { type Cluster, Redis, type RedisOptions } from 'ioredis';
 import { ToolkitError } from '../errors.js';
 import type { Logger } from '../logger.js';
-import { closeSubscriberConnectionOf } from '../subscriptions/subscriber-connection.js';
 import type { RedisClient } from './client.js';
 import { linkTo } from './link.js';
 
@@ -73,7 +72,7 @@ export async function closeRedis(
   { timeoutMs = 2000 }: CloseRedisOptions = {},
 ): Promise<void> {
   const link = linkTo(client);
-  await closeSubscriberConnectionOf(client);
+  await link.closeDependents();
   let timer: NodeJS.Timeout | undefined;
   const goodbye = link
     .drained()

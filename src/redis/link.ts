@@ -35,6 +35,7 @@ export class RedisLink {
   #inFlight = 0;
   #sets = 0;
   #onIdle: (() => void)[] = [];
+  readonly #closers = new Set<() => Promise<void>>();
   #logger: Logger = consoleLogger;
 
   constructor(client: RedisClient) {
@@ -146,6 +147,17 @@ export class RedisLink {
       this.#onIdle.push(resolve);
       this.#tellWhenIdle();
     });
+  }
+
+  /** Has `closeRedis` close something that depends on the client before the client itself. Returns a function that removes it. */
+  beforeClosing(close: () => Promise<void>): () => void {
+    this.#closers.add(close);
+    return () => void this.#closers.delete(close);
+  }
+
+  /** Closes everything that was registered with `beforeClosing`. */
+  async closeDependents(): Promise<void> {
+    await Promise.all([...this.#closers].map((close) => close()));
   }
 
   /** The client is being closed for good: that it does not answer is no outage. */

@@ -2,8 +2,7 @@ import { keys } from '../keys.js';
 import type { RedisClient } from '../redis/connect.js';
 import { linkTo } from '../redis/link.js';
 import { loadScript } from '../redis/scripts.js';
-import { releasesOn } from '../subscriptions/release-signal.js';
-import { EXPIRED_AFTER_MS, within } from '../subscriptions/within.js';
+import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/release-signal.js';
 
 const releaseLease = loadScript('release-lease');
 const renewHold = loadScript('renew-hold');
@@ -63,7 +62,7 @@ export function fillLeases(redis: RedisClient, { prefix, timeoutMs }: { prefix: 
       releases.listen().catch(() => undefined);
       try {
         for (let waitMs = LOOK_AGAIN_MS.first; ; ) {
-          await within(waitMs, released);
+          await settlesWithin(waitMs, released);
           released = releases.next();
           const { holder, expiresInMs } = await look(id);
           if (holder === null || holder.startsWith(UNSHARED)) return holder;

@@ -69,11 +69,6 @@ export function subscriberConnectionOf(redis: RedisClient): SubscriberConnection
   return connection;
 }
 
-/** Ends the subscriber connection of a client, if it has one. */
-export async function closeSubscriberConnectionOf(redis: RedisClient): Promise<void> {
-  await connections.get(redis)?.close();
-}
-
 function subscriberConnection(redis: RedisClient): SubscriberConnection {
   const link = linkTo(redis);
   const listeners = { subscribe: new ChannelListeners(), psubscribe: new ChannelListeners() };
@@ -102,9 +97,13 @@ function subscriberConnection(redis: RedisClient): SubscriberConnection {
     },
     closed: () => {
       connections.delete(redis);
+      notClosing();
       for (const tell of [...closedTells]) guard(tell);
     },
   });
+
+  const close = async () => line.close();
+  const notClosing = link.beforeClosing(close);
 
   const subscribed = async (kind: Kind, name: string): Promise<void> => {
     while (listeners[kind].has(name)) {
@@ -153,7 +152,7 @@ function subscriberConnection(redis: RedisClient): SubscriberConnection {
     onClosed: (tell) => addTo(closedTells, tell),
     clientId: () => line.current?.clientId,
     isHealthy: () => line.current?.isHealthy ?? false,
-    close: async () => line.close(),
+    close,
   };
 }
 

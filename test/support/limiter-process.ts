@@ -1,4 +1,5 @@
-import { type Algorithm, rateLimiter } from '../../src/limits/rate-limiter.js';
+import type { Algorithm } from '../../src/limits/quota.js';
+import { rateLimiter } from '../../src/limits/rate-limiter.js';
 import { closeRedis, connectRedis } from '../../src/redis/connect.js';
 import { serve } from './child.js';
 import type { Decision, LimiterLoad } from './limiter-oracle.js';

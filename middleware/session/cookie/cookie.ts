@@ -1,11 +1,5 @@
 import { type SerializeOptions, stringifySetCookie } from 'cookie';
-import type { SessionCookieSettings } from './options.js';
-
-/** Attributes with the request's own answers in the place of `'auto'`. */
-export type CookieAttributes = Omit<SessionCookieSettings, 'secure' | 'sameSite'> & {
-  readonly secure?: boolean;
-  readonly sameSite?: boolean | 'lax' | 'strict' | 'none';
-};
+import type { CookieAttributes } from './options.js';
 
 const COMPARED = [
   'httpOnly',

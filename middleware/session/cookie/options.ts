@@ -1,6 +1,5 @@
 import type { Request } from 'express';
 import { aBoolean, anyOf, aString, type Check, oneOf, readOptions } from '../../../src/read-options.js';
-import type { CookieAttributes } from './cookie.js';
 import { isSecure } from './secure-request.js';
 
 /** Cookie settings of a session; express-session's names and meanings. */
@@ -58,6 +57,12 @@ export type SessionCookieSettings = Omit<SessionCookieOptions, 'maxAge' | 'expir
   readonly domain?: string | undefined;
   readonly maxAge?: number | null;
   readonly expires?: Date | undefined;
+};
+
+/** Attributes with the request's own answers in the place of `'auto'`. */
+export type CookieAttributes = Omit<SessionCookieSettings, 'secure' | 'sameSite'> & {
+  readonly secure?: boolean;
+  readonly sameSite?: boolean | 'lax' | 'strict' | 'none';
 };
 
 const aLife: Check = (value) => {

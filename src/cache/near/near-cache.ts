@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { codedEntry } from '../compressed-entry.js';
-import { type CacheRecord, isEntry, stampOf } from '../record-format.js';
+import { type CacheRecord, isEntry } from '../record.js';
+import { stampOf } from '../record-format.js';
 import type { Moment, Tracking } from './change-tracking.js';
 
 // What an item costs besides its text and its bytes: objects, the LRU's own lists, a buffer of its own.

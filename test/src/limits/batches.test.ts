@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { type Algorithm, type Policy, rateLimiter, type Verdict } from '../../../src/limits/rate-limiter.js';
+import type { Algorithm, Policy, Verdict } from '../../../src/limits/quota.js';
+import { rateLimiter } from '../../../src/limits/rate-limiter.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { countedRedis } from '../../middleware/support/counted-redis.js';
 import { patient } from '../../support/patient.js';

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { LocalLimiter } from '../../../src/limits/local-limiter.js';
-import type { Policy } from '../../../src/limits/rate-limiter.js';
+import type { Policy } from '../../../src/limits/quota.js';
 import { printedSeed, random } from '../../support/random.js';
 
 const WINDOW_MS = 1_000;

@@ -1,5 +1,6 @@
 import { afterAll, expect, inject, test } from 'vitest';
-import { type Policy, type Quota, rateLimiter } from '../../../src/limits/rate-limiter.js';
+import type { Policy, Quota } from '../../../src/limits/quota.js';
+import { rateLimiter } from '../../../src/limits/rate-limiter.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { patient } from '../../support/patient.js';
 import { printedSeed, random } from '../../support/random.js';

@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { type Algorithm, type Policy, rateLimiter } from '../../../src/limits/rate-limiter.js';
+import type { Algorithm, Policy } from '../../../src/limits/quota.js';
+import { rateLimiter } from '../../../src/limits/rate-limiter.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { patient } from '../../support/patient.js';
 

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import type { Policy, Verdict } from '../../../src/limits/rate-limiter.js';
+import type { Policy, Verdict } from '../../../src/limits/quota.js';
 import { RefusedClients } from '../../../src/limits/refused-clients.js';
 
 const policies: readonly Policy[] = [{ name: 'p', limit: 5, windowMs: 60_000, algorithm: 'sliding-window' }];
