@@ -1,6 +1,6 @@
 import { type RequestHandler, Router } from 'express';
-import type { SessionMiddleware } from '../middleware/session/session.js';
-import { stack } from '../middleware/stack/stack.js';
+import type { SessionMiddleware } from '../middleware/session/index.js';
+import { stack } from '../middleware/stack/index.js';
 import { Problem } from './problem.js';
 import { loggedInUser, requireLogin } from './require-login.js';
 import { credentials } from './user-input.js';

@@ -1,9 +1,8 @@
 import { type Request, type RequestHandler, Router } from 'express';
-import { cacheResponse } from '../middleware/cache/cache-response.js';
-import { invalidateOn } from '../middleware/cache/invalidate-on.js';
-import type { SessionMiddleware } from '../middleware/session/session.js';
-import { stack } from '../middleware/stack/stack.js';
-import type { RedisClient } from '../src/redis/connect.js';
+import { cacheResponse, invalidateOn } from '../middleware/cache/index.js';
+import type { SessionMiddleware } from '../middleware/session/index.js';
+import { stack } from '../middleware/stack/index.js';
+import type { RedisClient } from '../src/redis/index.js';
 import { Problem } from './problem.js';
 import { loggedInUser, requireLogin } from './require-login.js';
 import { streamUserEvents } from './stream-user-events.js';

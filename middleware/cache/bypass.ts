@@ -1,9 +1,8 @@
 import type { Request, Response } from 'express';
-import type { Entry } from '../../src/cache/record.js';
+import type { Entry } from '../../src/cache/index.js';
 import type { Fields } from '../../src/http/fields.js';
 import { errorIsTolerated } from '../../src/http/reuse.js';
-import { captureResponse } from '../response/capture.js';
-import { headersNow } from '../response/fields.js';
+import { captureResponse, headersNow } from '../response/index.js';
 import { setCacheStatus } from './cache-status.js';
 import { usable } from './decision.js';
 import { hideHandlerTags } from './handler-tags.js';

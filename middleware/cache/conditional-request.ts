@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import type { LRUCache } from 'lru-cache';
-import type { Entry } from '../../src/cache/record.js';
+import type { Entry } from '../../src/cache/index.js';
 import { validatorsOf } from '../../src/http/conditional.js';
 import type { Fields } from '../../src/http/fields.js';
 

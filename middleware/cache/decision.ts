@@ -1,13 +1,12 @@
 import type { Request, Response } from 'express';
-import type { Entry } from '../../src/cache/record.js';
-import type { Lookup, ResponseCache } from '../../src/cache/response-cache.js';
+import type { Entry, Lookup, ResponseCache } from '../../src/cache/index.js';
 import type { Directives } from '../../src/http/cache-control.js';
 import type { Fields } from '../../src/http/fields.js';
 import { type Reuse, reuseOf } from '../../src/http/reuse.js';
 import { variantOf } from '../../src/http/vary.js';
-import type { FillTurns } from '../../src/single-flight/single-flight.js';
-import { detachResponse } from '../response/detach.js';
-import { handOver } from '../stack/hand-over.js';
+import type { FillTurns } from '../../src/single-flight/index.js';
+import { detachResponse } from '../response/index.js';
+import { handOver } from '../stack/index.js';
 import { setCacheStatus } from './cache-status.js';
 import { hasForeignCondition, isConditional, type PassedOn } from './conditional-request.js';
 import type { Forwarded } from './forwarded.js';

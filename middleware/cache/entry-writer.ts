@@ -1,6 +1,4 @@
-import { packed } from '../../src/cache/compressed-entry.js';
-import type { Entry, EntryHead } from '../../src/cache/record.js';
-import type { ResponseCache } from '../../src/cache/response-cache.js';
+import { type Entry, type EntryHead, packed, type ResponseCache } from '../../src/cache/index.js';
 import { responseDirectives } from '../../src/http/cache-control.js';
 import { isSameRepresentation } from '../../src/http/conditional.js';
 import type { Fields } from '../../src/http/fields.js';
@@ -8,8 +6,8 @@ import type { Arrived } from '../../src/http/freshness.js';
 import { storedFields, updatedFields } from '../../src/http/stored-fields.js';
 import { keepForMs, termsOf } from '../../src/http/storing.js';
 import { variantOf, varyNames } from '../../src/http/vary.js';
-import type { FillOutcome } from '../../src/single-flight/single-flight.js';
-import { pinLate, pinVersions } from '../../src/tags/pinned-versions.js';
+import type { FillOutcome } from '../../src/single-flight/index.js';
+import { pinLate, pinVersions } from '../../src/tags/index.js';
 import type { Forwarded } from './forwarded.js';
 import type { CacheSettings } from './options.js';
 

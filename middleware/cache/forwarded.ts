@@ -1,6 +1,6 @@
-import type { Entry } from '../../src/cache/record.js';
+import type { Entry } from '../../src/cache/index.js';
 import type { Fields } from '../../src/http/fields.js';
-import type { Turn } from '../../src/single-flight/single-flight.js';
+import type { Turn } from '../../src/single-flight/index.js';
 import type { CacheStatus } from './cache-status.js';
 
 /** A request that the handler answers. */

@@ -1,6 +1,6 @@
 import type { Response } from 'express';
-import { namesGiven } from '../../src/tags/checked-names.js';
-import { captureResponse } from '../response/capture.js';
+import { namesGiven } from '../../src/tags/index.js';
+import { captureResponse } from '../response/index.js';
 import type {} from './options.js';
 
 const named = Symbol('express-redis-toolkit.cacheTags');

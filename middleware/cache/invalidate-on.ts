@@ -1,13 +1,16 @@
 import type { Request, RequestHandler } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '../../src/read-options.js';
-import type { RedisClient } from '../../src/redis/connect.js';
-import { linkTo } from '../../src/redis/link.js';
-import { namesGiven } from '../../src/tags/checked-names.js';
-import { beginMutation, type Mutation, refusedMutation } from '../../src/tags/mutation.js';
-import { tagVersions } from '../../src/tags/tag-versions.js';
-import { purgedUrlTags } from '../../src/tags/url-tags.js';
-import { holdResponse } from '../response/hold.js';
+import { linkTo, type RedisClient } from '../../src/redis/index.js';
+import {
+  beginMutation,
+  type Mutation,
+  namesGiven,
+  purgedUrlTags,
+  refusedMutation,
+  tagVersions,
+} from '../../src/tags/index.js';
+import { holdResponse } from '../response/index.js';
 import { changedUrlTags, isSafe } from './purge-after-change.js';
 
 /** Options of `invalidateOn`. */

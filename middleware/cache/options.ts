@@ -3,7 +3,7 @@ import {
   type NearCacheOptions,
   type NearCacheSettings,
   readNearCacheOptions,
-} from '../../src/cache/near/options.js';
+} from '../../src/cache/index.js';
 import type { Directives } from '../../src/http/cache-control.js';
 import type { Fields } from '../../src/http/fields.js';
 import { requestDirectives } from '../../src/http/reuse.js';
@@ -19,8 +19,8 @@ import {
   oneOf,
   type WithDefaults,
 } from '../../src/read-options.js';
-import type { RedisClient } from '../../src/redis/connect.js';
-import type { QueryParams } from '../../src/tags/url-tags.js';
+import type { RedisClient } from '../../src/redis/index.js';
+import type { QueryParams } from '../../src/tags/index.js';
 
 // Here, because who imports the package sees this file.
 declare global {

@@ -1,8 +1,7 @@
 import type { NextFunction, Request, Response } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
-import type { TagVersions } from '../../src/tags/tag-versions.js';
-import { pathAndQuery, purgedUrlTags } from '../../src/tags/url-tags.js';
-import { holdResponse } from '../response/hold.js';
+import { pathAndQuery, purgedUrlTags, type TagVersions } from '../../src/tags/index.js';
+import { holdResponse } from '../response/index.js';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 

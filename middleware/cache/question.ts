@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
-import { normalisedUrl, type QueryParams } from '../../src/tags/url-tags.js';
-import { sessionWasRead } from '../session/request-property.js';
+import { normalisedUrl, type QueryParams } from '../../src/tags/index.js';
+import { sessionWasRead } from '../session/index.js';
 import type { CacheSettings } from './options.js';
 
 const ignore = () => undefined;

@@ -1,11 +1,11 @@
 import type { Request, Response } from 'express';
-import type { Entry } from '../../src/cache/record.js';
+import type { Entry } from '../../src/cache/index.js';
 import { byteRange } from '../../src/http/byte-range.js';
 import { isNotModified, rangeIsCurrent } from '../../src/http/conditional.js';
 import { gzipFields, takesGzip, varyByCoding } from '../../src/http/content-coding.js';
 import type { Fields } from '../../src/http/fields.js';
 import { ageAt } from '../../src/http/storing.js';
-import { setFields } from '../response/fields.js';
+import { setFields } from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 
 // Node writes head and body as one when the body is text of the head's encoding, in which a character is a byte.

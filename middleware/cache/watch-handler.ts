@@ -1,13 +1,11 @@
 import type { Request, Response } from 'express';
-import type { Entry, EntryHead } from '../../src/cache/record.js';
-import type { ResponseCache } from '../../src/cache/response-cache.js';
+import type { Entry, EntryHead, ResponseCache } from '../../src/cache/index.js';
 import { isNotModified } from '../../src/http/conditional.js';
 import { isCompressible } from '../../src/http/content-coding.js';
 import type { Fields } from '../../src/http/fields.js';
 import type { Arrived } from '../../src/http/freshness.js';
 import { mayReplaceError } from '../../src/http/reuse.js';
-import { captureResponse, type Verdict } from '../response/capture.js';
-import { handlersFields, headersNow, resetFields } from '../response/fields.js';
+import { captureResponse, handlersFields, headersNow, resetFields, type Verdict } from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import { type Filling, fillingOf } from './entry-writer.js';
 import type { Forwarded } from './forwarded.js';

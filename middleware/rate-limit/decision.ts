@@ -1,10 +1,13 @@
 import type { Request, Response } from 'express';
 import { publish } from '../../src/diagnostics.js';
 import { isUnavailable } from '../../src/errors.js';
-import { LocalLimiter } from '../../src/limits/local-limiter.js';
-import type { Policy, Verdict } from '../../src/limits/quota.js';
-import type { RateLimiter } from '../../src/limits/rate-limiter.js';
-import type { RefusedClients } from '../../src/limits/refused-clients.js';
+import {
+  LocalLimiter,
+  type Policy,
+  type RateLimiter,
+  type RefusedClients,
+  type Verdict,
+} from '../../src/limits/index.js';
 import { remembered } from '../../src/memoize.js';
 import { ipKeyGenerator } from './client-address.js';
 import type { RateLimitSettings } from './options.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Response } from 'express';
 import { serializeItem } from 'structured-headers';
-import type { Quota, Verdict } from '../../src/limits/quota.js';
+import type { Quota, Verdict } from '../../src/limits/index.js';
 import { remembered } from '../../src/memoize.js';
 
 export type StandardHeaders = 'draft-6' | 'draft-7' | 'draft-8' | 'draft-11' | boolean;

@@ -1,7 +1,5 @@
 import { ToolkitError } from '../../src/errors.js';
-import type { Policy, Quota, Verdict } from '../../src/limits/quota.js';
-import type { RateLimiter } from '../../src/limits/rate-limiter.js';
-import type { RefusedClients } from '../../src/limits/refused-clients.js';
+import type { Policy, Quota, RateLimiter, RefusedClients, Verdict } from '../../src/limits/index.js';
 import { aPositiveInteger } from '../../src/read-options.js';
 import { tightest } from './headers.js';
 import type { RateLimitInfo } from './options.js';

@@ -1,7 +1,7 @@
 import type { Request, RequestHandler } from 'express';
 import { ERROR_CATALOGUE, type ErrorCode } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
-import type { RedisClient } from '../../src/redis/connect.js';
+import type { RedisClient } from '../../src/redis/index.js';
 import type { RateLimitSettings } from './options.js';
 import type { DeclaredPolicy } from './policies.js';
 

@@ -1,5 +1,5 @@
 import type { NextFunction, Request, Response } from 'express';
-import type { Algorithm, Quota } from '../../src/limits/quota.js';
+import type { Algorithm, Quota } from '../../src/limits/index.js';
 import type { Logger } from '../../src/logger.js';
 import {
   aBoolean,
@@ -13,7 +13,7 @@ import {
   oneOf,
   type WithDefaults,
 } from '../../src/read-options.js';
-import type { RedisClient } from '../../src/redis/connect.js';
+import type { RedisClient } from '../../src/redis/index.js';
 import { isFieldString } from './headers.js';
 
 /** A value, or a function of the request that gives it. */

@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import { ToolkitError } from '../../src/errors.js';
-import type { Policy } from '../../src/limits/quota.js';
+import type { Policy } from '../../src/limits/index.js';
 import { type Check, readOptions } from '../../src/read-options.js';
 import {
   isCost,

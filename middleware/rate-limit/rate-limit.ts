@@ -1,11 +1,8 @@
 import type { RequestHandler } from 'express';
-import { rateLimiter } from '../../src/limits/rate-limiter.js';
-import { RefusedClients } from '../../src/limits/refused-clients.js';
+import { RefusedClients, rateLimiter } from '../../src/limits/index.js';
 import { readOptions } from '../../src/read-options.js';
-import { linkTo } from '../../src/redis/link.js';
-import { putForOthers } from '../stack/hand-over.js';
-import { shareShape } from '../stack/hidden-class.js';
-import { takePrefetched, withPrefetch } from '../stack/prefetch.js';
+import { linkTo } from '../../src/redis/index.js';
+import { putForOthers, shareShape, takePrefetched, withPrefetch } from '../stack/index.js';
 import { type Asked, asker, decider } from './decision.js';
 import { setLegacyHeaders, setStandardHeaders } from './headers.js';
 import { infoOf, type RateLimitCalls, rateLimitCalls } from './instance-api.js';

@@ -1,6 +1,6 @@
 import type { NextFunction, Request, Response } from 'express';
-import type { Verdict } from '../../src/limits/quota.js';
-import { handOver } from '../stack/hand-over.js';
+import type { Verdict } from '../../src/limits/index.js';
+import { handOver } from '../stack/index.js';
 import { setRetryAfter } from './headers.js';
 import type { RateLimitOptions, RateLimitSettings } from './options.js';
 

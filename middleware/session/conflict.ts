@@ -1,5 +1,5 @@
 import { ToolkitError } from '../../src/errors.js';
-import type { StoredFields } from '../../src/sessions/session-record.js';
+import type { StoredFields } from '../../src/sessions/index.js';
 
 /** Two requests that changed the same property. What a request deleted, or found nothing of, is undefined. */
 export interface SessionConflict {

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
-import type { StoredSession } from '../../src/sessions/session-record.js';
+import type { StoredSession } from '../../src/sessions/index.js';
 import { SessionDraft } from './session-changes.js';
 import type { Session, SessionHost } from './session-object.js';
 import type { SessionSettings } from './settings.js';

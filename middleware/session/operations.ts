@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
-import type { SessionStore } from '../../src/sessions/session-store.js';
+import type { SessionStore } from '../../src/sessions/index.js';
 import { CurrentSession, type KnownSession } from './current-session.js';
 import { Turns } from './serial-queue.js';
 import type { Changes, SessionDraft } from './session-changes.js';

@@ -10,7 +10,7 @@ import {
   connectionChecks,
   oneOf,
 } from '../../src/read-options.js';
-import type { RedisClient } from '../../src/redis/connect.js';
+import type { RedisClient } from '../../src/redis/index.js';
 import type { SessionConflict } from './conflict.js';
 import type { SessionCookieOptions } from './cookie/options.js';
 import { aSessionSecret, type SessionSecret } from './secret.js';

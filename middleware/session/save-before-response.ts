@@ -1,5 +1,5 @@
 import type { NextFunction, Request, Response } from 'express';
-import { holdResponse } from '../response/hold.js';
+import { holdResponse } from '../response/index.js';
 import { type SignedId, writeSessionId } from './cookie/signed-id.js';
 import type { RequestSession } from './operations.js';
 import { lookedAt, openedOn } from './request-property.js';

@@ -1,11 +1,12 @@
 import type { Request } from 'express';
 import {
   isSystemField,
+  type SessionStore,
   type StoredFields,
   type StoredSession,
   SYSTEM_FIELDS,
-} from '../../src/sessions/session-record.js';
-import type { SessionStore, Updated } from '../../src/sessions/session-store.js';
+  type Updated,
+} from '../../src/sessions/index.js';
 import { conflictIn, type OnConflict, resolveConflicts } from './conflict.js';
 import { SessionCookie } from './cookie/cookie.js';
 import type { CookieAttributes } from './cookie/options.js';

@@ -1,7 +1,6 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
-import type { SessionData } from '../../src/sessions/session-data.js';
-import { isSystemField, type StoredFields } from '../../src/sessions/session-record.js';
+import { isSystemField, type SessionData, type StoredFields } from '../../src/sessions/index.js';
 import type { SessionCookie } from './cookie/cookie.js';
 
 // As express-session has it: code that was written for it reads properties of the error.

@@ -1,14 +1,18 @@
 import { isUnavailable } from '../errors.js';
 import { consoleLogger } from '../logger.js';
 import { readOptions } from '../read-options.js';
-import type { RedisClient } from '../redis/connect.js';
-import { linkTo } from '../redis/link.js';
-import { fillTurns, type Turn } from '../single-flight/single-flight.js';
-import { namesGiven } from '../tags/checked-names.js';
-import { beginMutation, type Mutation, refusedMutation } from '../tags/mutation.js';
-import { pinVersions } from '../tags/pinned-versions.js';
-import { EVERYTHING, tagVersions } from '../tags/tag-versions.js';
-import { purgedUrlTags } from '../tags/url-tags.js';
+import { linkTo, type RedisClient } from '../redis/index.js';
+import { fillTurns, type Turn } from '../single-flight/index.js';
+import {
+  beginMutation,
+  EVERYTHING,
+  type Mutation,
+  namesGiven,
+  pinVersions,
+  purgedUrlTags,
+  refusedMutation,
+  tagVersions,
+} from '../tags/index.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,

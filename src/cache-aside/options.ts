@@ -8,7 +8,7 @@ import {
   oneOf,
   readOptions,
 } from '../read-options.js';
-import type { RedisClient } from '../redis/connect.js';
+import type { RedisClient } from '../redis/index.js';
 
 /** Options of `cacheAside`. */
 export interface CacheAsideOptions {

@@ -1,10 +1,8 @@
 import { ToolkitError } from '../errors.js';
 import { isDueEarly } from '../http/early-refresh.js';
 import { isToolkits, keys } from '../keys.js';
-import type { RedisClient } from '../redis/connect.js';
-import { linkTo } from '../redis/link.js';
-import type { PinnedVersions } from '../tags/pinned-versions.js';
-import type { TagVersions } from '../tags/tag-versions.js';
+import { linkTo, type RedisClient } from '../redis/index.js';
+import type { PinnedVersions, TagVersions } from '../tags/index.js';
 import type { CachedValueOptions } from './options.js';
 
 const LARGEST_VALUE_BYTES = 1_000_000;

@@ -1,7 +1,6 @@
 import type { Keys } from '../keys.js';
-import type { RedisClient } from '../redis/connect.js';
-import { linkTo } from '../redis/link.js';
-import type { TagVersions, Versions } from '../tags/tag-versions.js';
+import { linkTo, type RedisClient } from '../redis/index.js';
+import type { TagVersions, Versions } from '../tags/index.js';
 import type { NearCache } from './near/near-cache.js';
 import type { CacheRecord } from './record.js';
 import { decodeRecord } from './record-format.js';

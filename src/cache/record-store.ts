@@ -1,5 +1,4 @@
-import type { RedisClient } from '../redis/connect.js';
-import { linkTo } from '../redis/link.js';
+import { linkTo, type RedisClient } from '../redis/index.js';
 import type { NearCache } from './near/near-cache.js';
 import type { CacheRecord } from './record.js';
 import { decodeRecord, encodeRecord, STAMP_RANGE } from './record-format.js';

@@ -1,6 +1,6 @@
 import type { Fields } from '../http/fields.js';
 import type { Terms } from '../http/storing.js';
-import type { PinnedVersions } from '../tags/pinned-versions.js';
+import type { PinnedVersions } from '../tags/index.js';
 
 /** What is kept of a response besides its body; plain JSON. */
 export interface EntryHead {

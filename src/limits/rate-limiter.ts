@@ -1,7 +1,5 @@
 import { keys } from '../keys.js';
-import type { RedisClient } from '../redis/connect.js';
-import { linkTo } from '../redis/link.js';
-import { loadScript } from '../redis/scripts.js';
+import { linkTo, loadScript, type RedisClient } from '../redis/index.js';
 import { type Batch, parseVerdict, type Reply } from './batch-verdicts.js';
 import type { Policy, Quota, Verdict } from './quota.js';
 

@@ -1,5 +1,5 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
-import { EXPIRED_AFTER_MS, settlesWithin } from '../subscriptions/release-signal.js';
+import { EXPIRED_AFTER_MS, settlesWithin } from '../subscriptions/index.js';
 import { assuredMs } from './lease.js';
 import type { Place } from './local-queue.js';
 import type { LockScripts } from './lock-scripts.js';

@@ -1,5 +1,5 @@
-import type { RedisClient } from '../redis/connect.js';
-import { type Releases, releasesOn } from '../subscriptions/release-signal.js';
+import type { RedisClient } from '../redis/index.js';
+import { type Releases, releasesOn } from '../subscriptions/index.js';
 
 interface Line {
   /** Resolves when the last of the line has left, and all before. */

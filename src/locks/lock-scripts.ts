@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { keys } from '../keys.js';
-import { linkTo } from '../redis/link.js';
-import { loadScript } from '../redis/scripts.js';
+import { linkTo, loadScript } from '../redis/index.js';
 import type { LockSettings } from './options.js';
 
 const acquireLock = loadScript('acquire-lock');

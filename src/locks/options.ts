@@ -1,7 +1,7 @@
 import { ToolkitError } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { type Check, connectionChecks, readOptions } from '../read-options.js';
-import type { RedisClient } from '../redis/connect.js';
+import type { RedisClient } from '../redis/index.js';
 
 const SHORTEST_MS = 50;
 const DAY_MS = 24 * 3_600_000;

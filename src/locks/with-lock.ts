@@ -1,5 +1,5 @@
 import { isUnavailable, type ToolkitError } from '../errors.js';
-import type { RedisClient } from '../redis/connect.js';
+import type { RedisClient } from '../redis/index.js';
 import { takeLock } from './acquire.js';
 import { keepLease, type Lease, lockLost, NOT_OURS } from './lease.js';
 import { joinLine } from './local-queue.js';

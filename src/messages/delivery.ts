@@ -1,5 +1,5 @@
 import { ToolkitError } from '../errors.js';
-import type { SubscriberConnection } from '../subscriptions/subscriber-connection.js';
+import type { SubscriberConnection } from '../subscriptions/index.js';
 import { isOwnChannel, isRelease, literally } from './channel-name.js';
 import type { ReportFailure } from './failures.js';
 

@@ -1,7 +1,6 @@
 import { ToolkitError } from '../errors.js';
 import { readOptions } from '../read-options.js';
-import type { RedisClient } from '../redis/client.js';
-import { linkTo } from '../redis/link.js';
+import { linkTo, type RedisClient } from '../redis/index.js';
 import { checkChannel } from './channel-name.js';
 import { type PublisherOptions, publisherChecks, publisherDefaults } from './options.js';
 

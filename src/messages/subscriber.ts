@@ -1,8 +1,7 @@
 import { ToolkitError } from '../errors.js';
 import { aFunction, readOptions } from '../read-options.js';
-import type { RedisClient } from '../redis/client.js';
-import { linkTo } from '../redis/link.js';
-import { subscriberConnectionOf } from '../subscriptions/subscriber-connection.js';
+import { linkTo, type RedisClient } from '../redis/index.js';
+import { subscriberConnectionOf } from '../subscriptions/index.js';
 import { checkChannel } from './channel-name.js';
 import { callSafely, messageListening, type Receive } from './delivery.js';
 import { type EventStream, eventStream } from './event-stream.js';

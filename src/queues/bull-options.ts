@@ -2,7 +2,7 @@ import type { Redis, RedisOptions } from 'ioredis';
 import { ToolkitError } from '../errors.js';
 import { keys } from '../keys.js';
 import { connectionChecks, oneOf, readOptions } from '../read-options.js';
-import type { RedisClient } from '../redis/client.js';
+import type { RedisClient } from '../redis/index.js';
 
 const QUEUE_TIMEOUT_MS = 1_000;
 

@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Keys } from '../keys.js';
-import type { RedisLink } from '../redis/link.js';
-import { loadScript } from '../redis/scripts.js';
+import { loadScript, type RedisLink } from '../redis/index.js';
 import { pairs, parseMeta, parseSession, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
 const loadSession = loadScript('load-session');

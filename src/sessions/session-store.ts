@@ -2,9 +2,7 @@ import { createHash } from 'node:crypto';
 import { publish } from '../diagnostics.js';
 import { ToolkitError } from '../errors.js';
 import { keys } from '../keys.js';
-import type { RedisClient } from '../redis/connect.js';
-import { linkTo } from '../redis/link.js';
-import { loadScript } from '../redis/scripts.js';
+import { linkTo, loadScript, type RedisClient } from '../redis/index.js';
 import { sessionReader } from './session-reader.js';
 import {
   hashId,

@@ -1,8 +1,6 @@
 import { publish } from '../diagnostics.js';
 import { keys } from '../keys.js';
-import type { RedisClient } from '../redis/connect.js';
-import { linkTo } from '../redis/link.js';
-import { loadScript } from '../redis/scripts.js';
+import { linkTo, loadScript, type RedisClient } from '../redis/index.js';
 import { parseSession, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
 const indexSession = loadScript('index-session');

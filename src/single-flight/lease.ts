@@ -1,8 +1,6 @@
 import { keys } from '../keys.js';
-import type { RedisClient } from '../redis/connect.js';
-import { linkTo } from '../redis/link.js';
-import { loadScript } from '../redis/scripts.js';
-import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/release-signal.js';
+import { linkTo, loadScript, type RedisClient } from '../redis/index.js';
+import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/index.js';
 
 const releaseLease = loadScript('release-lease');
 const renewHold = loadScript('renew-hold');

@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { RedisClient } from '../redis/connect.js';
-import { beginFill, type FillStart } from '../tags/pinned-versions.js';
-import { freshVersion, type TagVersions } from '../tags/tag-versions.js';
+import type { RedisClient } from '../redis/index.js';
+import { beginFill, type FillStart, freshVersion, type TagVersions } from '../tags/index.js';
 import { fillLeases, unsharedMsOf } from './lease.js';
 
 /** What became of a fill; `invalidated`: it could be stored but for a mutation or a purge meanwhile. */

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
-import type { RedisClient } from '../redis/client.js';
-import { connectsInTime } from '../redis/servers/server-connection.js';
+import { connectsInTime, type RedisClient } from '../redis/index.js';
 
 const CLUSTER_PATIENCE_MS = 600;
 

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { Deadlines } from '../redis/deadlines.js';
+import { Deadlines } from '../redis/index.js';
 
 const EVERY_MS = 400;
 const PATIENCE_MS = 600;

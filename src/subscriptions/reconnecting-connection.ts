@@ -1,8 +1,5 @@
 import { type Logger, silentLogger } from '../logger.js';
-import type { RedisClient } from '../redis/client.js';
-import { unavailable } from '../redis/failures.js';
-import { linkTo, type RedisLink } from '../redis/link.js';
-import { Availability } from '../redis/servers/availability.js';
+import { Availability, linkTo, type RedisClient, type RedisLink, unavailable } from '../redis/index.js';
 import { dial, hangUp, hasLeft } from './dial.js';
 import { type Kind, Line, type LineEvents } from './single-connection.js';
 

@@ -1,4 +1,4 @@
-import type { RedisClient } from '../redis/connect.js';
+import type { RedisClient } from '../redis/index.js';
 import { subscriberConnectionOf } from './subscriber-connection.js';
 
 /** Timers may fire a millisecond early, and a key outlives its expiry by a part of one. */

@@ -1,7 +1,4 @@
-import type { RedisClient } from '../redis/client.js';
-import { Deadlines } from '../redis/deadlines.js';
-import { failed, unavailable } from '../redis/failures.js';
-import { linkTo } from '../redis/link.js';
+import { Deadlines, failed, linkTo, type RedisClient, unavailable } from '../redis/index.js';
 import { ChannelListeners, type OnMessage } from './listeners.js';
 import { SteadyLine } from './reconnecting-connection.js';
 import { isRefusal, type Kind } from './single-connection.js';

@@ -1,11 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { publish } from '../diagnostics.js';
 import { keys } from '../keys.js';
-import type { RedisClient } from '../redis/connect.js';
-import { linkTo } from '../redis/link.js';
-import { replicasOf } from '../redis/replicas.js';
-import { loadScript } from '../redis/scripts.js';
-import { type Stamp, stampOf } from '../redis/server-run.js';
+import { linkTo, loadScript, type RedisClient, replicasOf, type Stamp, stampOf } from '../redis/index.js';
 
 const markTag = loadScript('mark-tag');
 const refreshTag = loadScript('refresh-tag');

@@ -3,7 +3,7 @@ import cookieParser from 'cookie-parser';
 import { sign, unsign } from 'cookie-signature';
 import type { Request, Response } from 'express';
 import { LRUCache } from 'lru-cache';
-import { amendHead } from '../../response/locked-head.js';
+import { amendHead } from '../../response/index.js';
 import { type SessionSecret, secretsFor } from '../secret.js';
 import type { SessionCookie } from './cookie.js';
 

@@ -1,6 +1,6 @@
 import { ToolkitError } from '../../errors.js';
 import { aPositiveInteger, oneOf, readOptions } from '../../read-options.js';
-import type { RedisClient } from '../../redis/connect.js';
+import type { RedisClient } from '../../redis/index.js';
 
 /** Responses that stay in the memory of the process. */
 export interface NearCacheOptions {

@@ -1,9 +1,6 @@
 import type { Redis } from 'ioredis';
-import { linkTo } from '../../redis/link.js';
-import { stampOf } from '../../redis/server-run.js';
-import { hangUp } from '../../subscriptions/dial.js';
-import { SteadyLine } from '../../subscriptions/reconnecting-connection.js';
-import { isRefusal } from '../../subscriptions/single-connection.js';
+import { linkTo, stampOf } from '../../redis/index.js';
+import { hangUp, isRefusal, SteadyLine } from '../../subscriptions/index.js';
 
 const CHANNEL = '__redis__:invalidate';
 const GENERATION_TIMEOUT_MS = 500;

@@ -1,0 +1,3 @@
+export { cacheResponse } from './cache-response.js';
+export { type InvalidateOnOptions, invalidateOn } from './invalidate-on.js';
+export type { CacheResponseOptions } from './options.js';

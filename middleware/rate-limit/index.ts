@@ -1,0 +1,3 @@
+export { ipKeyGenerator } from './client-address.js';
+export type { PerRequest, RateLimitInfo, RateLimitOptions, RateLimitPolicy } from './options.js';
+export { type RateLimitMiddleware, rateLimit } from './rate-limit.js';

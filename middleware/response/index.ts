@@ -1,0 +1,5 @@
+export { captureResponse, type Verdict } from './capture.js';
+export { detachResponse } from './detach.js';
+export { handlersFields, headersNow, resetFields, setFields } from './fields.js';
+export { canHold, holdResponse } from './hold.js';
+export { amendHead } from './locked-head.js';

@@ -1,0 +1,2 @@
+export type { LockOptions } from './options.js';
+export { type LockHold, withLock } from './with-lock.js';

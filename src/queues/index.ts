@@ -1,0 +1,1 @@
+export { type BullOptions, bullOptions } from './bull-options.js';

@@ -1,0 +1,16 @@
+export {
+  type CloseRedisOptions,
+  type ConnectRedisOptions,
+  closeRedis,
+  connectRedis,
+  ping,
+  type RedisClient,
+} from './connect.js';
+export { Deadlines } from './deadlines.js';
+export { failed, unavailable } from './failures.js';
+export { linkTo, type RedisLink } from './link.js';
+export { replicasOf } from './replicas.js';
+export { loadScript } from './scripts.js';
+export { type Stamp, stampOf } from './server-run.js';
+export { Availability } from './servers/availability.js';
+export { connectsInTime } from './servers/server-connection.js';

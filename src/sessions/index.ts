@@ -1,0 +1,10 @@
+export type { SessionData } from './session-data.js';
+export {
+  hashId,
+  isSystemField,
+  type StoredFields,
+  type StoredSession,
+  SYSTEM_FIELDS,
+} from './session-record.js';
+export { type SessionStore, sessionStore, type Updated } from './session-store.js';
+export type { SessionDevice, SessionSummary } from './user-sessions.js';

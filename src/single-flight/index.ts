@@ -1,0 +1,1 @@
+export { type FillOutcome, type FillTurns, fillTurns, type Turn } from './single-flight.js';

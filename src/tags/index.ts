@@ -1,0 +1,12 @@
+export { namesGiven } from './checked-names.js';
+export { beginMutation, type Mutation, refusedMutation } from './mutation.js';
+export { beginFill, type FillStart, type PinnedVersions, pinLate, pinVersions } from './pinned-versions.js';
+export {
+  EVERYTHING,
+  freshVersion,
+  type TagVersions,
+  type TagVersionsOptions,
+  tagVersions,
+  type Versions,
+} from './tag-versions.js';
+export { normalisedUrl, pathAndQuery, pathTag, purgedUrlTags, type QueryParams, urlTag } from './url-tags.js';
