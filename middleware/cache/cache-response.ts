@@ -1,28 +1,26 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { LRUCache } from 'lru-cache';
 import { type Lookup, responseCache } from '../../src/cache/index.js';
 import { isUnavailable } from '../../src/errors.js';
 import type { Fields } from '../../src/http/fields.js';
-import { shortId } from '../../src/keys.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
 import { fillTurns } from '../../src/single-flight/index.js';
-import { EVERYTHING, namesGiven, pathTag, urlTag } from '../../src/tags/index.js';
-import { handOver, shareShape, takePrefetched, withPrefetch } from '../stack/index.js';
+import { type Before, middlewareOf } from '../stack/index.js';
 import { bypass } from './bypass.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
 import { decisions } from './decision.js';
 import { offerCacheTags } from './handler-tags.js';
 import { type CacheResponseOptions, checks, defaults, settingsOf } from './options.js';
 import { purgeAfterChange } from './purge-after-change.js';
-import { distinct, isCacheable, isSame, ownKey, type Question, targetUri } from './question.js';
+import { isCacheable, type Question, questions } from './question.js';
 import { fill } from './watch-handler.js';
 
+/** What was asked of Redis for a request, and who could change the request since. */
 interface Asked {
   readonly question: Question;
-  readonly answer: Promise<Lookup>;
-  /** Nothing can make it another question. */
-  readonly isFinal: boolean;
+  readonly found: Promise<Lookup>;
+  readonly before: Before;
 }
 
 /**
@@ -37,68 +35,56 @@ interface Asked {
  */
 export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   const settings = settingsOf(readOptions('cacheResponse', given, checks, defaults, ['redis']));
-  const { queryParams } = settings;
   linkTo(settings.redis, settings.logger);
   const cache = responseCache(settings.redis, settings);
   const turns = fillTurns(settings.redis, cache.versions, settings);
   const passedOn: PassedOn = new LRUCache({ max: 10_000 });
-
-  const tagOf = settings.key || queryParams ? pathTag : urlTag;
-  const ownTags = (req: Request) =>
-    settings.tags ? namesGiven('cacheResponse: the option "tags" returned', settings.tags(req)) : [];
-  const name = (req: Request): Question => ({
-    id: shortId(settings.key ? ownKey(settings.key, req) : `GET:${targetUri(req, queryParams)}`),
-    tags: distinct([...ownTags(req), tagOf(req.originalUrl), EVERYTHING]),
-  });
-  const lookUp = ({ id, tags }: Question, req: Request) => cache.lookUp(id, tags, req.headers as Fields);
-  const ask = (req: Request, _res: Response, isFinal: boolean): Asked | undefined => {
-    if (!isCacheable(req, settings)) return undefined;
-    const question = name(req);
-    const answer = lookUp(question, req);
-    answer.catch(ignore);
-    return { question, answer, isFinal };
-  };
-
+  const { of: questionOf, renewed } = questions(settings);
   const decide = decisions(cache, turns, settings, passedOn);
 
-  const handler: RequestHandler = async function cacheResponseMiddleware(req, res, next) {
-    const early = takePrefetched<Asked>(req, handler);
-    if (!early) shareShape(req, res);
-    if (req.method !== 'GET' && req.method !== 'HEAD') {
-      handOver(req);
-      purgeAfterChange(cache.versions, req, res, next, settings);
-      return next();
-    }
-    if (!isCacheable(req, settings)) {
-      handOver(req);
-      bypass(undefined, req, res, settings);
-      offerCacheTags(res);
-      return next();
-    }
-    const question = early?.isFinal ? early.question : name(req);
+  const lookUp = (question: Question, req: Request): Promise<Lookup> => {
+    const found = cache.lookUp(question.id, question.tags, req.headers as Fields);
+    found.catch(ignore);
+    return found;
+  };
+
+  const answer = async (asked: Asked, req: Request, res: Response, next: NextFunction) => {
+    const question = renewed(asked.question, asked.before, req);
     try {
-      // An earlier middleware may have changed what the key and the tags are made of.
-      const first = await (early && (early.isFinal || isSame(early.question, question))
-        ? early.answer
-        : lookUp(question, req));
+      const first = await (question === asked.question ? asked.found : lookUp(question, req));
       const decided = await decide(question, first, req, res);
       if (!decided) return;
-      // Its close was before anybody listened: the turn would end with the lease, and the next one's only then begin.
+      // The client has gone before anybody listened for it: the turn would end only with the lease.
       if (res.closed && !decided.inBackground) return decided.turn.end('failed');
-      handOver(req);
-      const asked = headersAsAsked(req);
+      const headers = headersAsAsked(req);
       prepareRequest(req, question.id, decided, passedOn);
       const isPersonal = () => !isCacheable(req, settings);
-      fill(cache, { ...question, asked, ...decided }, req, res, settings, isPersonal);
+      fill(cache, { ...question, asked: headers, ...decided }, req, res, settings, isPersonal);
     } catch (error) {
       if (!isUnavailable(error)) return next(error);
-      handOver(req);
       bypass(cache.lastKnown(question.id, req.headers as Fields), req, res, settings);
     }
     offerCacheTags(res);
     next();
   };
-  return withPrefetch(handler, ask);
+
+  return middlewareOf<Asked>({
+    ask(req, _res, before) {
+      if (!isCacheable(req, settings)) return undefined;
+      const question = questionOf(req);
+      return { question, found: lookUp(question, req), before };
+    },
+    act(req, res, next, asked) {
+      if (req.method !== 'GET' && req.method !== 'HEAD') {
+        purgeAfterChange(cache.versions, req, res, next, settings);
+        return next();
+      }
+      if (asked && isCacheable(req, settings)) return answer(asked as Asked, req, res, next);
+      bypass(undefined, req, res, settings);
+      offerCacheTags(res);
+      next();
+    },
+  });
 }
 
-const ignore = () => undefined;
+function ignore(): void {}

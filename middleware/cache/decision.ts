@@ -6,7 +6,6 @@ import { type Reuse, reuseOf } from '../../src/http/reuse.js';
 import { variantOf } from '../../src/http/vary.js';
 import type { FillTurns } from '../../src/single-flight/index.js';
 import { detachResponse } from '../response/index.js';
-import { handOver } from '../stack/index.js';
 import { setCacheStatus } from './cache-status.js';
 import { hasForeignCondition, isConditional, type PassedOn } from './conditional-request.js';
 import type { Forwarded } from './forwarded.js';
@@ -30,7 +29,6 @@ export function decisions(
     req: Request,
     res: Response,
   ): Promise<Decision> => {
-    handOver(req);
     detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
     // What these bring back may not be stored.
     if (req.method === 'HEAD' || settings.wantedBy(req.headers as Fields).has('no-store')) return undefined;

@@ -1,26 +1,32 @@
 import type { Response } from 'express';
 import { namesGiven } from '../../src/tags/index.js';
+import { recordOf } from '../request-record.js';
 import { captureResponse } from '../response/index.js';
 import type {} from './options.js';
-
-const named = Symbol('express-redis-toolkit.cacheTags');
 
 // By which other caches are told of tags, and what separates them there.
 const HEADERS = { 'surrogate-key': /\s+/, 'cache-tag': /\s*,\s*/ };
 
-type Tagged = Response & { [named]?: Set<string> };
+declare module '../request-record.js' {
+  interface RequestRecord {
+    /** The tags that the handler named with `res.cacheTags`. */
+    handlerTags?: Set<string>;
+  }
+}
 
 /** Gives the handler `res.cacheTags(...)`. */
-export function offerCacheTags(res: Tagged): void {
-  res[named] ??= new Set();
+export function offerCacheTags(res: Response): void {
+  const record = recordOf(res.req);
+  record.handlerTags ??= new Set();
+  const named = record.handlerTags;
   res.cacheTags = (...tags) => {
-    for (const tag of namesGiven('res.cacheTags was given', tags)) res[named]?.add(tag);
+    for (const tag of namesGiven('res.cacheTags was given', tags)) named.add(tag);
   };
 }
 
 /** The tags that the handler named; headers that name them are for caches alone, and go no further. */
-export function takeHandlerTags(res: Tagged): string[] {
-  const tags = new Set(res[named]);
+export function takeHandlerTags(res: Response): string[] {
+  const tags = new Set(recordOf(res.req).handlerTags);
   for (const [header, separator] of Object.entries(HEADERS)) {
     const lines = [res.getHeader(header) ?? []].flat().map(String);
     for (const tag of lines.flatMap((line) => line.split(separator))) if (tag) tags.add(tag);
@@ -30,10 +36,10 @@ export function takeHandlerTags(res: Tagged): string[] {
 }
 
 /** The tags of `res.cacheTags` until now: who streams names some after the head is gone. */
-export const tagsNamed = (res: Tagged): string[] => [...(res[named] ?? [])];
+export const tagsNamed = (res: Response): string[] => [...(recordOf(res.req).handlerTags ?? [])];
 
 /** Keeps the headers that name tags from the client of a response that the cache has nothing to do with. */
-export function hideHandlerTags(res: Tagged): void {
+export function hideHandlerTags(res: Response): void {
   captureResponse(res, {
     maxBodyBytes: 0,
     onHead() {

@@ -1,30 +1,77 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
-import { normalisedUrl, type QueryParams } from '../../src/tags/index.js';
+import { shortId } from '../../src/keys.js';
+import {
+  EVERYTHING,
+  namesGiven,
+  normalisedUrl,
+  pathTag,
+  type QueryParams,
+  urlTag,
+} from '../../src/tags/index.js';
 import { sessionWasRead } from '../session/index.js';
+import type { Before } from '../stack/index.js';
 import type { CacheSettings } from './options.js';
 
 const ignore = () => undefined;
 
-/** What a request asks of the cache. */
+/** The entry that a request asks for, and the tags whose versions decide whether it is current. */
 export interface Question {
   readonly id: string;
   readonly tags: readonly string[];
+  /** The results of the options `key` and `tags`, from which the rest is made. */
+  readonly ownKey: string | undefined;
+  readonly ownTags: readonly string[];
+}
+
+/** Names questions as the options say. */
+export function questions(settings: CacheSettings) {
+  const { queryParams } = settings;
+  const tagOf = settings.key || queryParams ? pathTag : urlTag;
+  const keyOf = (req: Request) => settings.key && ownKey(settings.key, req);
+  const tagsOf = (req: Request): readonly string[] =>
+    settings.tags ? namesGiven('cacheResponse: the option "tags" returned', settings.tags(req)) : [];
+
+  const of = (req: Request): Question => {
+    const [ownKey, ownTags] = [keyOf(req), tagsOf(req)];
+    return {
+      id: shortId(ownKey ?? `GET:${targetUri(req, queryParams)}`),
+      tags: distinct([...ownTags, tagOf(req.originalUrl), EVERYTHING]),
+      ownKey,
+      ownTags,
+    };
+  };
+
+  return {
+    of,
+    /**
+     * The same question, or another one when somebody changed its ingredients. Steps of the toolkit change only
+     * what `key` and `tags` may read (`req.session`); middlewares of others may change the URL as well.
+     */
+    renewed(question: Question, before: Before, req: Request): Question {
+      if (before === 'nobody' || (before === 'steps' && !settings.key && !settings.tags)) return question;
+      if (before === 'others') {
+        const now = of(req);
+        return now.id === question.id && isSameList(now.tags, question.tags) ? question : now;
+      }
+      return keyOf(req) === question.ownKey && isSameList(tagsOf(req), question.ownTags) ? question : of(req);
+    },
+  };
 }
 
 /** The target of a request (RFC 9110 §7.1) without its scheme. */
-export function targetUri(req: Request, params?: QueryParams): string {
+function targetUri(req: Request, params?: QueryParams): string {
   // Node passes on whatever the client calls a host; a slash in it would pose as the beginning of the path.
   const host = (req.headers.host ?? '').toLowerCase().replaceAll('/', '%2F');
   return `${host}${normalisedUrl(req.originalUrl, params)}`;
 }
 
 // There are two or three; a Set of them would cost more than all the rest of a question.
-export const distinct = (names: readonly string[]) =>
+const distinct = (names: readonly string[]) =>
   names.filter((name, position) => names.indexOf(name) === position);
 
 // In place of nothing the URL would do, under which credentials still make a difference.
-export function ownKey(key: (req: Request) => string, req: Request): string {
+function ownKey(key: (req: Request) => string, req: Request): string {
   const given: unknown = key(req);
   if (typeof given === 'string' && given !== '') return given;
   // Nobody waits for what an async function returned: its failure would end the process.
@@ -46,6 +93,5 @@ export function isCacheable(req: Request, { ignoresCredentials, key }: CacheSett
   return ignoresCredentials || !sessionWasRead(req);
 }
 
-export function isSame(a: Question, b: Question): boolean {
-  return a.id === b.id && a.tags.length === b.tags.length && a.tags.every((tag, i) => tag === b.tags[i]);
-}
+const isSameList = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((item, position) => item === other[position]);

@@ -1,12 +1,21 @@
-import type { Request, RequestHandler } from 'express';
+import type { Request } from 'express';
 import { ERROR_CATALOGUE, type ErrorCode } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import type { RedisClient } from '../../src/redis/index.js';
+import { recordOf } from '../request-record.js';
 import type { RateLimitSettings } from './options.js';
 import type { DeclaredPolicy } from './policies.js';
 
+declare module '../request-record.js' {
+  interface RequestRecord {
+    /** The limiters that have met the request. */
+    limiters?: symbol[];
+  }
+}
+
 /** Looks for misuse that only shows at run time, and explains each kind once per limiter. */
 export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitSettings) {
+  const limiter = Symbol('limiter');
   const seen = new Set<ErrorCode>();
   const explain = (code: ErrorCode, details: object = {}) => {
     if (seen.has(code)) return;
@@ -23,34 +32,17 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
     },
 
     /** Whether this limiter has met the request before. */
-    hasMet: (req: Request, limiter: RequestHandler): boolean => hasMet(req, limiter),
+    hasMet: (req: Request): boolean => recordOf(req).limiters?.includes(limiter) ?? false,
 
-    /** Notes that it meets the request now; says whether that is the first time. */
-    meet(req: Request, limiter: RequestHandler): boolean {
-      if (!hasMet(req, limiter)) {
-        const carrier = req as Counted;
-        carrier[counted] = { limiter, before: carrier[counted] };
-        return true;
-      }
+    /** Notes that the limiter meets the request now; says whether that is the first time. */
+    meet(req: Request): boolean {
+      const record = recordOf(req);
+      record.limiters ??= [];
+      if (!record.limiters.includes(limiter)) return record.limiters.push(limiter) > 0;
       explain('RATE_LIMIT_MOUNTED_TWICE', { url: req.originalUrl });
       return false;
     },
   };
-}
-
-const counted = Symbol('express-redis-toolkit.counted');
-
-interface Meeting {
-  readonly limiter: RequestHandler;
-  readonly before: Meeting | undefined;
-}
-
-type Counted = Request & { [counted]?: Meeting | undefined };
-
-function hasMet(req: Request, limiter: RequestHandler): boolean {
-  let met = (req as Counted)[counted];
-  while (met && met.limiter !== limiter) met = met.before;
-  return met !== undefined;
 }
 
 const namesInUse = new WeakMap<RedisClient, Set<string>>();

@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express';
 import { RefusedClients, rateLimiter } from '../../src/limits/index.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
-import { putForOthers, shareShape, takePrefetched, withPrefetch } from '../stack/index.js';
+import { middlewareOf, type Step } from '../stack/index.js';
 import { type Asked, asker, decider } from './decision.js';
 import { setLegacyHeaders, setStandardHeaders } from './headers.js';
 import { infoOf, type RateLimitCalls, rateLimitCalls } from './instance-api.js';
@@ -37,46 +37,30 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const link = linkTo(options.redis, options.logger);
   const limiter = rateLimiter(options.redis, { ...options, name: declared[0]!.name });
   const refused = new RefusedClients();
-  const decide = decider(limiter, refused, options);
-  const ask = asker(declared, decide, options);
+  const ask = asker(declared, decider(limiter, refused, options), options);
   const misuse = misuseWatch(options);
   const mayRefund = options.skipFailedRequests || options.skipSuccessfulRequests;
-  const properties = [options.requestPropertyName];
 
-  const handler: RequestHandler = async function rateLimitMiddleware(req, res, next) {
-    const prefetched = takePrefetched<Asked | Promise<Asked>>(req, handler);
-    if (!prefetched) shareShape(req, res);
-    if (!misuse.meet(req, handler)) return next();
-    let asked: Asked;
-    try {
-      const found = prefetched ?? ask(req, res);
-      asked = await found;
-      // From memory: with the other answers of this turn.
-      if (asked === found) await link.endOfTurn();
-    } catch (error) {
-      return next(error);
-    }
-    if (!asked) return next();
-    misuse.checkAddress(req);
-    const { key, verdict } = asked;
-    putForOthers(req, properties, () => {
-      (req as unknown as Record<string, unknown>)[options.requestPropertyName] = infoOf(key, verdict);
-    });
-    if (options.standardHeaders) setStandardHeaders(res, options.standardHeaders, verdict.quotas, key);
-    if (options.legacyHeaders) setLegacyHeaders(res, verdict);
-    if (!verdict.admitted) {
-      await answerTooManyRequests(req, res, next, verdict, options);
-      return;
-    }
-    if (mayRefund) refundByOutcome(req, res, options, asked.refund);
-    next();
-  };
-  return Object.assign(
+  const step: Step<Asked> = {
+    asksWhenFirst: true,
     // It charges, so it is not asked again for a request that it has met.
-    withPrefetch(handler, (req, res) => (misuse.hasMet(req, handler) ? undefined : ask(req, res)), {
-      onlyWhenFirst: true,
-      ends: (asked) => !(asked instanceof Promise) && (asked as Asked)?.verdict.admitted === false,
-    }),
-    rateLimitCalls(limiter, refused, declared),
-  );
+    ask: (req, res) => (misuse.hasMet(req) ? undefined : ask(req, res)),
+    ends: (asked) => !(asked instanceof Promise) && asked?.verdict.admitted === false,
+    async act(req, res, next, answer) {
+      if (!misuse.meet(req)) return next();
+      const asked = await answer;
+      // An answer from memory leaves with the other answers of this turn.
+      if (answer && asked === answer) await link.endOfTurn();
+      if (!asked) return next();
+      misuse.checkAddress(req);
+      const { key, verdict } = asked;
+      (req as unknown as Record<string, unknown>)[options.requestPropertyName] = infoOf(key, verdict);
+      if (options.standardHeaders) setStandardHeaders(res, options.standardHeaders, verdict.quotas, key);
+      if (options.legacyHeaders) setLegacyHeaders(res, verdict);
+      if (!verdict.admitted) return answerTooManyRequests(req, res, next, verdict, options);
+      if (mayRefund) refundByOutcome(req, res, options, asked.refund);
+      next();
+    },
+  };
+  return Object.assign(middlewareOf(step), rateLimitCalls(limiter, refused, declared));
 }

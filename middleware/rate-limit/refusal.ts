@@ -1,6 +1,5 @@
 import type { NextFunction, Request, Response } from 'express';
 import type { Verdict } from '../../src/limits/index.js';
-import { handOver } from '../stack/index.js';
 import { setRetryAfter } from './headers.js';
 import type { RateLimitOptions, RateLimitSettings } from './options.js';
 
@@ -19,7 +18,6 @@ export function answerTooManyRequests(
 ): unknown {
   setRetryAfter(res, verdict);
   const { handler, message, statusCode } = options;
-  if (handler || typeof message === 'function') handOver(req);
   if (handler) return handler(req, res, next, options as RateLimitOptions);
   res.status(statusCode);
   if (typeof message !== 'function') return answer(req, res, verdict, message);

@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { recordOf } from '../request-record.js';
 import { applyHead } from './apply-head.js';
 import { headersSentError } from './locked-head.js';
 
@@ -17,16 +18,19 @@ interface Gate {
 
 type Methods = Pick<Response, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
 
-const gate = Symbol('express-redis-toolkit.gate');
-
-type Gated = Response & { [gate]?: Gate };
+declare module '../request-record.js' {
+  interface RequestRecord {
+    /** The first hold of the response. */
+    gate?: Gate;
+  }
+}
 
 /**
  * Has `mayRun` decide whether what is called on a response goes through at once. The four functions are the same for all
  * responses: with closures of its own on it, V8 carries each response over into its old space (9 KB and 20 % of a request).
  */
 export function gateResponse(
-  res: Gated,
+  res: Response,
   mayRun: Gate['mayRun'],
   { isUntouched, isHeld }: Pick<Gate, 'isUntouched' | 'isHeld'>,
 ): void {
@@ -39,8 +43,9 @@ export function gateResponse(
     heldBytes: 0,
   };
   // A second hold goes around the first, which has to find its own.
-  const isSecond = res[gate] !== undefined;
-  res[gate] ??= own;
+  const record = recordOf(res.req);
+  const isSecond = record.gate !== undefined;
+  record.gate ??= own;
   const methods = isSecond ? methodsAt(() => own) : METHODS;
   res.writeHead = methods.writeHead;
   res.write = methods.write;
@@ -86,4 +91,4 @@ function methodsAt(gateOf: (res: Response) => Gate): Methods {
   } as Methods;
 }
 
-const METHODS = methodsAt((res) => (res as Gated)[gate]!);
+const METHODS = methodsAt((res) => recordOf(res.req).gate!);

@@ -1,10 +1,15 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { Response } from 'express';
+import { recordOf } from '../request-record.js';
 
 const MUTATORS = ['setHeader', 'appendHeader', 'removeHeader', 'setHeaders'] as const;
-const amending = Symbol('express-redis-toolkit.amending');
 
-type Amendable = Response & { [amending]?: boolean };
+declare module '../request-record.js' {
+  interface RequestRecord {
+    /** The toolkit is changing the head of the held response. */
+    isAmending?: boolean;
+  }
+}
 
 /** A head as a handler left it, which nobody but the holder may change any more. */
 export interface HeldHead {
@@ -31,7 +36,7 @@ export function holdHead(res: Response): HeldHead {
       configurable: true,
       writable: true,
       value(...args: unknown[]) {
-        if (!(res as Amendable)[amending]) throw headersSentError();
+        if (!recordOf(res.req).isAmending) throw headersSentError();
         return mutate.apply(res, args);
       },
     });
@@ -51,11 +56,12 @@ export function holdHead(res: Response): HeldHead {
 
 /** Changes the head of a response although it may be held, e.g. adds the cookie of a session that was just stored. */
 export function amendHead(res: Response, change: () => void): void {
-  (res as Amendable)[amending] = true;
+  const record = recordOf(res.req);
+  record.isAmending = true;
   try {
     change();
   } finally {
-    (res as Amendable)[amending] = false;
+    record.isAmending = false;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import { recordOf } from '../request-record.js';
 import type { RequestSession } from './operations.js';
 import type { Session } from './session-object.js';
 
@@ -11,14 +12,12 @@ declare global {
   }
 }
 
-interface Slot {
-  opened?: RequestSession;
-  readonly open: () => RequestSession;
+declare module '../request-record.js' {
+  interface RequestRecord {
+    /** The session of the request: made at the first look by `open`, which most requests never need. */
+    session?: { opened?: RequestSession; readonly open: () => RequestSession };
+  }
 }
-
-const current = Symbol('express-redis-toolkit.session');
-
-type Carrier = { [current]?: Slot };
 
 // One pair of descriptors for all requests. V8 keeps accessors in its old space: getters of a request's own would keep the
 // request alive until that is swept (measured: 10 KB more of each survived, and a stack's hit took 40 % more CPU).
@@ -47,7 +46,7 @@ const PROPERTIES: PropertyDescriptorMap & ThisType<Request> = {
 
 /** Gives the request a session; `open` is called at the first look, and most requests never have one. */
 export function attach(req: Request, open: () => RequestSession): void {
-  (req as Carrier)[current] = { open };
+  recordOf(req).session = { open };
 }
 
 /** Puts `session` and `sessionID` on the request, as express-session names them. */
@@ -56,19 +55,19 @@ export function show(req: Request): void {
 }
 
 export function openedOn(req: Request): RequestSession {
-  const slot = (req as Carrier)[current]!;
-  slot.opened ??= slot.open();
-  return slot.opened;
+  const session = recordOf(req).session!;
+  session.opened ??= session.open();
+  return session.opened;
 }
 
 /** The session, if somebody has looked at it. */
 export function lookedAt(req: Request): RequestSession | undefined {
-  return (req as Carrier)[current]?.opened;
+  return recordOf(req).session?.opened;
 }
 
 /** Whether a session of any kind is on the request already: as in express-session the first one counts. */
 export function hasSession(req: Request): boolean {
-  return current in req || Boolean((req as { session?: unknown }).session);
+  return recordOf(req).session !== undefined || Boolean((req as { session?: unknown }).session);
 }
 
 /** Whether anyone has read `req.session` during this request: then its response may be personal. */

@@ -6,21 +6,19 @@ import { isUnavailable } from '../../src/errors.js';
 import { linkTo } from '../../src/redis/index.js';
 import { hashId, type SessionStore, type SessionSummary, sessionStore } from '../../src/sessions/index.js';
 import { canHold } from '../response/index.js';
-import { putForOthers, shareShape, takePrefetched, withPrefetch } from '../stack/index.js';
+import { middlewareOf, type Step } from '../stack/index.js';
 import { type SignedId, sessionIdReader } from './cookie/signed-id.js';
 import type { KnownSession } from './current-session.js';
 import { RequestSession } from './operations.js';
 import type { SessionOptions } from './options.js';
 import { attach, hasSession, openedOn, show } from './request-property.js';
-import { holdUntilSettled, settlesUnseen } from './save-before-response.js';
+import { holdUntilSettled } from './save-before-response.js';
 import { secretsFor } from './secret.js';
 import type { Session } from './session-object.js';
 import { readSettings } from './settings.js';
 
 // A session that stands in for one that could not be read must not take its cookie away unless it was written to.
 const UNASKED = { saveUninitialized: false, rolling: false } as const;
-
-const PROPERTIES = ['session', 'sessionID'];
 
 type LoadedSession = SignedId & KnownSession;
 
@@ -61,7 +59,7 @@ export function session(given: SessionOptions): SessionMiddleware {
   linkTo(redis, settings.logger);
   const store = sessionStore(redis, settings);
 
-  const concerns = (req: Request) => !hasSession(req) && isUnder(settings.pathFor(req), req);
+  const appliesTo = (req: Request) => !hasSession(req) && isUnder(settings.pathFor(req), req);
   const idOf = sessionIdReader(name, secrets);
   const find = (req: Request): Promise<LoadedSession | undefined> | undefined => {
     const signed = idOf(req);
@@ -80,30 +78,22 @@ export function session(given: SessionOptions): SessionMiddleware {
     return open(req, undefined, idOf(req)?.id);
   };
 
-  const handler: RequestHandler = async function sessionMiddleware(req, res, next) {
-    try {
-      if (!concerns(req)) return next();
-      const prefetched = takePrefetched<ReturnType<typeof find>>(req, handler);
-      if (!prefetched) shareShape(req, res);
-      const asked = prefetched ?? find(req);
-      const context = await (asked?.then(
+  const step: Step<LoadedSession | undefined> = {
+    ask: (req) => (appliesTo(req) ? find(req) : undefined),
+    async act(req, res, next, answer) {
+      if (!appliesTo(req)) return next();
+      const opened = await Promise.resolve(answer).then(
         (loaded) => open(req, loaded),
         (error) => openUnread(req, error),
-      ) ?? open(req));
-      const put = () => {
-        show(req);
-        if (canHold(res)) holdUntilSettled(res, next, context);
-      };
-      if (settlesUnseen(context)) put();
-      else putForOthers(req, PROPERTIES, put);
-    } catch (error) {
-      return next(error);
-    }
-    next();
+      );
+      show(req);
+      if (canHold(res)) holdUntilSettled(res, next, opened);
+      next();
+    },
   };
 
   return Object.assign(
-    withPrefetch(handler, (req) => (concerns(req) ? find(req) : undefined)),
+    middlewareOf(step),
     callsFor(store, async (req) => {
       const loaded = await find(req);
       if (!loaded) return undefined;

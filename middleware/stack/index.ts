@@ -1,4 +1,2 @@
-export { handOver, putForOthers } from './hand-over.js';
-export { shareShape } from './hidden-class.js';
-export { takePrefetched, withPrefetch } from './prefetch.js';
-export { stack } from './stack.js';
+export { middlewareOf, stack } from './stack.js';
+export type { Before, Step } from './step.js';

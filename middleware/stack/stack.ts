@@ -1,16 +1,19 @@
-import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { RequestHandler } from 'express';
 import { ToolkitError } from '../../src/errors.js';
-import { handOver, keepAmongOwn } from './hand-over.js';
-import { shareShape } from './hidden-class.js';
-import { hasPrefetch, startPrefetches } from './prefetch.js';
+import { type Part, runSteps } from './run-steps.js';
+import type { Step } from './step.js';
+
+const parts = Symbol('express-redis-toolkit.parts');
+
+type Mounted = RequestHandler & { readonly [parts]?: readonly Part[] };
 
 /**
- * Runs middlewares in order, as `app.use(a, b, c)` would, but starts the Redis reads of all of them in the same
- * tick, so that they leave in one write and cost one round trip together. In a Cluster the write splits by node
- * and still costs one round trip of time.
+ * Runs middlewares in order, as `app.use(a, b, c)` would, but asks the questions of all of them in the same turn of
+ * the event loop, so that they leave in one write and cost one round trip together. In a Cluster the write splits by
+ * node and still costs one round trip of time. A stack inside a stack counts as the middlewares that it is made of.
  *
- * Put `rateLimit` first: its question charges the client, so it travels with the others only when no earlier
- * middleware can end the request.
+ * Put `rateLimit` first. Asking it costs the client a request, so `stack` asks early only when nothing before it
+ * could have answered already.
  *
  * @example
  * app.get('/users/:id', stack(limit, sessions, cacheResponse({ redis, ttlSeconds: 60 })), getUser);
@@ -27,43 +30,17 @@ export function stack(...middlewares: readonly RequestHandler[]): RequestHandler
       );
     }
   }
-  return function stackMiddleware(req, res, next) {
-    shareShape(req, res);
-    keepAmongOwn(req);
-    startPrefetches(middlewares, req, res);
-    runInOrder(middlewares, 0, req, res, next);
-  };
+  return mounted(middlewares.flatMap((middleware: Mounted) => middleware[parts] ?? [middleware]));
 }
 
-function runInOrder(
-  middlewares: readonly RequestHandler[],
-  position: number,
-  req: Request,
-  res: Response,
-  next: NextFunction,
-): void {
-  const middleware = middlewares[position];
-  if (!middleware || !hasPrefetch(middleware)) handOver(req);
-  if (!middleware) {
-    next();
-    return;
-  }
-  let called = false;
-  const proceed = (error?: unknown) => {
-    if (called) {
-      // A response that was held may fail after its handler ran: that error has nowhere else to go.
-      if (error) next(error);
-      return;
-    }
-    called = true;
-    if (!error) return runInOrder(middlewares, position + 1, req, res, next);
-    handOver(req);
-    next(error);
+/** The middleware of one step: a stack of one. */
+export function middlewareOf<Answer>(step: Step<Answer>): RequestHandler {
+  return mounted([step]);
+}
+
+function mounted(all: readonly Part[]): RequestHandler {
+  const handler: RequestHandler = function toolkitMiddleware(req, res, next) {
+    runSteps(all, req, res, next);
   };
-  try {
-    const outcome: unknown = middleware(req, res, proceed as NextFunction);
-    if (outcome instanceof Promise) outcome.catch(proceed);
-  } catch (error) {
-    proceed(error);
-  }
+  return Object.assign(handler, { [parts]: all });
 }

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../../middleware/cache/cache-response.js';
 import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
 import { session } from '../../../middleware/session/session.js';
-import { shareShape } from '../../../middleware/stack/hidden-class.js';
+import { shareHiddenClass } from '../../../middleware/stack/hidden-class.js';
 import { stack } from '../../../middleware/stack/stack.js';
 import { redisForFile, serve } from '../support/redis-for-file.js';
 
@@ -77,8 +77,8 @@ test('a request keeps all that it had', async () => {
   let after: unknown;
   await twoBehind((req, res, next) => {
     before = [propertiesOf(req), propertiesOf(res)];
-    shareShape(req, res);
-    shareShape(req, res);
+    shareHiddenClass(req, res);
+    shareHiddenClass(req, res);
     after = [propertiesOf(req), propertiesOf(res)];
     next();
   });
@@ -92,7 +92,7 @@ test('a request whose properties cannot be taken is left alone', async () => {
   const [[req, res]] = await twoBehind((req, res, next) => {
     Object.defineProperty(req, 'res', { configurable: false, writable: false });
     Object.defineProperty(res, 'req', { configurable: false, writable: false });
-    shareShape(req, res);
+    shareHiddenClass(req, res);
     next();
   });
   expect(req.res).toBe(res);
@@ -102,7 +102,7 @@ test('a request whose properties cannot be taken is left alone', async () => {
 test('what Express has not touched is left alone', async () => {
   const seen: (IncomingMessage | ServerResponse)[] = [];
   const server = createServer((req, res) => {
-    shareShape(req as Request, res as Response);
+    shareHiddenClass(req as Request, res as Response);
     seen.push(req, res);
     res.end();
   }).listen(0);

@@ -118,7 +118,7 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
     expect(Object.fromEntries(last)).toEqual({ keyGenerator: SEEN, key: SEEN, tags: SEEN });
   });
 
-  test('so do those that make an object of their own from the request, and what they set is set', async () => {
+  test('callbacks that derive an object from the request see the session, and set it', async () => {
     const last = new Map<string, unknown>();
     const app = await serveScene({
       mount,
@@ -135,7 +135,7 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
   });
 
   test.each(['keyGenerator', 'key', 'tags'])(
-    'what %s changes in the session is saved before the answer, which may be from the cache',
+    'a change that the option %s makes to the session is saved before the answer, also before a cached one',
     async (name) => {
       let n = 10;
       const onCallback: Scene['onCallback'] = (called, req) => {
@@ -154,7 +154,7 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
     },
   );
 
-  test('what the handler does to the session is done', async () => {
+  test('the handler can change the session, take it away and give it back', async () => {
     const acts: Record<string, (req: Request) => void> = {
       changed: () => {},
       null: (req) => Object.assign(req, { session: null }),
@@ -192,13 +192,13 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
     });
   });
 
-  test('the handler finds properties of the request itself', async () => {
+  test('the handler finds session, sessionID and rateLimit as own, enumerable properties of the request', async () => {
     const handler: RequestHandler = (req, res) =>
       void res.json(NAMES.map((name) => Object.getOwnPropertyDescriptor(req, name)?.enumerable));
     expect(await (await serveScene({ mount, handler })).seen()).toEqual([true, true, true]);
   });
 
-  test('so does who answers what a limiter refuses, and who answers an error', async () => {
+  test('a handler of refusals and an error handler find the same properties', async () => {
     const refused = await serveScene({
       mount,
       limit: { limit: 1, handler: (req, res) => tellSeen(req, res, () => {}) },
@@ -214,7 +214,7 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
     expect(await failing.seen('/bad')).toEqual({ own: true, ...SEEN });
   });
 
-  test('who comes before them sees it all when the response, a hit, is finished', async () => {
+  test('an earlier middleware finds the properties when a cached response is finished', async () => {
     const seen: unknown[] = [];
     const before: RequestHandler = (req, res, next) => {
       if (req.path === '/') res.on('finish', () => seen.push(look(req)));
@@ -226,7 +226,7 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
     expect(seen.at(-1)).toEqual({ n: 1, hasId: true, used: seen.length });
   });
 
-  test('a request that none of them saw has nothing of it, and takes what it is given', async () => {
+  test('a request that passed none of the middlewares has no such property, and takes one as any object', async () => {
     const app = await serveScene({ mount });
     await app.get('/');
     const mine = { value: 'mine', writable: true, enumerable: true, configurable: true };
@@ -237,18 +237,7 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
   });
 });
 
-test('a hit that meets nobody finds nothing put on its request', async () => {
-  const seen: Request[] = [];
-  const before: RequestHandler = (req, _res, next) => {
-    seen.push(req);
-    next();
-  };
-  const app = await serveScene({ mount: inStack, before });
-  await eventually('a hit', async () => isHit((await app.get('/')).headers));
-  expect(namesOn(seen.at(-1)!)).toEqual([]);
-});
-
-test('who stands between or behind the middlewares of a stack finds it all', async () => {
+test('a middleware between or behind the steps of a stack finds the properties set so far', async () => {
   const common = { redis: file.redis, logger: quiet, timeoutMs: 10_000 };
   const seen: unknown[] = [];
   const between: RequestHandler = (req, _res, next) => {
@@ -265,6 +254,42 @@ test('who stands between or behind the middlewares of a stack finds it all', asy
   for (const path of ['/behind', '/between', '/nested']) await client.get(path);
   const two = ['session', 'sessionID'];
   expect(seen).toEqual([NAMES, two, NAMES, two, NAMES]);
+});
+
+describe('req.session is a property as on any object', () => {
+  const shapeIn = async (act: (req: Request) => unknown) => {
+    let seen: unknown;
+    const handler: RequestHandler = (req, res) => {
+      seen = act(req);
+      res.end();
+    };
+    await (await serveScene({ mount: inStack, handler })).get('/');
+    return seen;
+  };
+
+  test("'session' in req is true behind the middleware, and false on a request without it", async () => {
+    expect(await shapeIn((req) => NAMES.map((name) => name in req))).toEqual([true, true, true]);
+    const app = express();
+    app.get('/', (req, res) => void res.json(NAMES.map((name) => name in req)));
+    expect(JSON.parse((await clientOf(await serve(app)).get('/')).text)).toEqual([false, false, false]);
+    expect(NAMES.filter((name) => name in express.request)).toEqual([]);
+  });
+
+  test('delete req.session takes the property away at once, before anybody looked at it', async () => {
+    const act = (req: Request) => [Reflect.deleteProperty(req, 'session'), 'session' in req, req.session];
+    expect(await shapeIn(act)).toEqual([true, false, undefined]);
+  });
+
+  test('req.session can be set to null and back to the session', async () => {
+    const act = (req: Request) => {
+      const own = req.session;
+      Object.assign(req, { session: null });
+      const { session: none } = req;
+      req.session = own;
+      return [none, req.session === own];
+    };
+    expect(await shapeIn(act)).toEqual([null, true]);
+  });
 });
 
 /** An Express that nobody else has. */
@@ -315,7 +340,7 @@ test('two copies of the toolkit work on one Express, also in one stack', async (
   for (const kit of kits) expect((await seenIn({ create, kit })).seen).toEqual(ALL_SEEN);
 });
 
-test('a property of that name that somebody else gave all requests stays theirs', async () => {
+test('a property of the same name on express.request stays as it is', async () => {
   const create = expressOfItsOwn();
   Object.assign(create.request, { session: null, rateLimit: 'theirs' });
   const { app, seen } = await seenIn({ create });
@@ -325,7 +350,7 @@ test('a property of that name that somebody else gave all requests stays theirs'
 });
 
 test.each([Object.freeze, Object.seal, Object.preventExtensions])(
-  '%o: an Express whose requests take nothing is left as it is',
+  'the middlewares work on an express.request after %o',
   async (close) => {
     const create = expressOfItsOwn();
     close(create.request);
