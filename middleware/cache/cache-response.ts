@@ -13,7 +13,7 @@ import { decisions } from './decision.js';
 import { offerCacheTags } from './handler-tags.js';
 import { type CacheResponseOptions, checks, defaults, settingsOf } from './options.js';
 import { purgeAfterChange } from './purge-after-change.js';
-import { isCacheable, type Question, questions } from './question.js';
+import { isCacheable, isForOnePerson, type Question, questions } from './question.js';
 import { fill } from './watch-handler.js';
 
 /** What was asked of Redis for a request, and who could change the request since. */
@@ -58,8 +58,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       if (res.closed && !decided.inBackground) return decided.turn.end('failed');
       const headers = headersAsAsked(req);
       prepareRequest(req, question.id, decided, passedOn);
-      const isPersonal = () => !isCacheable(req, settings);
-      fill(cache, { ...question, asked: headers, ...decided }, req, res, settings, isPersonal);
+      fill(cache, { ...question, asked: headers, ...decided }, req, res, settings);
     } catch (error) {
       if (!isUnavailable(error)) return next(error);
       bypass(cache.lastKnown(question.id, req.headers as Fields), req, res, settings);
@@ -70,7 +69,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
 
   return middlewareOf<Asked>({
     ask(req, _res, before) {
-      if (!isCacheable(req, settings)) return undefined;
+      if (!isCacheable(req, settings) || isForOnePerson(req, settings)) return undefined;
       const question = questionOf(req);
       return { question, found: lookUp(question, req), before };
     },
@@ -79,7 +78,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
         purgeAfterChange(cache.versions, req, res, next, settings);
         return next();
       }
-      if (asked && isCacheable(req, settings)) return answer(asked as Asked, req, res, next);
+      if (asked && !isForOnePerson(req, settings)) return answer(asked as Asked, req, res, next);
       bypass(undefined, req, res, settings);
       offerCacheTags(res);
       next();

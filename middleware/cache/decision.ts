@@ -10,6 +10,7 @@ import { setCacheStatus } from './cache-status.js';
 import { hasForeignCondition, isConditional, type PassedOn } from './conditional-request.js';
 import type { Forwarded } from './forwarded.js';
 import type { CacheSettings } from './options.js';
+import { personalBy } from './personal.js';
 import type { Question } from './question.js';
 import { serveEntry } from './serve-entry.js';
 
@@ -37,10 +38,18 @@ export function decisions(
   };
 
   // Others wait only for a handler call whose answer they can use.
-  const isForOthers = ({ id }: Question, reuse: Reuse | undefined, req: Request): boolean => {
+  const isForOthers = (
+    { id }: Question,
+    reuse: Reuse | undefined,
+    stored: Entry | undefined,
+    req: Request,
+  ) => {
     const { method, headers } = req;
     const isPassedOn = isConditional(req) && reuse === undefined && !passedOn.has(id);
-    const isPersonal = headers.authorization !== undefined && !settings.ignoresCredentials;
+    const isAuthorized = headers.authorization !== undefined && !settings.ignoresCredentials;
+    const isImplied = stored ? stored.head.terms.isImplied : settings.ttlSeconds !== undefined;
+    const isPersonal =
+      isAuthorized || (isImplied && personalBy(req, settings, stored?.head.vary) !== undefined);
     const isUnshared = isPersonal || settings.wantedBy(headers as Fields).has('no-store');
     const isPartial = method === 'HEAD' || headers.range !== undefined || hasForeignCondition(req);
     return !(isPassedOn || isUnshared || isPartial || reuse === 'request');
@@ -57,7 +66,8 @@ export function decisions(
     for (let waited = false; ; waited = true) {
       const { miss } = lookup;
       const entry = usable(lookup, req, settings);
-      const eagerness = isForOthers(question, 'serve', req) ? settings.earlyRefresh : 0;
+      const eagerness =
+        settings.earlyRefresh > 0 && isForOthers(question, 'serve', entry, req) ? settings.earlyRefresh : 0;
       const reuse = entry && reuseOf(entry.head.terms, wanted, Date.now(), eagerness);
       if (entry && reuse === 'serve') {
         serveEntry(entry, req, res, waited ? { fwd: miss, collapsed: true } : { hit: true });
@@ -71,7 +81,7 @@ export function decisions(
       }
       const fwd = reuse === undefined ? miss : reuse === 'request' ? reuse : 'stale';
       const { id, tags } = question;
-      if (!isForOthers(question, reuse, req)) {
+      if (!isForOthers(question, reuse, lookup.entry, req)) {
         return { fwd, turn: await turns.free(tags), ...(entry && { stale: entry }) };
       }
       const seen = lookup;
@@ -99,12 +109,14 @@ function isFreshFor(lookup: Lookup, req: Request, settings: CacheSettings, wante
 export function usable(
   { entry }: Pick<Lookup, 'entry'>,
   req: Request,
-  { ignoresCredentials }: CacheSettings,
+  settings: CacheSettings,
 ): Entry | undefined {
   if (!entry || hasForeignCondition(req)) return undefined;
   const { terms, vary, variant } = entry.head;
+  if (terms.isImplied && personalBy(req, settings, vary)) return undefined;
   // The handler may answer differently to credentials, unless the response said that it does not (RFC 9111 §3.5).
-  const forEverybody = ignoresCredentials || req.headers.authorization === undefined || terms.forAuthorized;
+  const forEverybody =
+    settings.ignoresCredentials || req.headers.authorization === undefined || terms.forAuthorized;
   // An earlier middleware may have changed what Vary names since the look-up began.
   const isVariant = vary.length === 0 || variantOf(vary, req.headers as Fields) === variant;
   return forEverybody && isVariant ? entry : undefined;

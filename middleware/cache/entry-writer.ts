@@ -1,3 +1,4 @@
+import type { Request } from 'express';
 import { type Entry, type EntryHead, packed, type ResponseCache } from '../../src/cache/index.js';
 import { responseDirectives } from '../../src/http/cache-control.js';
 import { isSameRepresentation } from '../../src/http/conditional.js';
@@ -10,30 +11,30 @@ import type { FillOutcome } from '../../src/single-flight/index.js';
 import { pinLate, pinVersions } from '../../src/tags/index.js';
 import type { Forwarded } from './forwarded.js';
 import type { CacheSettings } from './options.js';
+import { type PersonalBy, personalBy } from './personal.js';
+import { isForOnePerson } from './question.js';
 
 /** What becomes of the cache by one handler call, under the versions that were current before it. */
 export function fillingOf(
   cache: ResponseCache,
   { id, tags, turn, asked }: Forwarded,
-  {
-    ttlSeconds,
-    targets,
-    ignoresCredentials,
-    wantedBy,
-    compressAboveBytes = Number.POSITIVE_INFINITY,
-  }: CacheSettings,
-  isPersonal: () => boolean,
+  settings: CacheSettings,
+  req: Request,
 ) {
+  const { ttlSeconds, targets, ignoresCredentials, wantedBy } = settings;
+  const { compressAboveBytes = Number.POSITIVE_INFINITY } = settings;
   const versions = pinVersions(tags, turn.start.versions);
   const rules = { ttlSeconds, targets, ignoresCredentials };
   const named = new Set<string>();
   let settled = false;
+  let personal: PersonalBy | undefined;
 
   const settle = (outcome: FillOutcome | Promise<FillOutcome>) => {
     settled = true;
     Promise.resolve(outcome).then(turn.end, () => turn.end('failed'));
   };
-  const mayStore = () => versions !== undefined && !isPersonal() && !wantedBy(asked).has('no-store');
+  const mayStore = () =>
+    versions !== undefined && !isForOnePerson(req, settings) && !wantedBy(asked).has('no-store');
 
   const keep = async ({ head, body }: Entry): Promise<FillOutcome> => {
     const pinned = await pinLate(cache.versions, turn.start, head.versions, [...named]);
@@ -55,6 +56,9 @@ export function fillingOf(
     if (typeof terms === 'string') return undefined;
     const { directives } = responseDirectives(arrived.fields, targets);
     const vary = varyNames(arrived.fields) ?? [];
+    // Passport and the like may have told who it is only after the cache was asked.
+    personal = terms.isImplied ? personalBy(req, settings, vary) : undefined;
+    if (personal) return undefined;
     const date = new Date(arrived.receivedAt).toUTCString();
     const fields = { date, ...storedFields(arrived.fields, directives) };
     return {
@@ -84,6 +88,8 @@ export function fillingOf(
     settle,
     isSettled: () => settled,
     mayStore,
+    /** Why a response that says nothing about its freshness was not stored. */
+    personalBy: () => personal,
     nameTags: (more: readonly string[]) => {
       for (const tag of more) named.add(tag);
     },

@@ -11,6 +11,7 @@ import type { Logger } from '../../src/logger.js';
 import {
   aBoolean,
   aFunction,
+  aListOfStrings,
   aNumber,
   anything,
   aPositiveInteger,
@@ -21,6 +22,9 @@ import {
 } from '../../src/read-options.js';
 import type { RedisClient } from '../../src/redis/index.js';
 import type { QueryParams } from '../../src/tags/index.js';
+
+import { type CookieWatch, cookieMatcher, cookieWatch } from './personal.js';
+import { hostMatcher } from './target.js';
 
 // Here, because who imports the package sees this file.
 declare global {
@@ -49,7 +53,7 @@ export interface CacheResponseOptions {
   /**
    * The cache key. It has to tell apart whatever the handler tells apart: a key with the user's id in it makes
    * personal responses cacheable.
-   * @default method, host and URL
+   * @default method, scheme, host and URL
    */
   readonly key?: (req: Request) => string;
   /**
@@ -63,6 +67,24 @@ export interface CacheResponseOptions {
    * @default only CDN-Cache-Control
    */
   readonly targetedHeader?: string;
+  /**
+   * Hosts whose responses are cached: `example.com`, `example.com:3000` or `*.example.com`. Requests to other hosts
+   * reach the handler. Without it a client that invents hosts makes an entry for each.
+   * @default all hosts
+   */
+  readonly hosts?: readonly string[];
+  /**
+   * Cookies that make no difference to the response, e.g. `_ga*` (`*` stands for any characters). A request with any
+   * other cookie than these and those of `session` is personal where freshness comes from `ttlSeconds`.
+   * @default []
+   */
+  readonly ignoreCookies?: readonly string[];
+  /**
+   * Request fields that carry credentials. A request with one of them is personal where freshness comes from
+   * `ttlSeconds`.
+   * @default ['X-API-Key', 'Api-Key', 'X-Auth-Token']
+   */
+  readonly credentialFields?: readonly string[];
   /**
    * Store and serve although the request has `Authorization`, or somebody read `req.session`: everybody gets the
    * same response.
@@ -123,6 +145,8 @@ const NOTHING: Directives = new Map();
 
 export const defaults = {
   shared: false,
+  ignoreCookies: [],
+  credentialFields: ['X-API-Key', 'Api-Key', 'X-Auth-Token'],
   ignoreRequestCacheControl: false,
   maxBodyBytes: 1_048_576,
   earlyRefresh: 0,
@@ -139,6 +163,9 @@ export const checks = {
   queryParams: queryParamLists,
   targetedHeader: aString,
   shared: aBoolean,
+  hosts: aListOfStrings,
+  ignoreCookies: aListOfStrings,
+  credentialFields: aListOfStrings,
   ignoreRequestCacheControl: aBoolean,
   compressAboveBytes: aNumber('bytes', 512 * 1_048_576),
   earlyRefresh: aNumber('a number', 1_000),
@@ -153,6 +180,10 @@ export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defau
   readonly targets: readonly string[];
   /** Responses to requests with `Authorization` are for everybody who has the same key. */
   readonly ignoresCredentials: boolean;
+  /** Whether responses to requests for this origin are cached. */
+  readonly isKnownHost: (origin: string) => boolean;
+  readonly ignoresCookie: (name: string) => boolean;
+  readonly watchCookies: CookieWatch;
   /** What a request's fields ask of the cache. */
   readonly wantedBy: (request: Fields) => Directives;
 };
@@ -162,9 +193,14 @@ export function settingsOf({
   ...options
 }: WithDefaults<CacheResponseOptions, typeof defaults>): CacheSettings {
   const own = options.targetedHeader?.toLowerCase();
+  const ignoresCookie = cookieMatcher(options.ignoreCookies);
   return {
     ...options,
     ...(nearCache !== undefined && { nearCache: readNearCacheOptions(nearCache, options.redis) }),
+    isKnownHost: options.hosts ? hostMatcher(options.hosts) : () => true,
+    ignoresCookie,
+    watchCookies: cookieWatch({ ignoresCookie }, options.logger),
+    credentialFields: options.credentialFields.map((name) => name.toLowerCase()),
     targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],
     ignoresCredentials: options.shared || options.key !== undefined,
     wantedBy: options.ignoreRequestCacheControl ? () => NOTHING : requestDirectives,

@@ -2,6 +2,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { pathAndQuery, purgedUrlTags, type TagVersions } from '../../src/tags/index.js';
 import { holdResponse } from '../response/index.js';
+import { originOf } from './target.js';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
@@ -33,10 +34,10 @@ export function purgeAfterChange(
 
 /** Further URLs that an unsafe request has changed: `Location` and `Content-Location` of its origin (RFC 9111 §4.4). */
 function namedByResponse(req: Request, locations: readonly unknown[]): string[] {
-  const own = parsed(`http://${req.headers.host ?? 'unknown'}${pathAndQuery(req.originalUrl)}`);
+  const own = parsed(`${originOf(req) ?? ''}${pathAndQuery(req.originalUrl)}`);
   return locations.flatMap((location) => {
     const url = own && typeof location === 'string' ? parsed(location, own) : undefined;
-    return url && url.host === own!.host ? [url.pathname + url.search] : [];
+    return url?.host === own!.host ? [url.pathname + url.search] : [];
   });
 }
 

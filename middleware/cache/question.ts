@@ -1,17 +1,11 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { shortId } from '../../src/keys.js';
-import {
-  EVERYTHING,
-  namesGiven,
-  normalisedUrl,
-  pathTag,
-  type QueryParams,
-  urlTag,
-} from '../../src/tags/index.js';
+import { EVERYTHING, namesGiven, normalisedUrl, pathTag, urlTag } from '../../src/tags/index.js';
 import { sessionWasRead } from '../session/index.js';
 import type { Before } from '../stack/index.js';
 import type { CacheSettings } from './options.js';
+import { originOf } from './target.js';
 
 const ignore = () => undefined;
 
@@ -35,7 +29,7 @@ export function questions(settings: CacheSettings) {
   const of = (req: Request): Question => {
     const [ownKey, ownTags] = [keyOf(req), tagsOf(req)];
     return {
-      id: shortId(ownKey ?? `GET:${targetUri(req, queryParams)}`),
+      id: shortId(ownKey ?? `GET:${originOf(req)}${normalisedUrl(req.originalUrl, queryParams)}`),
       tags: distinct([...ownTags, tagOf(req.originalUrl), EVERYTHING]),
       ownKey,
       ownTags,
@@ -59,13 +53,6 @@ export function questions(settings: CacheSettings) {
   };
 }
 
-/** The target of a request (RFC 9110 §7.1) without its scheme. */
-function targetUri(req: Request, params?: QueryParams): string {
-  // Node passes on whatever the client calls a host; a slash in it would pose as the beginning of the path.
-  const host = (req.headers.host ?? '').toLowerCase().replaceAll('/', '%2F');
-  return `${host}${normalisedUrl(req.originalUrl, params)}`;
-}
-
 // There are two or three; a Set of them would cost more than all the rest of a question.
 const distinct = (names: readonly string[]) =>
   names.filter((name, position) => names.indexOf(name) === position);
@@ -86,11 +73,17 @@ function ownKey(key: (req: Request) => string, req: Request): string {
 const hasContent = ({ headers }: Request) =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
 
-// A response that a session, which somebody has looked at, went into may be meant for one person.
-export function isCacheable(req: Request, { ignoresCredentials, key }: CacheSettings): boolean {
+/** Whether the cache has an answer to this request, or could have one. */
+export function isCacheable(req: Request, { key, isKnownHost }: CacheSettings): boolean {
   if (req.method !== 'GET' && req.method !== 'HEAD') return false;
   if (!key && hasContent(req)) return false;
-  return ignoresCredentials || !sessionWasRead(req);
+  const origin = originOf(req);
+  return origin !== undefined && isKnownHost(origin);
+}
+
+/** Whether somebody has looked at the session of a request: its response may be meant for one person. */
+export function isForOnePerson(req: Request, { ignoresCredentials }: CacheSettings): boolean {
+  return !ignoresCredentials && sessionWasRead(req);
 }
 
 const isSameList = (one: readonly string[], other: readonly string[]): boolean =>

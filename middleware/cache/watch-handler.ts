@@ -20,11 +20,10 @@ export function fill(
   req: Request,
   res: Response,
   settings: CacheSettings,
-  isPersonal: () => boolean,
 ): void {
   const requestedAt = Date.now();
   const before = headersNow(res);
-  const filling = fillingOf(cache, forwarded, settings, isPersonal);
+  const filling = fillingOf(cache, forwarded, settings, req);
   let entryHead: EntryHead | undefined;
 
   captureResponse(res, {
@@ -38,6 +37,7 @@ export function fill(
       if (req.method === 'HEAD') freshenByHead(arrived, forwarded, filling);
       const fits = !(Number(fields['content-length']) > settings.maxBodyBytes);
       entryHead = req.method === 'GET' && fits ? filling.headOf(arrived) : undefined;
+      settings.watchCookies(req, filling.personalBy());
       return passOn(entryHead, forwarded, filling, req, res, settings);
     },
     onTooLarge() {
@@ -110,7 +110,8 @@ function passOn(
   res: Response,
   { compressAboveBytes }: CacheSettings,
 ): Verdict {
-  setCacheStatus(res, { fwd, stored: entryHead !== undefined });
+  const detail = entryHead ? undefined : filling.personalBy();
+  setCacheStatus(res, { fwd, stored: entryHead !== undefined, ...(detail && { detail }) });
   if (entryHead) {
     // Its length is not known yet; the next client may have it in another coding.
     if (compressAboveBytes !== undefined && isCompressible(entryHead)) res.vary('Accept-Encoding');

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { Response } from 'express';
 import type { Fields } from '../../src/http/fields.js';
 
-const DECIDING = new Set(['cache-control', 'expires', 'vary']);
+const DECIDING = new Set(['cache-control', 'expires']);
 
 /** A response's fields as they are now. `appendHeader` adds to the lists that `getHeaders` gives out. */
 export function headersNow(res: Response): OutgoingHttpHeaders {
@@ -13,7 +13,9 @@ export function headersNow(res: Response): OutgoingHttpHeaders {
 
 /**
  * The fields that a handler set, without those that middlewares before it set for this request alone (the limiter's
- * counts, a request id): they are set for every request anyway. What decides about storing counts whoever set it.
+ * counts, a request id): they are set for every request anyway. Fields that decide about storing count whoever set
+ * them. On an error they can only forbid it: a middleware that sets `Cache-Control` for all responses did not mean
+ * failures.
  */
 export function handlersFields(
   res: Response,
@@ -21,12 +23,18 @@ export function handlersFields(
   targets: readonly string[],
 ): Fields {
   const own: Record<string, string | readonly string[]> = {};
+  let mayBeStored = true;
   for (const [name, value] of Object.entries(res.getHeaders())) {
+    if (value === undefined) continue;
     const isDeciding = DECIDING.has(name) || targets.includes(name);
-    if (value === undefined || (!isDeciding && isSame(before[name], value))) continue;
+    const isFromBefore = isSame(before[name], value);
+    if (isFromBefore && !isDeciding && name !== 'vary') continue;
+    if (isFromBefore && isDeciding && res.statusCode >= 400) mayBeStored = false;
     own[name] = Array.isArray(value) ? value.map(String) : String(value);
   }
-  return own;
+  if (mayBeStored) return own;
+  for (const name of [...DECIDING, ...targets]) delete own[name];
+  return { ...own, 'cache-control': 'no-store' };
 }
 
 function isSame(before: unknown, value: unknown): boolean {

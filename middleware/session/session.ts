@@ -5,6 +5,7 @@ import type { Request, RequestHandler } from 'express';
 import { isUnavailable } from '../../src/errors.js';
 import { linkTo } from '../../src/redis/index.js';
 import { hashId, type SessionStore, type SessionSummary, sessionStore } from '../../src/sessions/index.js';
+import { ownCookies } from '../own-cookies.js';
 import { canHold } from '../response/index.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { type SignedId, sessionIdReader } from './cookie/signed-id.js';
@@ -57,6 +58,7 @@ export function session(given: SessionOptions): SessionMiddleware {
   const settings = readSettings(given);
   const { redis, name, secrets, onUnavailable } = settings;
   linkTo(redis, settings.logger);
+  ownCookies.add(name);
   const store = sessionStore(redis, settings);
 
   const appliesTo = (req: Request) => !hasSession(req) && isUnder(settings.pathFor(req), req);

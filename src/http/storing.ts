@@ -30,6 +30,8 @@ export interface Terms {
   readonly staleIfError: number;
   /** A response to everybody, even when the request carried `Authorization` (RFC 9111 §3.5). */
   readonly forAuthorized: boolean;
+  /** The handler declared no freshness: it is that of `ttlSeconds`, or a heuristic one. */
+  readonly isImplied: boolean;
 }
 
 export interface StoringRules {
@@ -59,6 +61,7 @@ export function termsOf(arrived: Arrived, request: Fields, rules: StoringRules):
     staleWhileRevalidate: seconds('stale-while-revalidate'),
     staleIfError: seconds('stale-if-error'),
     forAuthorized: has('public', 's-maxage', 'must-revalidate'),
+    isImplied: !has('public') && !hasOwnFreshness(arrived.fields, control),
   };
   const isPersonal = request.authorization !== undefined && !rules.ignoresCredentials;
   if (isPersonal && !terms.forAuthorized) return 'authorization';

@@ -11,4 +11,5 @@ export const terms: Terms = {
   staleWhileRevalidate: 0,
   staleIfError: 0,
   forAuthorized: false,
+  isImplied: false,
 };

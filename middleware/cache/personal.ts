@@ -1,0 +1,80 @@
+import type { Request } from 'express';
+import { ERROR_CATALOGUE } from '../../src/errors.js';
+import { consoleLogger, type Logger } from '../../src/logger.js';
+import { ownCookies } from '../own-cookies.js';
+import { recordOf } from '../request-record.js';
+import type { CacheSettings } from './options.js';
+
+/**
+ * By what a request may be told apart from those of other people. A response whose freshness its handler did not
+ * declare is personal then: it is neither stored nor answered from the cache.
+ */
+export type PersonalBy = 'foreign-cookie' | 'foreign-session' | 'user' | 'credential-field';
+
+/**
+ * Nothing when the request could be anybody's, or when `key` or `shared` vouches for that. Fields that `Vary` names do
+ * not count: a stored response is served only to requests that say the same in them.
+ */
+export function personalBy(
+  req: Request,
+  settings: CacheSettings,
+  vary: readonly string[] = [],
+): PersonalBy | undefined {
+  if (settings.ignoresCredentials) return undefined;
+  const hasCredential = (name: string) => req.headers[name] !== undefined && !vary.includes(name);
+  if (settings.credentialFields.some(hasCredential)) return 'credential-field';
+  if ((req as { user?: unknown }).user) return 'user';
+  // A look at a session of ours would make the response personal by itself.
+  if (recordOf(req).session === undefined && (req as { session?: unknown }).session) return 'foreign-session';
+  const hasCookie = !vary.includes('cookie') && foreignCookie(req, settings) !== undefined;
+  return hasCookie ? 'foreign-cookie' : undefined;
+}
+
+function foreignCookie(
+  { headers }: Request,
+  { ignoresCookie }: Pick<CacheSettings, 'ignoresCookie'>,
+): string | undefined {
+  if (headers.cookie === undefined) return undefined;
+  for (const pair of headers.cookie.split(';')) {
+    const end = pair.indexOf('=');
+    const name = (end < 0 ? pair : pair.slice(0, end)).trim();
+    if (name !== '' && !ownCookies.has(name) && !ignoresCookie(name)) return name;
+  }
+  return undefined;
+}
+
+/** Whether a cookie is named by the option `ignoreCookies`, in which `*` stands for any characters. */
+export function cookieMatcher(patterns: readonly string[]): (name: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  const literal = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  const alternatives = patterns.map((pattern) => pattern.split('*').map(literal).join('.*'));
+  const expression = new RegExp(`^(?:${alternatives.join('|')})$`, 's');
+  return (name) => expression.test(name);
+}
+
+const WATCHED_REQUESTS = 100;
+const LISTED_NAMES = 5;
+const LONGEST_NAME = 64;
+
+/** Hears of each answer of a handler: why it was personal, if it was. */
+export type CookieWatch = (req: Request, by: PersonalBy | undefined) => void;
+
+/** Explains, once per middleware, why nothing is cached: its first 100 requests were all set aside for cookies. */
+export function cookieWatch(
+  settings: Pick<CacheSettings, 'ignoresCookie'>,
+  logger: Logger = consoleLogger,
+): CookieWatch {
+  let requests = 0;
+  const names = new Set<string>();
+  return (req, by) => {
+    if (requests >= WATCHED_REQUESTS) return;
+    // After one request that was not set aside, cookies are not to blame.
+    requests = by === 'foreign-cookie' ? requests + 1 : WATCHED_REQUESTS;
+    const name = by === 'foreign-cookie' && foreignCookie(req, settings);
+    if (!name) return;
+    if (names.size < LISTED_NAMES) names.add(name.slice(0, LONGEST_NAME));
+    if (requests < WATCHED_REQUESTS) return;
+    const details = { code: 'CACHE_COOKIES_PERSONAL', cookies: [...names], url: req.originalUrl } as const;
+    logger.warn(details, `${details.code}: ${ERROR_CATALOGUE[details.code].help}`);
+  };
+}
