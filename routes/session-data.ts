@@ -1,4 +1,4 @@
-declare module '../src/sessions/session-data.js' {
+declare module '../src/sessions/index.js' {
   interface SessionData {
     userId?: string;
   }
