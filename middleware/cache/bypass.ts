@@ -6,8 +6,8 @@ import { captureResponse, headersNow } from '../response/index.js';
 import { setCacheStatus } from './cache-status.js';
 import { usable } from './decision.js';
 import { hideHandlerTags } from './handler-tags.js';
-import type { CacheSettings } from './options.js';
 import { serveEntry } from './serve-entry.js';
+import type { CacheSettings } from './settings.js';
 import { resetToBefore } from './watch-handler.js';
 
 /**

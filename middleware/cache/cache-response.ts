@@ -11,9 +11,10 @@ import { bypass } from './bypass.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
 import { decisions } from './decision.js';
 import { offerCacheTags } from './handler-tags.js';
-import { type CacheResponseOptions, checks, defaults, settingsOf } from './options.js';
+import { type CacheResponseOptions, checks, defaults } from './options.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { isCacheable, isForOnePerson, type Question, questions } from './question.js';
+import { settingsOf } from './settings.js';
 import { fill } from './watch-handler.js';
 
 /** What was asked of Redis for a request, and who could change the request since. */

@@ -9,10 +9,10 @@ import { detachResponse } from '../response/index.js';
 import { setCacheStatus } from './cache-status.js';
 import { hasForeignCondition, isConditional, type PassedOn } from './conditional-request.js';
 import type { Forwarded } from './forwarded.js';
-import type { CacheSettings } from './options.js';
 import { personalBy } from './personal.js';
 import type { Question } from './question.js';
 import { serveEntry } from './serve-entry.js';
+import type { CacheSettings } from './settings.js';
 
 /** How the handler is asked; nothing when the request is answered. */
 export type Decision = Pick<Forwarded, 'fwd' | 'turn' | 'stale' | 'inBackground'> | undefined;

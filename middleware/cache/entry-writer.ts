@@ -10,9 +10,9 @@ import { variantOf, varyNames } from '../../src/http/vary.js';
 import type { FillOutcome } from '../../src/single-flight/index.js';
 import { pinLate, pinVersions } from '../../src/tags/index.js';
 import type { Forwarded } from './forwarded.js';
-import type { CacheSettings } from './options.js';
 import { type PersonalBy, personalBy } from './personal.js';
 import { isForOnePerson } from './question.js';
+import type { CacheSettings } from './settings.js';
 
 /** What becomes of the cache by one handler call, under the versions that were current before it. */
 export function fillingOf(

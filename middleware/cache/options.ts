@@ -1,12 +1,5 @@
 import type { Request } from 'express';
-import {
-  type NearCacheOptions,
-  type NearCacheSettings,
-  readNearCacheOptions,
-} from '../../src/cache/index.js';
-import type { Directives } from '../../src/http/cache-control.js';
-import type { Fields } from '../../src/http/fields.js';
-import { requestDirectives } from '../../src/http/reuse.js';
+import type { NearCacheOptions } from '../../src/cache/index.js';
 import type { Logger } from '../../src/logger.js';
 import {
   aBoolean,
@@ -18,13 +11,9 @@ import {
   aString,
   connectionChecks,
   oneOf,
-  type WithDefaults,
 } from '../../src/read-options.js';
 import type { RedisClient } from '../../src/redis/index.js';
 import type { QueryParams } from '../../src/tags/index.js';
-
-import { type CookieWatch, cookieMatcher, cookieWatch } from './personal.js';
-import { hostMatcher } from './target.js';
 
 // Here, because who imports the package sees this file.
 declare global {
@@ -141,8 +130,6 @@ export interface CacheResponseOptions {
   readonly logger?: Logger;
 }
 
-const NOTHING: Directives = new Map();
-
 export const defaults = {
   shared: false,
   ignoreCookies: [],
@@ -173,39 +160,6 @@ export const checks = {
   maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
   nearCache: anything,
 };
-
-export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defaults>, 'nearCache'> & {
-  readonly nearCache?: NearCacheSettings;
-  /** Targeted fields in the order in which they are heard (RFC 9213 §2.2). */
-  readonly targets: readonly string[];
-  /** Responses to requests with `Authorization` are for everybody who has the same key. */
-  readonly ignoresCredentials: boolean;
-  /** Whether responses to requests for this origin are cached. */
-  readonly isKnownHost: (origin: string) => boolean;
-  readonly ignoresCookie: (name: string) => boolean;
-  readonly watchCookies: CookieWatch;
-  /** What a request's fields ask of the cache. */
-  readonly wantedBy: (request: Fields) => Directives;
-};
-
-export function settingsOf({
-  nearCache,
-  ...options
-}: WithDefaults<CacheResponseOptions, typeof defaults>): CacheSettings {
-  const own = options.targetedHeader?.toLowerCase();
-  const ignoresCookie = cookieMatcher(options.ignoreCookies);
-  return {
-    ...options,
-    ...(nearCache !== undefined && { nearCache: readNearCacheOptions(nearCache, options.redis) }),
-    isKnownHost: options.hosts ? hostMatcher(options.hosts) : () => true,
-    ignoresCookie,
-    watchCookies: cookieWatch({ ignoresCookie }, options.logger),
-    credentialFields: options.credentialFields.map((name) => name.toLowerCase()),
-    targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],
-    ignoresCredentials: options.shared || options.key !== undefined,
-    wantedBy: options.ignoreRequestCacheControl ? () => NOTHING : requestDirectives,
-  };
-}
 
 function queryParamLists(value: unknown): string | undefined {
   const entries = Object.entries(value ?? {});

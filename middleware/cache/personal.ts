@@ -3,7 +3,6 @@ import { ERROR_CATALOGUE } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { ownCookies } from '../own-cookies.js';
 import { recordOf } from '../request-record.js';
-import type { CacheSettings } from './options.js';
 
 /**
  * By what a request may be told apart from those of other people. A response whose freshness its handler did not
@@ -11,13 +10,22 @@ import type { CacheSettings } from './options.js';
  */
 export type PersonalBy = 'foreign-cookie' | 'foreign-session' | 'user' | 'credential-field';
 
+/** By which requests are told apart. */
+export interface PersonalRules {
+  /** The key, or `shared`, vouches that credentials make no difference. */
+  readonly ignoresCredentials: boolean;
+  /** In lower case. */
+  readonly credentialFields: readonly string[];
+  readonly ignoresCookie: (name: string) => boolean;
+}
+
 /**
  * Nothing when the request could be anybody's, or when `key` or `shared` vouches for that. Fields that `Vary` names do
  * not count: a stored response is served only to requests that say the same in them.
  */
 export function personalBy(
   req: Request,
-  settings: CacheSettings,
+  settings: PersonalRules,
   vary: readonly string[] = [],
 ): PersonalBy | undefined {
   if (settings.ignoresCredentials) return undefined;
@@ -32,7 +40,7 @@ export function personalBy(
 
 function foreignCookie(
   { headers }: Request,
-  { ignoresCookie }: Pick<CacheSettings, 'ignoresCookie'>,
+  { ignoresCookie }: Pick<PersonalRules, 'ignoresCookie'>,
 ): string | undefined {
   if (headers.cookie === undefined) return undefined;
   for (const pair of headers.cookie.split(';')) {
@@ -61,7 +69,7 @@ export type CookieWatch = (req: Request, by: PersonalBy | undefined) => void;
 
 /** Explains, once per middleware, why nothing is cached: its first 100 requests were all set aside for cookies. */
 export function cookieWatch(
-  settings: Pick<CacheSettings, 'ignoresCookie'>,
+  settings: Pick<PersonalRules, 'ignoresCookie'>,
   logger: Logger = consoleLogger,
 ): CookieWatch {
   let requests = 0;

@@ -4,7 +4,7 @@ import { shortId } from '../../src/keys.js';
 import { EVERYTHING, namesGiven, normalisedUrl, pathTag, urlTag } from '../../src/tags/index.js';
 import { sessionWasRead } from '../session/index.js';
 import type { Before } from '../stack/index.js';
-import type { CacheSettings } from './options.js';
+import type { CacheSettings } from './settings.js';
 import { originOf } from './target.js';
 
 const ignore = () => undefined;

@@ -10,8 +10,8 @@ import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import { type Filling, fillingOf } from './entry-writer.js';
 import type { Forwarded } from './forwarded.js';
 import { tagsNamed, takeHandlerTags } from './handler-tags.js';
-import type { CacheSettings } from './options.js';
 import { sendNotModified, serveEntry } from './serve-entry.js';
+import type { CacheSettings } from './settings.js';
 
 /** Watches the handler's answer: stores it, has it refresh what is stored, or replaces it by what is stored. */
 export function fill(

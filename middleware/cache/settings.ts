@@ -1,0 +1,43 @@
+import { type NearCacheSettings, readNearCacheOptions } from '../../src/cache/index.js';
+import type { Directives } from '../../src/http/cache-control.js';
+import type { Fields } from '../../src/http/fields.js';
+import { requestDirectives } from '../../src/http/reuse.js';
+import type { WithDefaults } from '../../src/read-options.js';
+import type { CacheResponseOptions, defaults } from './options.js';
+import { type CookieWatch, cookieMatcher, cookieWatch } from './personal.js';
+import { hostMatcher } from './target.js';
+
+const NOTHING: Directives = new Map();
+
+export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defaults>, 'nearCache'> & {
+  readonly nearCache?: NearCacheSettings;
+  /** Targeted fields in the order in which they are heard (RFC 9213 §2.2). */
+  readonly targets: readonly string[];
+  /** Responses to requests with `Authorization` are for everybody who has the same key. */
+  readonly ignoresCredentials: boolean;
+  /** Whether responses to requests for this origin are cached. */
+  readonly isKnownHost: (origin: string) => boolean;
+  readonly ignoresCookie: (name: string) => boolean;
+  readonly watchCookies: CookieWatch;
+  /** What a request's fields ask of the cache. */
+  readonly wantedBy: (request: Fields) => Directives;
+};
+
+export function settingsOf({
+  nearCache,
+  ...options
+}: WithDefaults<CacheResponseOptions, typeof defaults>): CacheSettings {
+  const own = options.targetedHeader?.toLowerCase();
+  const ignoresCookie = cookieMatcher(options.ignoreCookies);
+  return {
+    ...options,
+    ...(nearCache !== undefined && { nearCache: readNearCacheOptions(nearCache, options.redis) }),
+    isKnownHost: options.hosts ? hostMatcher(options.hosts) : () => true,
+    ignoresCookie,
+    watchCookies: cookieWatch({ ignoresCookie }, options.logger),
+    credentialFields: options.credentialFields.map((name) => name.toLowerCase()),
+    targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],
+    ignoresCredentials: options.shared || options.key !== undefined,
+    wantedBy: options.ignoreRequestCacheControl ? () => NOTHING : requestDirectives,
+  };
+}
