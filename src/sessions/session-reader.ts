@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Keys } from '../keys.js';
-import { loadScript, type RedisLink } from '../redis/index.js';
+import { loadScript, type RedisLink, sharedQuestions } from '../redis/index.js';
 import { pairs, parseMeta, parseSession, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
 const loadSession = loadScript('load-session');
@@ -51,7 +51,7 @@ export function sessionReader(link: RedisLink, names: Keys, ask: { readonly time
     return isPlain ? session : readAndSlide(hash);
   };
 
-  const shared = link.sharing<StoredSession | undefined>();
+  const shared = sharedQuestions<StoredSession | undefined>(link);
   return (hash: string): Promise<StoredSession | undefined> =>
     shared(hash, () => (performance.now() < (slidesAt.get(hash) ?? 0) ? read(hash) : readAndSlide(hash)));
 }
