@@ -105,6 +105,20 @@ test.each(['middleware', 'routes'].flatMap((floor) => redisCommands.map((command
   },
 );
 
+test.each(
+  ['src', 'middleware'].flatMap((floor) =>
+    ['setTimeout(go, 1)', 'setImmediate(go)', 'clearInterval(1)', 'performance.now()'].map((call) => [
+      floor,
+      call,
+    ]),
+  ),
+)('%s/ may not say %s, which fake timers of a test would stop', async (floor, call) => {
+  await put(`${floor}/timer.ts`, `export const violation = (go: () => void) => [go, ${call}];\n`);
+  const { passed, output } = await lint(`${floor}/timer.ts`);
+  expect(output).toContain('src/timers.ts');
+  expect(passed).toBe(false);
+});
+
 const hiddenImports = ['ioredis', 'pg'].flatMap((name) => [
   `require('${name}')`,
   `import('${name}')`,

@@ -9,6 +9,7 @@ import {
   type Verdict,
 } from '../../src/limits/index.js';
 import { memoize } from '../../src/memoize.js';
+import { monotonicNow } from '../../src/timers.js';
 import { ipKeyGenerator } from './client-address.js';
 import type { RateLimitSettings } from './options.js';
 import { type DeclaredPolicy, fixedPolicies, present, resolveCost, resolvePolicies } from './policies.js';
@@ -42,7 +43,7 @@ export function decider(limiter: RateLimiter, refused: RefusedClients, options: 
   };
 
   const askRedis = (key: string, policies: readonly Policy[], cost: number): Promise<Asked> => {
-    const askedAt = performance.now();
+    const askedAt = monotonicNow();
     const heed = (verdict: Verdict): Asked => {
       if (!verdict.admitted && remembers) refused.remember(key, policies, cost, verdict, askedAt);
       // The link reports an outage; a refund that is lost leaves the client charged for one window.

@@ -1,5 +1,6 @@
 import { ToolkitError } from '../errors.js';
 import type { SubscriberConnection } from '../subscriptions/index.js';
+import { monotonicNow } from '../timers.js';
 import { isOwnChannel, isRelease, literally } from './channel-name.js';
 import type { ReportFailure } from './failures.js';
 
@@ -97,12 +98,12 @@ export class MessageDelivery {
     let began: number | undefined;
     const removals = [
       this.#connection.onGap(({ sinceMs }) => {
-        began ??= performance.now() - sinceMs;
+        began ??= monotonicNow() - sinceMs;
       }),
       this.#connection.onRestored(() => {
         const since = began;
         began = undefined;
-        if (since !== undefined) this.#options.onGap(Math.ceil(performance.now() - since));
+        if (since !== undefined) this.#options.onGap(Math.ceil(monotonicNow() - since));
       }),
       this.#connection.onClosed(() => this.cutAll()),
     ];

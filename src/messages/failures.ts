@@ -1,6 +1,7 @@
 import { ToolkitError } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { NoticeCode } from '../notices.js';
+import { monotonicNow } from '../timers.js';
 
 const LOG_AGAIN_AFTER_MS = 10_000;
 
@@ -14,7 +15,7 @@ export function messageFailures(
   const loggedAt = new Map<ToolkitError['code'], number>();
 
   const log = (error: ToolkitError, channel: string | undefined) => {
-    const now = performance.now();
+    const now = monotonicNow();
     if (now - (loggedAt.get(error.code) ?? Number.NEGATIVE_INFINITY) < LOG_AGAIN_AFTER_MS) return;
     loggedAt.set(error.code, now);
     logger().error({ err: error, code: error.code, channel }, error.message);

@@ -1,6 +1,7 @@
 import { type Cluster, Redis, type RedisOptions } from 'ioredis';
 import { ToolkitError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { clearTimeout, setTimeout } from '../timers.js';
 import type { RedisClient } from './client.js';
 import { linkTo } from './link.js';
 

@@ -1,3 +1,5 @@
+import { monotonicNow, setImmediate, setTimeout } from '../timers.js';
+
 /** Something that has to be settled before a deadline. */
 export interface Pending {
   settled: boolean;
@@ -33,7 +35,7 @@ export class Deadlines {
     const queue = this.#queues.get(timeoutMs) ?? { first: undefined, last: undefined, armed: false };
     this.#queues.set(timeoutMs, queue);
     dropSettled(queue);
-    const deadline = { pending, dueAt: performance.now() + timeoutMs, next: undefined };
+    const deadline = { pending, dueAt: monotonicNow() + timeoutMs, next: undefined };
     if (queue.last) queue.last.next = deadline;
     else queue.first = deadline;
     queue.last = deadline;
@@ -42,10 +44,10 @@ export class Deadlines {
 
   #arm(queue: DeadlineQueue, dueAt: number): void {
     queue.armed = true;
-    const delayMs = Math.max(0, Math.ceil(dueAt - performance.now()));
+    const delayMs = Math.max(0, Math.ceil(dueAt - monotonicNow()));
     setTimeout(() => {
       // A deadline that passes after this moment waits for its own turns of the event loop.
-      const now = performance.now();
+      const now = monotonicNow();
       // An answer may be waiting in the socket: one turn through the poll phase before the judgement.
       const sweep = () => setImmediate(() => this.#sweep(queue, now));
       if (now - dueAt > BLOCKED_MS) setTimeout(sweep, GRACE_MS);

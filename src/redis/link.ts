@@ -1,4 +1,5 @@
 import { consoleLogger, type Logger } from '../logger.js';
+import { monotonicNow, setImmediate } from '../timers.js';
 import type { RedisClient } from './client.js';
 import { Deadlines } from './deadlines.js';
 import type { Script } from './scripts.js';
@@ -118,9 +119,9 @@ export class RedisLink {
   /** Runs a script by its digest. A server that does not know the script (restart, `SCRIPT FLUSH`) is sent its text. */
   run<Reply>(script: Script, keys: readonly string[], args: readonly Argument[], ask: Ask): Promise<Reply> {
     const rest = [keys.length, ...keys, ...args];
-    const began = performance.now();
+    const began = monotonicNow();
     const sendText = () => {
-      const leftMs = Math.max(1, Math.round(ask.timeoutMs - (performance.now() - began)));
+      const leftMs = Math.max(1, Math.round(ask.timeoutMs - (monotonicNow() - began)));
       return this.send('eval', [script.lua, ...rest], { ...ask, timeoutMs: leftMs });
     };
     return this.#send('evalsha', [script.sha, ...rest], ask, sendText) as Promise<Reply>;

@@ -1,4 +1,5 @@
 import type { Command, Redis } from 'ioredis';
+import { setImmediate } from '../timers.js';
 import type { RedisClient } from './client.js';
 
 /**

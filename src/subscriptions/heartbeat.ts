@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { Deadlines } from '../redis/index.js';
+import { clearInterval, monotonicNow, setInterval } from '../timers.js';
 
 const EVERY_MS = 400;
 const PATIENCE_MS = 600;
@@ -17,7 +18,7 @@ export class Heartbeat {
   readonly #redis: Redis;
   readonly #onSilence: (cause: Error) => void;
   readonly #timer: NodeJS.Timeout;
-  #provenAt = performance.now();
+  #provenAt = monotonicNow();
   #asking = false;
   #stopped = false;
 
@@ -42,7 +43,7 @@ export class Heartbeat {
   }
 
   #ask(): void {
-    const askedAt = performance.now();
+    const askedAt = monotonicNow();
     let bytes = this.#redis.stream?.bytesRead;
     const pending = {
       settled: false,

@@ -1,5 +1,6 @@
 import { type Logger, silentLogger } from '../logger.js';
 import { Availability, linkTo, type RedisClient, type RedisLink, unavailable } from '../redis/index.js';
+import { monotonicNow } from '../timers.js';
 import { dial, hangUp, hasLeft } from './dial.js';
 import { type ConnectionEvents, SingleConnection, type SubscriptionKind } from './single-connection.js';
 
@@ -65,7 +66,7 @@ export class ReconnectingConnection {
   }
 
   async #dialOrBeginOutage(): Promise<SingleConnection> {
-    const began = performance.now();
+    const began = monotonicNow();
     try {
       return await this.#dial();
     } catch (error) {
@@ -124,7 +125,7 @@ export class ReconnectingConnection {
 
   #beginGap(since: number): void {
     this.#isInGap = true;
-    this.#events.gap(Math.ceil(performance.now() - since));
+    this.#events.gap(Math.ceil(monotonicNow() - since));
   }
 
   #endGap(): void {

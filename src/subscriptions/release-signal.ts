@@ -1,4 +1,5 @@
 import type { RedisClient } from '../redis/index.js';
+import { clearTimeout, setTimeout } from '../timers.js';
 import { subscriberConnectionOf } from './subscriber-connection.js';
 
 /** A timer may fire a millisecond early, and a key may outlive its expiry by a part of one. */

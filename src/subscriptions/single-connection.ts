@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { monotonicNow } from '../timers.js';
 import { hangUp } from './dial.js';
 import { Heartbeat, LONGEST_SILENCE_MS } from './heartbeat.js';
 
@@ -54,13 +55,13 @@ export class SingleConnection {
     );
   }
 
-  /** Everything published before this moment (`performance.now()`) has arrived. */
+  /** Everything published before this moment (`monotonicNow()`) has arrived. */
   get provenAt(): number {
     return this.#heartbeat.provenAt;
   }
 
   get isHealthy(): boolean {
-    return this.isComplete && !this.#isOver && performance.now() - this.provenAt <= LONGEST_SILENCE_MS;
+    return this.isComplete && !this.#isOver && monotonicNow() - this.provenAt <= LONGEST_SILENCE_MS;
   }
 
   /** Subscribes to everything that is wanted so far. */

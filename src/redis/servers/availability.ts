@@ -1,5 +1,6 @@
 import { publish } from '../../diagnostics.js';
 import type { Logger } from '../../logger.js';
+import { monotonicNow, setTimeout } from '../../timers.js';
 
 const PROBE_EVERY_MS = 100;
 // A second outage within this time of the last log line belongs to the same trouble and is not logged.
@@ -43,7 +44,7 @@ export class Availability {
   beginOutage(cause: Error): void {
     if (this.#cause || this.#retired) return;
     this.#cause = cause;
-    this.#since = performance.now();
+    this.#since = monotonicNow();
     this.#logged = this.#since - this.#loggedAt > LOG_AGAIN_AFTER_MS;
     if (this.#logged) {
       this.#loggedAt = this.#since;
@@ -68,7 +69,7 @@ export class Availability {
   }
 
   #endOutage(): void {
-    const outageMs = Math.round(performance.now() - this.#since);
+    const outageMs = Math.round(monotonicNow() - this.#since);
     this.#cause = undefined;
     if (this.#logged) {
       this.#logger().info(

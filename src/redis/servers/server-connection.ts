@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Command, type Redis } from 'ioredis';
+import { clearInterval, clearTimeout, monotonicNow, setInterval, setTimeout } from '../../timers.js';
 import { COMMANDS_FAIL, type Server } from './availability.js';
 
 const PATIENCE_MS = 600;
@@ -90,9 +91,9 @@ export function connectsInTime(redis: Redis): Promise<boolean> {
     let seenAt = 0;
     const look = () => {
       const progress = `${redis.status} ${redis.stream?.bytesRead}`;
-      if (progress !== seen) seenAt = performance.now();
+      if (progress !== seen) seenAt = monotonicNow();
       seen = progress;
-      if (performance.now() - seenAt > PATIENCE_MS) done();
+      if (monotonicNow() - seenAt > PATIENCE_MS) done();
     };
     const done = () => {
       clearInterval(timer);
