@@ -1,5 +1,12 @@
 import { Command } from 'ioredis';
 
+export type CommandArguments = readonly (string | number | Buffer)[];
+
+export interface CommandForm {
+  readonly replyEncoding: 'utf8' | null;
+  readonly keyPrefix: string;
+}
+
 const PING = '*1\r\n$4\r\nPING\r\n';
 const NOT_EXECUTED = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)\b/;
 
@@ -13,6 +20,11 @@ export class AtMostOnceCommand extends Command {
   #spent = false;
   #abandoned = false;
   #hashSlot: number | undefined;
+
+  // ioredis before 5.9 finds the keys of a command, for the key prefix and the hash slot, by its lower-case name only.
+  constructor(name: string, args: CommandArguments, options?: CommandForm) {
+    super(name.toLowerCase(), args as (string | number | Buffer)[], options);
+  }
 
   /** The command must not be executed from here on, wherever it is queued. */
   abandon(): void {

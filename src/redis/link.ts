@@ -1,5 +1,6 @@
 import { consoleLogger, type Logger } from '../logger.js';
 import { monotonicNow, setImmediate } from '../timers.js';
+import type { CommandArguments } from './at-most-once-command.js';
 import type { RedisClient } from './client.js';
 import { Deadlines } from './deadlines.js';
 import type { Script } from './scripts.js';
@@ -16,8 +17,6 @@ export interface Ask {
   /** For a command without a key: a Cluster routes it to the node that holds this key. */
   readonly routeBy?: string;
 }
-
-type Argument = string | number | Buffer;
 
 const AWAITING_CONNECTION = ['wait', 'connecting', 'connect'];
 
@@ -72,13 +71,13 @@ export class RedisLink {
   }
 
   /** @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_COMMAND_FAILED` (both as rejections) */
-  send<Reply>(name: string, args: readonly Argument[], ask: Ask): Promise<Reply> {
+  send<Reply>(name: string, args: CommandArguments, ask: Ask): Promise<Reply> {
     return this.#send(name, args, ask) as Promise<Reply>;
   }
 
   #send(
     name: string,
-    args: readonly Argument[],
+    args: CommandArguments,
     { timeoutMs, as = 'text', routeBy }: Ask,
     substitute?: () => Promise<unknown>,
   ): Promise<unknown> {
@@ -117,7 +116,7 @@ export class RedisLink {
   }
 
   /** Runs a script by its digest. A server that does not know the script (restart, `SCRIPT FLUSH`) is sent its text. */
-  run<Reply>(script: Script, keys: readonly string[], args: readonly Argument[], ask: Ask): Promise<Reply> {
+  run<Reply>(script: Script, keys: readonly string[], args: CommandArguments, ask: Ask): Promise<Reply> {
     const rest = [keys.length, ...keys, ...args];
     const began = monotonicNow();
     const sendText = () => {

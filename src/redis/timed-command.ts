@@ -1,4 +1,4 @@
-import { AtMostOnceCommand } from './at-most-once-command.js';
+import { AtMostOnceCommand, type CommandArguments, type CommandForm } from './at-most-once-command.js';
 import type { Pending } from './deadlines.js';
 import { endsService, failureOf, unavailable } from './failures.js';
 import type { Availability } from './servers/availability.js';
@@ -20,12 +20,12 @@ export class TimedCommand extends AtMostOnceCommand implements Pending {
 
   constructor(
     name: string,
-    args: readonly (string | number | Buffer)[],
+    args: CommandArguments,
     timeoutMs: number,
     onSettled: () => void,
-    options: { readonly replyEncoding: 'utf8' | null; readonly keyPrefix: string },
+    options: CommandForm,
   ) {
-    super(name, args as (string | number | Buffer)[], options);
+    super(name, args, options);
     const { resolve, reject } = this;
     this.#timeoutMs = timeoutMs;
     this.#onSettled = onSettled;

@@ -41,7 +41,7 @@ export function sessionReader(link: RedisLink, names: Keys, ask: { readonly time
   };
 
   const read = async (hash: string): Promise<StoredSession | undefined> => {
-    const reply = await link.send<Fields>('HGETALL', [names.session(hash)], ask);
+    const reply = await link.send<Fields>('hgetall', [names.session(hash)], ask);
     const fields = mapOf(reply);
     const meta = parseMeta(fields.get(SYSTEM_FIELDS.meta));
     if (!meta) return undefined;

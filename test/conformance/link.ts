@@ -21,6 +21,14 @@ export function linkBehaves(open: () => RedisClient): void {
       );
     });
 
+    test('finds the keys of a command whose name is in capitals', async () => {
+      const link = linkTo(open());
+      const keys = names(10);
+      await Promise.all(keys.map((key) => link.send('HSET', [key, 'field', key], ask)));
+      expect(await Promise.all(keys.map((key) => link.send('hget', [key, 'field'], ask)))).toEqual(keys);
+      expect(await Promise.all(keys.map((key) => link.send('HGET', [key, 'field'], ask)))).toEqual(keys);
+    });
+
     test('returns bytes unchanged', async () => {
       const link = linkTo(open());
       const [key] = names(1);

@@ -70,7 +70,7 @@ async function startTracking(connection: Redis, prefixes: readonly string[]): Pr
   try {
     const id = await connection.client('ID');
     const named = prefixes.flatMap((prefix) => ['PREFIX', prefix]);
-    await connection.call('CLIENT', ['TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...named]);
+    await connection.call('client', ['TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...named]);
     return undefined;
   } catch (error) {
     if (isRefusal(error)) return error;
