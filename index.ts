@@ -50,6 +50,7 @@ export {
   type SubscriberOptions,
   subscriber,
 } from './src/messages/index.js';
+export { NOTICE_CATALOGUE, type NoticeCode } from './src/notices.js';
 export { type BullOptions, bullOptions } from './src/queues/index.js';
 export {
   type CloseRedisOptions,

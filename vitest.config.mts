@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 const timed = 'test/faults/**/*.test.ts';
+// The core of the suite also runs on the oldest ioredis of the peer range: single Redis, Cluster and the link itself.
+const core = ['test/conformance/{single,cluster}.test.ts', 'test/src/redis/**/*.test.ts'];
 const shared = { pool: 'forks', testTimeout: 20_000, hookTimeout: 60_000 } as const;
 
 // At full size only what has a size: the rest would be the same tests as in `npm test`.
@@ -16,6 +18,10 @@ export default defineConfig({
     projects: [
       {
         test: { ...shared, name: 'behaviour', include, exclude: [timed], sequence: { groupOrder: 0 } },
+      },
+      {
+        resolve: { alias: { ioredis: 'ioredis-5-4' } },
+        test: { ...shared, name: 'ioredis 5.4', include: core, sequence: { groupOrder: 0 } },
       },
       // They ask how long an answer took: each has the machine to itself.
       {

@@ -1,4 +1,5 @@
 import { ERROR_CATALOGUE } from '../src/errors.js';
+import { NOTICE_CATALOGUE } from '../src/notices.js';
 import { optionsOf } from './options-reference.js';
 
 const SECTION = /(<!-- reference: (\w+) -->\n)(.*?)(<!-- end -->)/gs;
@@ -14,13 +15,15 @@ export function withReference(readme: string): string {
 
 /** docs/errors.md: a section per code, for links from log lines and answers. */
 export function errorsPage(): string {
-  const sections = Object.entries(ERROR_CATALOGUE).map(
-    ([name, error]) =>
-      `## ${name}\n\n${error.help}\n\n${'logged' in error ? 'Logged once; nothing is thrown.' : `Status ${error.status}.`}`,
+  const errors = Object.entries(ERROR_CATALOGUE).map(
+    ([name, { help, status }]) => `## ${name}\n\n${help}\n\nStatus ${status}.`,
   );
+  const notices = Object.entries(NOTICE_CATALOGUE).map(([name, help]) => `## ${name}\n\n${help}`);
   const intro =
     'Every error of the toolkit is a `ToolkitError` with one of these codes. Made from `src/errors.ts` by `npm run docs`.';
-  return `${['# Errors', intro, ...sections].join('\n\n')}\n`;
+  const noticesIntro =
+    'A notice is logged once per kind, or given to `onError`; nothing is thrown. Made from `src/notices.ts`.';
+  return `${['# Errors', intro, ...errors, '# Notices', noticesIntro, ...notices].join('\n\n')}\n`;
 }
 
 function optionRows(interfaceName: string): string[][] {
@@ -34,12 +37,13 @@ function optionRows(interfaceName: string): string[][] {
 }
 
 function errorRows(): string[][] {
-  const rows = Object.entries(ERROR_CATALOGUE).map(([name, error]) => [
+  const errors = Object.entries(ERROR_CATALOGUE).map(([name, { help, status }]) => [
     code(name),
-    'logged' in error ? 'logged' : String(error.status),
-    error.help,
+    String(status),
+    help,
   ]);
-  return [['Code', 'Status', 'When'], ['---', '---', '---'], ...rows];
+  const notices = Object.entries(NOTICE_CATALOGUE).map(([name, help]) => [code(name), 'logged', help]);
+  return [['Code', 'Status', 'When'], ['---', '---', '---'], ...errors, ...notices];
 }
 
 const code = (text: string) => `\`${text}\``;

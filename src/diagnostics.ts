@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel';
+import { type Channel, channel } from 'node:diagnostics_channel';
 
 const names = [
   'admitted',
@@ -19,11 +19,11 @@ export type DiagnosticName = (typeof names)[number];
 
 const channels = Object.fromEntries(
   names.map((name) => [name, channel(`express-redis-toolkit:${name}`)]),
-) as Record<DiagnosticName, ReturnType<typeof channel>>;
+) as Record<DiagnosticName, Channel>;
 
 /**
  * Publishes a decision on Node's `diagnostics_channel` (`express-redis-toolkit:<name>`).
- * The details are made by a function, so that nothing is built when nobody listens.
+ * A function makes the details, so that nothing is built without a subscriber.
  */
 export function publish(name: DiagnosticName, details: () => object): void {
   const target = channels[name];

@@ -1,6 +1,8 @@
+import type { NoticeCode } from './notices.js';
+
 /**
- * Every error that the toolkit raises, by code. `status` is the HTTP status an error handler should answer with. What is
- * `logged` is a misuse found at run time: it is explained once to the logger, and nothing is thrown.
+ * Every error that the toolkit throws, by code. `status` is the HTTP status that an error handler should answer with.
+ * `src/notices.ts` has the codes of log lines, which throw nothing.
  */
 export const ERROR_CATALOGUE = {
   OPTION_INVALID: {
@@ -17,11 +19,11 @@ export const ERROR_CATALOGUE = {
   },
   REDIS_COMMAND_FAILED: {
     status: 500,
-    help: 'Redis answered with an error that a retry would not mend; see `cause`.',
+    help: 'Redis answered a command with an error that a retry would not change; see `cause`.',
   },
   REDIS_IN_SUBSCRIBER_MODE: {
     status: 500,
-    help: 'The client given as `redis` has subscribed to something, over RESP2: it can do nothing else then. Give the toolkit a client of its own, and listen with `subscriber`.',
+    help: 'The client given as `redis` has subscribed to a channel over RESP2 and can send nothing else. Give the toolkit a client of its own, and listen with `subscriber`.',
   },
   RATE_LIMIT_KEY_MISSING: {
     status: 500,
@@ -34,26 +36,6 @@ export const ERROR_CATALOGUE = {
   RATE_LIMIT_DEPENDS_ON_REQUEST: {
     status: 500,
     help: '`peek`, `penalty` and `reward` need `limit` and `windowMs` to be numbers: there is no request to ask.',
-  },
-  RATE_LIMIT_MOUNTED_TWICE: {
-    status: 500,
-    logged: true,
-    help: 'One limiter handled the same request twice. It charges once; mount it once.',
-  },
-  RATE_LIMIT_NAME_REUSED: {
-    status: 500,
-    logged: true,
-    help: "Two limiters of one client use the same policy name and prefix, so that each counts the other's requests. Give each its own `identifier`.",
-  },
-  RATE_LIMIT_TRUST_PROXY_OFF: {
-    status: 500,
-    logged: true,
-    help: '`X-Forwarded-For` arrives but `trust proxy` is off: all clients behind the proxy share one limit. Set `trust proxy` to the number of proxies in front.',
-  },
-  RATE_LIMIT_TRUST_PROXY_ANY: {
-    status: 500,
-    logged: true,
-    help: '`trust proxy` is true: any client can choose its own address in `X-Forwarded-For` and with it its limit. Set the number of proxies in front.',
   },
   SESSION_TOO_LARGE: {
     status: 500,
@@ -69,21 +51,11 @@ export const ERROR_CATALOGUE = {
   },
   SESSION_CONFLICT: {
     status: 409,
-    help: 'Another request changed the same session property meanwhile, and `onConflict` is `fail`, or its function could not keep up.',
+    help: 'Another request changed the same session property at the same time, and `onConflict` is `fail`, or its function lost the race too often.',
   },
   SESSION_SECRET_MISSING: {
     status: 500,
     help: '`session` has no `secret`, and no `cookieParser(secret)` before it has put one on the request.',
-  },
-  SESSION_COOKIE_INSECURE: {
-    status: 500,
-    logged: true,
-    help: 'The session cookie is not sent, or browsers would drop it, because the request is not known to have come over HTTPS. Behind a proxy set `trust proxy`, or the option `proxy`.',
-  },
-  SESSION_RESAVE_UNNEEDED: {
-    status: 500,
-    logged: true,
-    help: '`session` was given `resave: true`, which does nothing here: what a request did not change is never written. Leave it out.',
   },
   SESSION_NOT_FOUND: {
     status: 500,
@@ -112,35 +84,15 @@ export const ERROR_CATALOGUE = {
   },
   MESSAGE_NOT_JSON: {
     status: 500,
-    help: 'A value given to `publish` is nothing that JSON can say: undefined, a function, a BigInt, or an object that contains itself.',
+    help: 'A value given to `publish` cannot be represented as JSON: undefined, a function, a BigInt, or an object that contains itself.',
   },
   MESSAGE_TOO_LARGE: {
     status: 500,
-    help: 'A value given to `publish` is more JSON than `maxBytes`. Publish an id, and keep the data in a database.',
-  },
-  MESSAGE_UNREADABLE: {
-    status: 500,
-    logged: true,
-    help: 'A message that is not JSON arrived on a channel of `subscriber`. No handler sees it; all others go on.',
-  },
-  MESSAGE_HANDLER_FAILED: {
-    status: 500,
-    logged: true,
-    help: 'A handler given to `subscriber` threw or rejected; `cause` is its error. All other handlers and messages go on.',
-  },
-  EVENTS_DROPPED: {
-    status: 500,
-    logged: true,
-    help: 'A loop over `events` is slower than its channel: the oldest events that it had not taken were dropped (`whenFull: drop-oldest`).',
+    help: 'A value given to `publish` is more than `maxBytes` of JSON. Publish an id, and keep the data in a database.',
   },
   EVENTS_OVERFLOW: {
     status: 500,
-    help: 'A loop over `events` was slower than its channel, and `whenFull` is `error`: it ends here, after the last event that was kept.',
-  },
-  MESSAGES_MISSED: {
-    status: 500,
-    logged: true,
-    help: 'The subscriber connection was lost for a while, and what was published meanwhile has not arrived. Give `onGap` to be told, and read the state anew there.',
+    help: 'A loop over `events` was slower than its channel, and `whenFull` is `error`: the loop ends after the events that were buffered.',
   },
   INVALIDATION_REFUSED: {
     status: 503,
@@ -148,22 +100,23 @@ export const ERROR_CATALOGUE = {
   },
   LOCK_UNBOUNDED: {
     status: 500,
-    help: '`withLock` has no `ttlMs`, or an endless one: a lock whose holder died would be held for ever.',
+    help: '`withLock` has no `ttlMs`, or an infinite one: a lock whose holder crashed would be held for ever.',
   },
   LOCK_TIMEOUT: {
     status: 503,
-    help: 'Somebody else held the lock for all of `waitMs`, so the function was not run. Retry later.',
+    help: 'Another holder kept the lock for all of `waitMs`, so the function was not run. Retry later.',
   },
   LOCK_LOST: {
     status: 500,
-    help: 'The lock could not be kept until the function ended: another may have run at the same time. What the function did is done; see `cause` for its own error or for that of Redis.',
+    help: 'The lock was lost before the function ended: another holder may have run at the same time. The effects of the function stay; see `cause` for its own error or for that of Redis.',
   },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
 
 /**
- * The one error type of the toolkit. Misuse throws it at construction; run-time trouble goes to `next(err)`.
+ * The one error type of the toolkit. Wrong options throw it at construction; trouble at run time goes to `next(err)`, and
+ * notices of `subscriber` to its `onError`.
  *
  * @example
  * app.use((err, req, res, next) => {
@@ -173,16 +126,25 @@ export type ErrorCode = keyof typeof ERROR_CATALOGUE;
  */
 export class ToolkitError extends Error {
   override readonly name = 'ToolkitError';
-  readonly code: ErrorCode;
+  readonly code: ErrorCode | NoticeCode;
   readonly status: number;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode | NoticeCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
-    this.status = ERROR_CATALOGUE[code].status;
+    this.status = code in ERROR_CATALOGUE ? ERROR_CATALOGUE[code as ErrorCode].status : 500;
   }
 }
 
 export function isUnavailable(error: unknown): error is ToolkitError {
   return error instanceof ToolkitError && error.code === 'REDIS_UNAVAILABLE';
+}
+
+/** The error of JSON that is larger than it may be. `what` names the value, `advice` says what to do. */
+export function tooLarge(
+  code: ErrorCode,
+  what: string,
+  { bytes, maxBytes, advice }: { bytes: number; maxBytes: number; advice: string },
+): ToolkitError {
+  return new ToolkitError(code, `${what} is ${bytes} bytes of JSON, more than ${maxBytes}: ${advice}`);
 }

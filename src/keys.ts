@@ -2,8 +2,30 @@ import { createHash } from 'node:crypto';
 
 const LONGEST_ID = 200;
 const HASHED = 'sha256-';
-// Most ids; to look for what has to be escaped takes several times as long.
+// Most ids match. The search for characters to escape takes several times as long.
 const SAFE = /^[\w:./?=&*~@+,;-]*$/;
+
+/** The names of keys and channels, without ioredis' `keyPrefix` unless it is given. */
+export interface Keys {
+  rate(client: string, policy: string): string;
+  rateBlock(client: string, limiter: string): string;
+  session(hash: string): string;
+  userSessions(user: string): string;
+  cache(id: string): string;
+  cacheVariant(id: string, slot: number): string;
+  cacheLease(id: string): string;
+  /** A channel. ioredis puts its keyPrefix in front of keys only, so it has to be given here. */
+  cacheLeaseReleased(id: string, keyPrefix: string): string;
+  invalidationEpoch(): string;
+  value(key: string): string;
+  queues(): string;
+  tag(tag: string): string;
+  lock(resource: string): string;
+  /** In the hash slot of the lock: its hash tag is the lock's whole key in Redis, ioredis' prefix included. */
+  lockFence(resource: string, keyPrefix: string): string;
+  /** A channel. */
+  lockReleased(resource: string, keyPrefix: string): string;
+}
 
 /**
  * The names of the toolkit's keys: `entity:id`, with one prefix in front. Text that a client can choose is
@@ -12,47 +34,38 @@ const SAFE = /^[\w:./?=&*~@+,;-]*$/;
  * @example
  * keys('shop:').tag('user:7');   // 'shop:tag:user:7'
  */
-export function keys(prefix = '') {
+export function keys(prefix = ''): Keys {
   return {
-    rate: (client: string, policy: string) => `${prefix}rate:{${safeId(client)}}:${safeId(policy)}`,
-    rateBlock: (client: string, limiter: string) =>
-      `${prefix}rate-block:{${safeId(client)}}:${safeId(limiter)}`,
-    session: (hash: string) => `${prefix}session:${hash}`,
-    userSessions: (user: string) => `${prefix}user-sessions:${safeId(user)}`,
-    cache: (id: string) => `${prefix}cache:${safeId(id)}`,
-    cacheVariant: (id: string, slot: number) => `${prefix}cache-variant:${slot}:${safeId(id)}`,
-    cacheLease: (id: string) => `${prefix}cache-lease:${safeId(id)}`,
-    /** A channel; ioredis' prefix has to be given, because it is put in front of keys alone. */
-    cacheLeaseReleased: (id: string, keyPrefix: string) =>
-      `${keyPrefix}${prefix}cache-lease-released:${safeId(id)}`,
+    rate: (client, policy) => `${prefix}rate:{${safeId(client)}}:${safeId(policy)}`,
+    rateBlock: (client, limiter) => `${prefix}rate-block:{${safeId(client)}}:${safeId(limiter)}`,
+    session: (hash) => `${prefix}session:${hash}`,
+    userSessions: (user) => `${prefix}user-sessions:${safeId(user)}`,
+    cache: (id) => `${prefix}cache:${safeId(id)}`,
+    cacheVariant: (id, slot) => `${prefix}cache-variant:${slot}:${safeId(id)}`,
+    cacheLease: (id) => `${prefix}cache-lease:${safeId(id)}`,
+    cacheLeaseReleased: (id, keyPrefix) => `${keyPrefix}${prefix}cache-lease-released:${safeId(id)}`,
     invalidationEpoch: () => `${prefix}epoch:invalidation`,
-    value: (key: string) => `${prefix}${safeId(key)}`,
+    value: (key) => `${prefix}${safeId(key)}`,
     queues: () => `${prefix}queue`,
-    tag: (tag: string) => `${prefix}tag:${safeId(tag)}`,
-    lock: (resource: string) => `${prefix}lock:${safeId(resource)}`,
-    /** In the lock's slot, because its hash tag is the lock's whole key as Redis sees it, ioredis' prefix included. */
-    lockFence: (resource: string, keyPrefix: string) =>
-      `${prefix}lock-fence:{${keyPrefix}${prefix}lock:${safeId(resource)}}`,
-    /** A channel. */
-    lockReleased: (resource: string, keyPrefix: string) =>
-      `${keyPrefix}${prefix}lock-released:${safeId(resource)}`,
+    tag: (tag) => `${prefix}tag:${safeId(tag)}`,
+    lock: (resource) => `${prefix}lock:${safeId(resource)}`,
+    lockFence: (resource, keyPrefix) => `${prefix}lock-fence:{${keyPrefix}${prefix}lock:${safeId(resource)}}`,
+    lockReleased: (resource, keyPrefix) => `${keyPrefix}${prefix}lock-released:${safeId(resource)}`,
   };
 }
 
-/** What the keys begin with that decide whether a cached response may be served. */
+/** The beginnings of the keys that decide whether a cached response may be served. */
 export const decidingPrefixes = (prefix: string): string[] =>
   ['cache:', 'cache-variant:', 'tag:'].map((entity) => prefix + entity);
 
-export type Keys = ReturnType<typeof keys>;
-
-// All but the application's own values.
+// All entities except the application's own values.
 const OWN_ENTITIES = new Set([
   ...Object.entries(keys())
     .filter(([kind]) => kind !== 'value')
     .map(([, name]) => (name as (...parts: string[]) => string)('', '').split(':')[0]),
 ]);
 
-/** Whether what is called `<entity>:…` is the toolkit's, and no key or channel of the application's. */
+/** Whether keys and channels named `<entity>:…` belong to the toolkit, not to the application. */
 export function isToolkits(entity: string): boolean {
   return OWN_ENTITIES.has(entity.toLowerCase());
 }
@@ -65,7 +78,7 @@ export function safeId(id: string): string {
   return fits ? escaped : `${HASHED}${sha256(id)}`;
 }
 
-/** The same text, or a hash of it when it is long: for what is kept in memory by names that clients choose. */
+/** The same text, or its hash when it is long: bounds the memory of maps whose names clients choose. */
 export const shortId = (id: string): string =>
   id.length <= LONGEST_ID && !id.startsWith(HASHED) ? id : `${HASHED}${sha256(id)}`;
 

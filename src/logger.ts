@@ -1,11 +1,11 @@
-/** What the toolkit needs of a logger: pino's calling convention, fields first and the message second. */
+/** A logger with pino's calling convention: fields first, the message second. */
 export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
-const line =
+const writeLine =
   (write: (text: string) => void) =>
   (fields: object, message: string): void => {
     const cause = (fields as { err?: unknown }).err;
@@ -13,9 +13,9 @@ const line =
   };
 
 export const consoleLogger: Logger = {
-  info: line((text) => console.info(text)),
-  warn: line((text) => console.warn(text)),
-  error: line((text) => console.error(text)),
+  info: writeLine((text) => console.info(text)),
+  warn: writeLine((text) => console.warn(text)),
+  error: writeLine((text) => console.error(text)),
 };
 
 export const silentLogger: Logger = { info() {}, warn() {}, error() {} };

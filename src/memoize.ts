@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
 
-// What clients make up may be long; what comes again and again is not.
+// Texts that come again and again are short. A longer one may be made up by a client.
 const LONGEST_TEXT = 256;
 
-/** A pure function of a text that keeps its latest results. */
-export function remembered<Result extends NonNullable<unknown>>(
+/** Makes a pure function of a text keep its latest results. */
+export function memoize<Result extends NonNullable<unknown>>(
   max: number,
   work: (text: string) => Result,
 ): (text: string) => Result {

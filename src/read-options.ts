@@ -1,6 +1,6 @@
 import { ToolkitError } from './errors.js';
 
-/** Says what is wrong with a value, or nothing when it will do. */
+/** Returns a complaint about a value, or undefined when the value is valid. */
 export type Check = (value: unknown) => string | undefined;
 
 export const aFunction: Check = (value) => (typeof value === 'function' ? undefined : 'must be a function');
@@ -21,9 +21,11 @@ export function aWholeNumber(unit: string, max: number, min = 0): Check {
       : `must be a whole number of ${unit} from ${min} to ${max}`;
 }
 
-export function aNumber(what: string, max: number): Check {
+export function aNumber(description: string, max: number): Check {
   return (value) =>
-    typeof value === 'number' && value >= 0 && value <= max ? undefined : `must be ${what} from 0 to ${max}`;
+    typeof value === 'number' && value >= 0 && value <= max
+      ? undefined
+      : `must be ${description} from 0 to ${max}`;
 }
 
 export const aListOfStrings: Check = (value) =>
@@ -45,7 +47,7 @@ export function anyOf(...checks: readonly Check[]): Check {
   };
 }
 
-/** An ioredis `Redis` or `Cluster`, told by what it can do: two copies of ioredis may be installed. */
+/** An ioredis `Redis` or `Cluster`, recognised by its methods: two copies of ioredis may be installed. */
 export const anIoredisClient: Check = (value) => {
   const client = value as {
     sendCommand?: unknown;
@@ -55,7 +57,7 @@ export const anIoredisClient: Check = (value) => {
   if (typeof client?.sendCommand !== 'function' || typeof client.status !== 'string') {
     return 'must be an ioredis Redis or Cluster, e.g. connectRedis()';
   }
-  // A replica may not have heard of an invalidation or a logout yet.
+  // A replica may not have received an invalidation or a logout yet.
   return (client.options?.scaleReads ?? 'master') === 'master'
     ? undefined
     : 'must read from primaries: scaleReads "master"';
@@ -68,7 +70,7 @@ const aLogger: Check = (value) =>
     ? undefined
     : 'must have the methods info, warn and error, as pino and console have';
 
-/** What every middleware that talks to Redis takes. */
+/** The options that every middleware has that talks to Redis. */
 export const connectionChecks = {
   redis: anIoredisClient,
   prefix: (value: unknown) => (typeof value === 'string' ? undefined : 'must be a string'),
@@ -76,13 +78,13 @@ export const connectionChecks = {
   logger: aLogger,
 } as const;
 
-/** Options after the defaults were laid under them. */
+/** Options in which the defaults have filled the gaps. */
 export type WithDefaults<Given, Defaults> = Given & Required<Pick<Given, keyof Given & keyof Defaults>>;
 
 /**
- * Checks a factory's options once, refuses unknown names with a hint, and lays them over the defaults.
- * The caller's object is not kept, so a later change of it changes nothing. `hints` say what to do with names that
- * people bring along from elsewhere.
+ * Checks a factory's options once, refuses unknown names with a hint, and fills gaps with the defaults. It keeps no
+ * reference to the caller's object, so a later change of that object has no effect. `hints` advise on names that
+ * people know from other packages.
  *
  * @throws ToolkitError `OPTION_UNKNOWN`, `OPTION_INVALID`
  */
@@ -123,12 +125,12 @@ function unknownOption(
   known: string[],
   hint: string | undefined,
 ): ToolkitError {
-  const near = nearest(name, known);
-  const advice = hint ?? (near ? `did you mean "${near}"?` : `it takes ${known.join(', ')}`);
+  const similar = mostSimilar(name, known);
+  const advice = hint ?? (similar ? `did you mean "${similar}"?` : `it takes ${known.join(', ')}`);
   return new ToolkitError('OPTION_UNKNOWN', `${factory}: unknown option "${name}"; ${advice}`);
 }
 
-function nearest(name: string, known: readonly string[]): string | undefined {
+function mostSimilar(name: string, known: readonly string[]): string | undefined {
   const ranked = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
   ranked.sort((a, b) => a.distance - b.distance);
   const best = ranked[0];

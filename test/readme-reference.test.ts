@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { optionsOf } from '../scripts/options-reference.js';
 import { errorsPage, withReference } from '../scripts/readme-reference.js';
 import { ERROR_CATALOGUE } from '../src/errors.js';
+import { NOTICE_CATALOGUE } from '../src/notices.js';
 
 const readme = readFileSync(join(__dirname, '../README.md'), 'utf8');
 const documented = [...readme.matchAll(/<!-- reference: (\w+) -->/g)].map(([, name]) => name);
@@ -34,12 +35,13 @@ test('an option is a row with its name, type, default and meaning', () => {
   );
 });
 
-test('an error is a row with its code and status', () => {
+test('an error is a row with its code and status, a notice one that says "logged"', () => {
   const rows = withReference('<!-- reference: errors -->\n<!-- end -->');
   for (const [code, error] of Object.entries(ERROR_CATALOGUE)) {
-    expect(rows).toContain(
-      `| \`${code}\` | ${'logged' in error ? 'logged' : error.status} | ${error.help} |`,
-    );
+    expect(rows).toContain(`| \`${code}\` | ${error.status} | ${error.help} |`);
+  }
+  for (const [code, help] of Object.entries(NOTICE_CATALOGUE)) {
+    expect(rows).toContain(`| \`${code}\` | logged | ${help} |`);
   }
 });
 

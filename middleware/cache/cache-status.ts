@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import { serializeList, Token } from 'structured-headers';
-import { remembered } from '../../src/memoize.js';
+import { memoize } from '../../src/memoize.js';
 
 /** Parameters of RFC 9211 §2. Strings become tokens; undefined is left out. */
 export interface CacheStatus {
@@ -16,7 +16,7 @@ export interface CacheStatus {
 const CACHE_NAME = new Token('toolkit');
 
 // There are few of them, and a hit is said more often than anything else.
-const memberFor = remembered(1_000, (json) => serialized(JSON.parse(json) as CacheStatus));
+const memberFor = memoize(1_000, (json) => serialized(JSON.parse(json) as CacheStatus));
 
 /** `Cache-Status` (RFC 9211), behind what caches nearer to the origin said. */
 export function setCacheStatus(res: Response, parameters: CacheStatus): void {

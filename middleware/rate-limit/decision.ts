@@ -8,7 +8,8 @@ import {
   type RefusedClients,
   type Verdict,
 } from '../../src/limits/index.js';
-import { remembered } from '../../src/memoize.js';
+import { memoize } from '../../src/memoize.js';
+import { monotonicNow } from '../../src/timers.js';
 import { ipKeyGenerator } from './client-address.js';
 import type { RateLimitSettings } from './options.js';
 import { type DeclaredPolicy, fixedPolicies, present, resolveCost, resolvePolicies } from './policies.js';
@@ -42,7 +43,7 @@ export function decider(limiter: RateLimiter, refused: RefusedClients, options: 
   };
 
   const askRedis = (key: string, policies: readonly Policy[], cost: number): Promise<Asked> => {
-    const askedAt = performance.now();
+    const askedAt = monotonicNow();
     const heed = (verdict: Verdict): Asked => {
       if (!verdict.admitted && remembers) refused.remember(key, policies, cost, verdict, askedAt);
       // The link reports an outage; a refund that is lost leaves the client charged for one window.
@@ -66,7 +67,7 @@ export function decider(limiter: RateLimiter, refused: RefusedClients, options: 
 export function asker(declared: readonly DeclaredPolicy[], decide: Decide, options: RateLimitSettings) {
   const fixed = fixedPolicies(declared);
   // Reading an address takes 8 µs, a twentieth of a request; the same few clients come again and again.
-  const keyOf = remembered(10_000, (ip) => ipKeyGenerator(ip, options.ipv6Subnet));
+  const keyOf = memoize(10_000, (ip) => ipKeyGenerator(ip, options.ipv6Subnet));
 
   const askFor = (req: Request, res: Response): Asked | Promise<Asked> => {
     const key = options.keyGenerator ? options.keyGenerator(req, res) : req.ip && keyOf(req.ip);

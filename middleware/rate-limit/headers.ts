@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Response } from 'express';
 import { serializeItem } from 'structured-headers';
 import type { Quota, Verdict } from '../../src/limits/index.js';
-import { remembered } from '../../src/memoize.js';
+import { memoize } from '../../src/memoize.js';
 
 export type StandardHeaders = 'draft-6' | 'draft-7' | 'draft-8' | 'draft-11' | boolean;
 
@@ -53,7 +53,7 @@ function setFields(res: Response, quotas: readonly Quota[], partition: string | 
 }
 
 // Names are few and always the same, and an integer is written as it is: what a library has to escape, it does once.
-const memberOf = remembered(1_000, (name) => serializeItem(name));
+const memberOf = memoize(1_000, (name) => serializeItem(name));
 
 function listed(quotas: readonly Quota[], parameters: (quota: Quota) => string): string {
   let list = '';

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
-import { ERROR_CATALOGUE, type ErrorCode } from '../../src/errors.js';
-import { consoleLogger, type Logger } from '../../src/logger.js';
+import { consoleLogger } from '../../src/logger.js';
+import { logMisuse, type NoticeCode } from '../../src/notices.js';
 import type { RedisClient } from '../../src/redis/index.js';
 import { recordOf } from '../request-record.js';
 import type { RateLimitSettings } from './options.js';
@@ -16,11 +16,11 @@ declare module '../request-record.js' {
 /** Looks for misuse that only shows at run time, and explains each kind once per limiter. */
 export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitSettings) {
   const limiter = Symbol('limiter');
-  const seen = new Set<ErrorCode>();
-  const explain = (code: ErrorCode, details: object = {}) => {
+  const seen = new Set<NoticeCode>();
+  const explain = (code: NoticeCode, details: object = {}) => {
     if (seen.has(code)) return;
     seen.add(code);
-    report(logger, code, details);
+    logMisuse(logger, code, details);
   };
   return {
     /** What is wrong with the way by which the client's address reaches the application. */
@@ -54,15 +54,11 @@ export function checkNameReuse(declared: readonly DeclaredPolicy[], options: Rat
   for (const { name } of declared) {
     const key = `${options.prefix}\n${name}`;
     if (inUse.has(key)) {
-      report(options.logger ?? consoleLogger, 'RATE_LIMIT_NAME_REUSED', {
+      logMisuse(options.logger ?? consoleLogger, 'RATE_LIMIT_NAME_REUSED', {
         identifier: name,
         prefix: options.prefix,
       });
     }
     inUse.add(key);
   }
-}
-
-function report(logger: Logger, code: ErrorCode, details: object): void {
-  logger.error({ code, ...details }, `${code}: ${ERROR_CATALOGUE[code].help}`);
 }

@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { setImmediate } from '../../src/timers.js';
 import { applyHead } from './apply-head.js';
 
 /** What becomes of a response whose head is complete. */

@@ -2,6 +2,7 @@ import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import type { Request, Response } from 'express';
+import { setImmediate } from '../../src/timers.js';
 
 const METHODS = [
   'setHeader',

@@ -13,6 +13,7 @@ import {
   refusedMutation,
   tagVersions,
 } from '../tags/index.js';
+import { monotonicNow } from '../timers.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,
@@ -79,7 +80,7 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
     options: CachedValueOptions,
     turn: Turn,
   ): Promise<T> => {
-    const began = performance.now();
+    const began = monotonicNow();
     let value: T;
     try {
       value = await load();
@@ -93,7 +94,7 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
       return value;
     }
     try {
-      await values.store(key, value, pinned, options, Math.round(performance.now() - began));
+      await values.store(key, value, pinned, options, Math.round(monotonicNow() - began));
       turn.end('stored');
     } catch (error) {
       turn.end('unstorable');

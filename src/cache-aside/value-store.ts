@@ -1,4 +1,4 @@
-import { ToolkitError } from '../errors.js';
+import { ToolkitError, tooLarge } from '../errors.js';
 import { isDueEarly } from '../http/early-refresh.js';
 import { isToolkits, keys } from '../keys.js';
 import { linkTo, type RedisClient } from '../redis/index.js';
@@ -67,7 +67,12 @@ export function valueStore(
         versions: pinned,
       } satisfies StoredValue<unknown>);
       const bytes = Buffer.byteLength(json);
-      if (bytes > LARGEST_VALUE_BYTES) throw tooLarge(key, bytes);
+      if (bytes > LARGEST_VALUE_BYTES)
+        throw tooLarge('CACHE_VALUE_TOO_LARGE', `cacheAside: the value of "${key}"`, {
+          bytes,
+          maxBytes: LARGEST_VALUE_BYTES,
+          advice: 'cache parts of it',
+        });
       const expiryMs = Math.ceil((ttlSeconds + staleSeconds) * 1000);
       await link.send('set', [names.value(key), json, 'PX', expiryMs], { timeoutMs });
     },
@@ -81,13 +86,6 @@ export function checkKey(key: unknown): asserts key is string {
   const why =
     entity === undefined ? 'must be "<entity>:<id>", e.g. "user:7"' : `"${entity}" is the toolkit's own`;
   throw new ToolkitError('CACHE_KEY_INVALID', `cacheAside: key ${JSON.stringify(key)}: ${why}`);
-}
-
-function tooLarge(key: string, bytes: number): ToolkitError {
-  return new ToolkitError(
-    'CACHE_VALUE_TOO_LARGE',
-    `cacheAside: the value of "${key}" is ${bytes} bytes of JSON, more than ${LARGEST_VALUE_BYTES}: cache parts of it`,
-  );
 }
 
 // Something else under the key is a miss, not an error.

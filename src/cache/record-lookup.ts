@@ -1,5 +1,5 @@
 import type { Keys } from '../keys.js';
-import { linkTo, type RedisClient } from '../redis/index.js';
+import { linkTo, type RedisClient, sharedQuestions } from '../redis/index.js';
 import type { TagVersions, Versions } from '../tags/index.js';
 import type { NearCache } from './near/near-cache.js';
 import type { CacheRecord } from './record.js';
@@ -48,7 +48,7 @@ export function recordReader(redis: RedisClient, { names, near, records, version
     return { found: values.map((bytes) => (bytes ? decodeRecord(bytes) : undefined)), current };
   };
 
-  const shared = link.sharing<ReadTogether>();
+  const shared = sharedQuestions<ReadTogether>(link);
   // No key has white space in it, whatever a tag has.
   const ask = (recordKeys: readonly string[], tags: readonly string[]) =>
     shared([...recordKeys, ...tags.map(names.tag)].join(' '), () => read(recordKeys, tags));

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { monotonicNow } from '../timers.js';
 import type { Policy, Quota, Verdict } from './quota.js';
 
 const BUCKETS = 10;
@@ -18,7 +19,7 @@ export class LocalLimiter {
   readonly #windows = new LRUCache<string, Window>({ max: MOST_WINDOWS });
 
   consume(client: string, policies: readonly Policy[], cost: number): Verdict {
-    const now = performance.now();
+    const now = monotonicNow();
     const windows = policies.map((policy) => this.#windowOf(client, policy, now));
     const fits = policies.map((policy, i) => sum(windows[i]!) + cost <= policy.limit);
     const admitted = !fits.includes(false);
@@ -28,7 +29,7 @@ export class LocalLimiter {
   }
 
   refund(client: string, quotas: readonly Quota[], cost: number): void {
-    const now = performance.now();
+    const now = monotonicNow();
     for (const quota of quotas) {
       const window = this.#windowOf(client, quota, now);
       const age = window.newest - quota.charge.place;

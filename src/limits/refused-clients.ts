@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { monotonicNow } from '../timers.js';
 import type { Policy, Verdict } from './quota.js';
 
 const MOST_CLIENTS = 10_000;
@@ -18,7 +19,7 @@ export class RefusedClients {
   readonly #refusals = new LRUCache<string, Refusal>({ max: MOST_CLIENTS });
   readonly #forgottenAt = new LRUCache<string, number>({ max: MOST_CLIENTS });
 
-  /** @param askedAt `performance.now()` before Redis was asked */
+  /** @param askedAt `monotonicNow()` before Redis was asked */
   remember(
     client: string,
     policies: readonly Policy[],
@@ -28,7 +29,7 @@ export class RefusedClients {
   ): void {
     // An answer from before a reset or a reward says nothing about the time after it.
     if ((this.#forgottenAt.get(client) ?? Number.NEGATIVE_INFINITY) >= askedAt) return;
-    this.#refusals.set(client, { verdict, cost, policies, askedAt, answeredAt: performance.now() });
+    this.#refusals.set(client, { verdict, cost, policies, askedAt, answeredAt: monotonicNow() });
   }
 
   /** The refusal that still holds for this cost, with what is left to wait; nothing when Redis has to be asked. */
@@ -36,7 +37,7 @@ export class RefusedClients {
     const refusal = this.#refusals.get(client);
     if (!refusal || !sameTerms(refusal.policies, policies)) return undefined;
     const { verdict, askedAt, answeredAt } = refusal;
-    const now = performance.now();
+    const now = monotonicNow();
     // A smaller cost may still be admitted; a block holds for all.
     const waitMs =
       cost >= refusal.cost
@@ -50,7 +51,7 @@ export class RefusedClients {
   }
 
   forget(client: string): void {
-    this.#forgottenAt.set(client, performance.now());
+    this.#forgottenAt.set(client, monotonicNow());
     this.#refusals.delete(client);
   }
 }

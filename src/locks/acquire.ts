@@ -1,5 +1,6 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
 import { EXPIRED_AFTER_MS, settlesWithin } from '../subscriptions/index.js';
+import { monotonicNow } from '../timers.js';
 import { assuredMs } from './lease.js';
 import type { Place } from './local-queue.js';
 import type { LockScripts } from './lock-scripts.js';
@@ -21,8 +22,8 @@ export async function takeLock(
   settings: LockSettings,
 ): Promise<Taken> {
   const { waitMs, signal } = settings;
-  const deadline = performance.now() + waitMs;
-  const leftMs = () => Math.max(0, deadline - performance.now());
+  const deadline = monotonicNow() + waitMs;
+  const leftMs = () => Math.max(0, deadline - monotonicNow());
   const isFirst = await settlesWithin(waitMs, turn, signal);
   let hasWaited = false;
   while (isFirst) {
@@ -51,9 +52,9 @@ async function ask(
   scripts: LockScripts,
   { ttlMs, signal }: LockSettings,
 ): Promise<{ taken?: Taken; expiresInMs: number }> {
-  const sentAt = performance.now();
+  const sentAt = monotonicNow();
   const { fencing, expiresInMs } = await scripts.acquire();
-  const isAssured = performance.now() < sentAt + assuredMs(ttlMs);
+  const isAssured = monotonicNow() < sentAt + assuredMs(ttlMs);
   if (fencing !== undefined && isAssured && !signal?.aborted) {
     return { taken: { fencing, sentAt }, expiresInMs };
   }

@@ -1,4 +1,5 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
+import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
 
 /** Said of a lock that Redis holds for somebody else, or for nobody. */
 export const NOT_OURS = "the lock was lost: its key is gone, or is somebody else's";
@@ -45,7 +46,7 @@ export function keepLease(renew: () => Promise<boolean>, sentAt: number, ttlMs: 
     lost.abort(lockLost(message, cause));
   };
   const loseIfLate = () => {
-    if (isOver || performance.now() < assuredUntil) return;
+    if (isOver || monotonicNow() < assuredUntil) return;
     lose('the lock was lost: it was not renewed in time', trouble);
   };
   const watch = () => {
@@ -53,7 +54,7 @@ export function keepLease(renew: () => Promise<boolean>, sentAt: number, ttlMs: 
     loseIfLate();
     if (isOver) return;
     // Timers may fire a part of a millisecond early.
-    expiry = setTimeout(watch, Math.ceil(assuredUntil - performance.now()));
+    expiry = setTimeout(watch, Math.ceil(assuredUntil - monotonicNow()));
     expiry.unref();
   };
   const renewAfter = (ms: number) => {
@@ -61,7 +62,7 @@ export function keepLease(renew: () => Promise<boolean>, sentAt: number, ttlMs: 
     renewal.unref();
   };
   const renewOnce = async () => {
-    const asked = performance.now();
+    const asked = monotonicNow();
     try {
       const isHeld = await renew();
       if (isOver) return;

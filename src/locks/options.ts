@@ -1,6 +1,6 @@
 import { ToolkitError } from '../errors.js';
 import type { Logger } from '../logger.js';
-import { type Check, connectionChecks, readOptions } from '../read-options.js';
+import { anAbortSignal, aWholeNumber, connectionChecks, readOptions } from '../read-options.js';
 import type { RedisClient } from '../redis/index.js';
 
 const SHORTEST_MS = 50;
@@ -42,21 +42,14 @@ export interface LockOptions {
 
 export const defaults = { waitMs: 10_000, timeoutMs: 250, prefix: '' } satisfies Partial<LockOptions>;
 
-const wholeMs =
-  (min: number): Check =>
-  (value) =>
-    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= DAY_MS
-      ? undefined
-      : `must be a whole number of milliseconds from ${min} to ${DAY_MS}`;
-
 const checks = {
   redis: connectionChecks.redis,
   prefix: connectionChecks.prefix,
   logger: connectionChecks.logger,
   timeoutMs: connectionChecks.timeoutMs,
-  ttlMs: wholeMs(SHORTEST_MS),
-  waitMs: wholeMs(0),
-  signal: (value: unknown) => (value instanceof AbortSignal ? undefined : 'must be an AbortSignal'),
+  ttlMs: aWholeNumber('milliseconds', DAY_MS, SHORTEST_MS),
+  waitMs: aWholeNumber('milliseconds', DAY_MS),
+  signal: anAbortSignal,
 };
 
 export type LockSettings = LockOptions &

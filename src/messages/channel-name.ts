@@ -3,7 +3,7 @@ import { isToolkits, keys } from '../keys.js';
 
 const ENTITY = /^([\w-]+):/;
 const GLOB = /[*?[\]\\]/g;
-// Redis speaks on it to those who track keys.
+// The channel on which Redis sends the messages of CLIENT TRACKING.
 const INVALIDATIONS = '__redis__:invalidate';
 const RELEASES = [keys().lockReleased('', ''), keys().cacheLeaseReleased('', '')];
 
@@ -16,12 +16,12 @@ export function checkChannel(factory: string, channel: unknown, prefix: string):
   if (own !== undefined) throw invalid(own, "is one of the toolkit's own");
 }
 
-/** Whether the toolkit itself speaks on the channel. */
+/** Whether it is one of the toolkit's own channels. */
 export function isOwnChannel(channel: string): boolean {
   return channel === INVALIDATIONS || isToolkits(ENTITY.exec(channel)?.[1] ?? '');
 }
 
-/** Whether it wakes those who wait for a lock or a lease, whose own prefix may stand in front. */
+/** Whether it is the message that a lock or a lease was released. Their own prefix may be in front of the channel. */
 export const isRelease = (message: string, channel: string): boolean =>
   message === '' && RELEASES.some((name) => channel.includes(name));
 

@@ -1,14 +1,5 @@
 import { ToolkitError } from '../errors.js';
 
-export interface EventQueue<Event> {
-  push(event: Event): void;
-  /** Those that wait are still given out, then comes the end, or the error. */
-  end(error?: unknown): void;
-  next(): Promise<IteratorResult<Event, undefined>>;
-  /** The end, at once. */
-  return(): Promise<IteratorReturnResult<undefined>>;
-}
-
 interface EventQueueOptions {
   readonly maxBuffered: number;
   readonly whenFull: 'drop-oldest' | 'error';
@@ -23,64 +14,74 @@ interface Taker<Event> {
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-/** Events between a channel that does not wait and a loop that takes them one at a time. */
-export function eventQueue<Event>(options: EventQueueOptions): EventQueue<Event> {
-  const { maxBuffered, whenFull, onDrop, onEnd } = options;
-  // By number, because an array gets slow to shift() from when it is long.
-  const buffered = new Map<number, Event>();
-  let first = 0;
-  let afterLast = 0;
-  const takers: Taker<Event>[] = [];
-  let failure: { readonly error: unknown } | undefined;
-  let isOver = false;
+/** Buffers events between a channel, which does not wait, and a loop that takes one event at a time. */
+export class EventQueue<Event> {
+  readonly #options: EventQueueOptions;
+  // By number, because shift() of a long array is slow.
+  readonly #buffered = new Map<number, Event>();
+  #first = 0;
+  #afterLast = 0;
+  readonly #takers: Taker<Event>[] = [];
+  #failure: { readonly error: unknown } | undefined;
+  #isOver = false;
 
-  const takeFirst = (): Event => {
-    const event = buffered.get(first)!;
-    buffered.delete(first++);
-    return event;
-  };
+  constructor(options: EventQueueOptions) {
+    this.#options = options;
+  }
 
-  const queue: EventQueue<Event> = {
-    push(event) {
-      if (isOver) return;
-      const taker = takers.shift();
-      if (taker) return taker.resolve({ done: false, value: event });
-      if (buffered.size >= maxBuffered) {
-        if (whenFull === 'error') return queue.end(overflow(maxBuffered));
-        takeFirst();
-        onDrop();
+  push(event: Event): void {
+    if (this.#isOver) return;
+    const taker = this.#takers.shift();
+    if (taker) {
+      taker.resolve({ done: false, value: event });
+      return;
+    }
+    const { maxBuffered, whenFull, onDrop } = this.#options;
+    if (this.#buffered.size >= maxBuffered) {
+      if (whenFull === 'error') {
+        this.end(overflow(maxBuffered));
+        return;
       }
-      buffered.set(afterLast++, event);
-    },
+      this.#takeFirst();
+      onDrop();
+    }
+    this.#buffered.set(this.#afterLast++, event);
+  }
 
-    end(error) {
-      if (isOver) return;
-      isOver = true;
-      if (error !== undefined) failure = { error };
-      onEnd();
-      for (const taker of takers.splice(0)) queue.next().then(taker.resolve, taker.reject);
-    },
+  /** The loop still gets the buffered events, then the end or the error. */
+  end(error?: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (error !== undefined) this.#failure = { error };
+    this.#options.onEnd();
+    for (const taker of this.#takers.splice(0)) this.next().then(taker.resolve, taker.reject);
+  }
 
-    async next() {
-      if (buffered.size > 0) return { done: false, value: takeFirst() };
-      if (!isOver) return new Promise((resolve, reject) => takers.push({ resolve, reject }));
-      if (!failure) return DONE;
-      const { error } = failure;
-      failure = undefined;
-      throw error;
-    },
+  async next(): Promise<IteratorResult<Event, undefined>> {
+    if (this.#buffered.size > 0) return { done: false, value: this.#takeFirst() };
+    if (!this.#isOver) return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
+    if (!this.#failure) return DONE;
+    const { error } = this.#failure;
+    this.#failure = undefined;
+    throw error;
+  }
 
-    async return() {
-      buffered.clear();
-      failure = undefined;
-      queue.end();
-      return DONE;
-    },
-  };
-  return queue;
+  /** Ends at once, without the buffered events. */
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#buffered.clear();
+    this.#failure = undefined;
+    this.end();
+    return DONE;
+  }
+
+  #takeFirst(): Event {
+    const event = this.#buffered.get(this.#first)!;
+    this.#buffered.delete(this.#first++);
+    return event;
+  }
 }
 
 function overflow(maxBuffered: number): ToolkitError {
-  const message = `events: more than ${maxBuffered} events were waiting: take them faster, raise maxBuffered, or let the oldest go`;
+  const message = `events: more than ${maxBuffered} events were buffered: take them faster, raise maxBuffered, or set whenFull to "drop-oldest"`;
   return new ToolkitError('EVENTS_OVERFLOW', message);
 }

@@ -1,29 +1,29 @@
 import { readOptions } from '../read-options.js';
-import type { MessageListening } from './delivery.js';
-import { eventQueue } from './event-queue.js';
+import type { MessageDelivery } from './delivery.js';
+import { EventQueue } from './event-queue.js';
 import type { ReportFailure } from './failures.js';
 import { type EventsOptions, eventsChecks, eventsDefaults } from './options.js';
 
-/** What `for await` takes. */
+/** The events of a channel, for `for await`. */
 export interface EventStream<Event> extends AsyncIterableIterator<Event, undefined> {
-  /** Resolves when Redis has acknowledged the subscription: what is published from now on arrives. */
+  /** Resolves when Redis has acknowledged the subscription: events published from now on arrive. */
   readonly ready: Promise<void>;
   return(): Promise<IteratorReturnResult<undefined>>;
 }
 
 export function eventStream<Event>(
-  listening: MessageListening,
+  delivery: MessageDelivery,
   report: ReportFailure,
   channel: string,
   given: EventsOptions = {},
 ): EventStream<Event> {
   const options = readOptions('events', given, eventsChecks, eventsDefaults);
-  const queue = eventQueue<Event>({
+  const queue = new EventQueue<Event>({
     ...options,
     onDrop: () => report('EVENTS_DROPPED', `events: a loop over "${channel}" is too slow`, channel),
     onEnd: () => end(),
   });
-  const { subscribed, end } = listening.begin(
+  const { subscribed, end } = delivery.begin(
     { channel },
     {
       receive: (event) => queue.push(event as Event),
@@ -35,8 +35,8 @@ export function eventStream<Event>(
   if (options.signal?.aborted) void queue.return();
   return {
     ready: subscribed,
-    next: queue.next,
-    return: queue.return,
+    next: () => queue.next(),
+    return: () => queue.return(),
     [Symbol.asyncIterator]() {
       return this;
     },

@@ -1,19 +1,21 @@
-import { type ErrorCode, ToolkitError } from '../errors.js';
+import { ToolkitError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import type { NoticeCode } from '../notices.js';
+import { monotonicNow } from '../timers.js';
 
 const LOG_AGAIN_AFTER_MS = 10_000;
 
-export type ReportFailure = (code: ErrorCode, message: string, channel?: string, cause?: unknown) => void;
+export type ReportFailure = (code: NoticeCode, message: string, channel?: string, cause?: unknown) => void;
 
-/** Tells `onError` of each failure; without it the log, so that a flood of messages is none of lines. */
+/** Gives each failure to `onError`. Without `onError` logs at most one line per code and 10 seconds. */
 export function messageFailures(
   logger: () => Logger,
   onError: ((error: ToolkitError, channel?: string) => void) | undefined,
 ): ReportFailure {
-  const loggedAt = new Map<ErrorCode, number>();
+  const loggedAt = new Map<ToolkitError['code'], number>();
 
   const log = (error: ToolkitError, channel: string | undefined) => {
-    const now = performance.now();
+    const now = monotonicNow();
     if (now - (loggedAt.get(error.code) ?? Number.NEGATIVE_INFINITY) < LOG_AGAIN_AFTER_MS) return;
     loggedAt.set(error.code, now);
     logger().error({ err: error, code: error.code, channel }, error.message);

@@ -5,7 +5,7 @@ import { aFunction, anAbortSignal, aPositiveInteger, connectionChecks, oneOf } f
 /** Options of `publisher`. */
 export interface PublisherOptions {
   /**
-   * Bytes of JSON that a message may have.
+   * Largest size of a message, in bytes of JSON.
    * @default 65536
    */
   readonly maxBytes?: number;
@@ -15,12 +15,12 @@ export interface PublisherOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * In front of every channel in Redis; the same as `subscriber` has.
+   * Put in front of every channel name in Redis. Give `subscriber` the same.
    * @default ''
    */
   readonly prefix?: string;
   /**
-   * Told of outages.
+   * Receives one message per outage.
    * @default console
    */
   readonly logger?: Logger;
@@ -29,8 +29,8 @@ export interface PublisherOptions {
 /** Options of `subscriber`. */
 export interface SubscriberOptions {
   /**
-   * Called for each message that is not JSON, handler that failed and event that was dropped, with the channel, and
-   * for each gap that no `onGap` is told of. Nothing of it is logged then.
+   * Called for each message that is not JSON, each handler that failed and each event that was dropped, with the
+   * channel, and for each gap when there is no `onGap` listener. With `onError` these are not logged.
    * @default `logger`, at most once in 10 seconds per code
    */
   readonly onError?: (error: ToolkitError, channel?: string) => void;
@@ -40,12 +40,12 @@ export interface SubscriberOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * In front of every channel in Redis; the same as `publisher` has.
+   * Put in front of every channel name in Redis. Give `publisher` the same.
    * @default ''
    */
   readonly prefix?: string;
   /**
-   * Told of outages, and of what `onError` would be told.
+   * Receives one message per outage, and the failures that `onError` would receive.
    * @default console
    */
   readonly logger?: Logger;
@@ -54,7 +54,7 @@ export interface SubscriberOptions {
 /** How long a handler listens. */
 export interface ListenerOptions {
   /**
-   * Ends the listening when aborted.
+   * Stops the listening when aborted.
    * @default until it is stopped
    */
   readonly signal?: AbortSignal;
@@ -68,13 +68,13 @@ export interface EventsOptions {
    */
   readonly signal?: AbortSignal;
   /**
-   * Events that wait for the loop to take them.
+   * Largest number of events that are kept until the loop takes them.
    * @default 1000
    */
   readonly maxBuffered?: number;
   /**
-   * When one more arrives: drop the oldest and report `EVENTS_DROPPED`, or keep those that wait and end the loop after
-   * them with `EVENTS_OVERFLOW`.
+   * When one event more arrives: `drop-oldest` drops the oldest and reports `EVENTS_DROPPED`; `error` ends the loop with
+   * `EVENTS_OVERFLOW` after the events that were kept.
    * @default 'drop-oldest'
    */
   readonly whenFull?: 'drop-oldest' | 'error';
@@ -86,7 +86,7 @@ export const eventsDefaults = { maxBuffered: 1_000, whenFull: 'drop-oldest' } sa
 
 export const publisherChecks = {
   ...connectionChecks,
-  // What Redis takes as one value.
+  // The largest value that Redis accepts.
   maxBytes: aPositiveInteger('bytes', 512 * 1024 * 1024),
 };
 export const subscriberChecks = { ...connectionChecks, onError: aFunction };

@@ -1,18 +1,19 @@
-import { ToolkitError } from '../errors.js';
+import { ToolkitError, tooLarge } from '../errors.js';
 import { readOptions } from '../read-options.js';
 import { linkTo, type RedisClient } from '../redis/index.js';
 import { checkChannel } from './channel-name.js';
 import { type PublisherOptions, publisherChecks, publisherDefaults } from './options.js';
 
-/** What publishes messages, typed by channel. */
+/** Publishes messages, typed by channel. */
 export interface Publisher<Channels extends object = Record<string, unknown>> {
   /**
-   * Resolves, when Redis has taken the message, with the number of subscriptions that it was handed to: in a Cluster
-   * those of the node that took it alone, although all get it. It is sent at most once; who is not connected misses it.
-   * Messages of one channel arrive in the order in which they were published.
+   * Resolves when Redis has accepted the message, with the number of subscriptions that receive it; in a Cluster, with
+   * the number at the node that accepted it, although all nodes pass it on. A message is sent at most once, and a
+   * subscriber that is not connected misses it. Messages of one channel arrive in the order in which they were
+   * published.
    *
    * @throws ToolkitError as a rejection: `CHANNEL_INVALID`, `MESSAGE_NOT_JSON`, `MESSAGE_TOO_LARGE`,
-   * `REDIS_UNAVAILABLE` (then it may have been published or not)
+   * `REDIS_UNAVAILABLE` (and then the message may or may not have been published)
    */
   publish<Channel extends keyof Channels & string>(
     channel: Channel,
@@ -21,7 +22,7 @@ export interface Publisher<Channels extends object = Record<string, unknown>> {
 }
 
 /**
- * Publishes values as JSON, over the client that everything shares. ioredis' `keyPrefix` does not apply to channels.
+ * Publishes values as JSON over the shared client. ioredis' `keyPrefix` does not apply to channels.
  *
  * @example
  * const { publish } = publisher<{ orders: { id: string; state: 'paid' | 'sent' } }>(redis);
@@ -43,10 +44,15 @@ export function publisher<Channels extends object = Record<string, unknown>>(
       checkChannel('publisher', channel, prefix);
       const json = toJson(channel, event);
       const bytes = Buffer.byteLength(json);
-      if (bytes > maxBytes) throw tooLarge(channel, bytes, maxBytes);
+      if (bytes > maxBytes)
+        throw tooLarge('MESSAGE_TOO_LARGE', `publisher: the message for "${channel}"`, {
+          bytes,
+          maxBytes,
+          advice: 'publish an id instead, or raise maxBytes',
+        });
       const name = `${prefix}${channel}`;
-      // By way of several nodes of a Cluster one message could overtake another.
-      return link.send<number>('publish', [name, json], { timeoutMs, near: name });
+      // Through different nodes of a Cluster one message could overtake another.
+      return link.send<number>('publish', [name, json], { timeoutMs, routeBy: name });
     },
   };
 }
@@ -59,11 +65,6 @@ function toJson(channel: string, event: unknown): string {
   } catch (error) {
     cause = error;
   }
-  const why = cause instanceof Error ? cause.message : `${typeof event} is no JSON`;
+  const why = cause instanceof Error ? cause.message : `${typeof event} cannot be represented as JSON`;
   throw new ToolkitError('MESSAGE_NOT_JSON', `publisher: the message for "${channel}": ${why}`, { cause });
-}
-
-function tooLarge(channel: string, bytes: number, maxBytes: number): ToolkitError {
-  const message = `publisher: the message for "${channel}" is ${bytes} bytes of JSON, more than maxBytes, ${maxBytes}: publish an id instead`;
-  return new ToolkitError('MESSAGE_TOO_LARGE', message);
 }

@@ -3,7 +3,7 @@ import { aFunction, readOptions } from '../read-options.js';
 import { linkTo, type RedisClient } from '../redis/index.js';
 import { subscriberConnectionOf } from '../subscriptions/index.js';
 import { checkChannel } from './channel-name.js';
-import { callSafely, messageListening, type Receive } from './delivery.js';
+import { type ChannelOrPattern, callSafely, MessageDelivery, type Receive } from './delivery.js';
 import { type EventStream, eventStream } from './event-stream.js';
 import { messageFailures } from './failures.js';
 import {
@@ -15,12 +15,12 @@ import {
   subscriberDefaults,
 } from './options.js';
 
-/** What listens for messages, typed by channel. */
+/** Receives messages, typed by channel. */
 export interface Subscriber<Channels extends object = Record<string, unknown>> {
   /**
-   * Calls the handler with each event of a channel, in the order in which they were published. It is not waited for: what
-   * it rejects with is reported as what it throws. Resolves when Redis has acknowledged the subscription, with a
-   * function that stops it.
+   * Calls the handler with each event of a channel, in the order in which they were published. The next event does not
+   * wait for a promise that the handler returns; a rejection is reported like a throw. Resolves when Redis has
+   * acknowledged the subscription, with a function that stops it.
    *
    * @throws ToolkitError as a rejection: `CHANNEL_INVALID`, `OPTION_INVALID`; `REDIS_UNAVAILABLE`, and then the handler
    * is called as soon as Redis is back, unless its `signal` was aborted or the subscriber closed;
@@ -31,15 +31,15 @@ export interface Subscriber<Channels extends object = Record<string, unknown>> {
     handler: (event: Channels[Channel], channel: Channel) => unknown,
     options?: ListenerOptions,
   ): Promise<() => void>;
-  /** The same for all channels that match a glob pattern (`orders:*`), but the toolkit's own. */
+  /** The same for all channels that match a glob pattern (`orders:*`), except the toolkit's own. */
   onPattern(
     pattern: string,
     handler: (event: Channels[keyof Channels], channel: string) => unknown,
     options?: ListenerOptions,
   ): Promise<() => void>;
   /**
-   * The events of a channel for one `for await`, which listens from this call on until it is left. While the loop is
-   * busy up to `maxBuffered` of them wait.
+   * The events of a channel for one `for await` loop, from this call on until the loop is left. While the loop is
+   * busy, up to `maxBuffered` events are kept for it.
    *
    * @throws ToolkitError `CHANNEL_INVALID`, `OPTION_INVALID`, `OPTION_UNKNOWN`; in the loop `REDIS_UNAVAILABLE`,
    * `REDIS_COMMAND_FAILED`, `EVENTS_OVERFLOW`
@@ -49,17 +49,17 @@ export interface Subscriber<Channels extends object = Record<string, unknown>> {
     options?: EventsOptions,
   ): EventStream<Channels[Channel]>;
   /**
-   * Called when the subscriber listens again after its connection was lost: what was published in the last `sinceMs`
-   * milliseconds may never have arrived. The place to read the state anew. Returns a function that removes it.
+   * Called when the subscriber listens again after its connection was lost: events of the last `sinceMs` milliseconds
+   * may never arrive. The place to read the state again. Returns a function that removes the listener.
    */
   onGap(report: (gap: { sinceMs: number }) => void): () => void;
-  /** Stops all handlers and ends all loops, as `closeRedis` does. The connection stays, for others, until then. */
+  /** Stops all handlers and ends all loops, as `closeRedis` does. Other subscribers keep the shared connection. */
   close(): void;
 }
 
 /**
- * Listens for what `publisher` publishes, on one connection for all subscribers of a client. It subscribes again
- * by itself after a lost connection; what was published meanwhile is lost, and `onGap` says so.
+ * Receives the events of `publisher`, on one connection for all subscribers of a client. It subscribes again by itself
+ * after a lost connection. Events that were published during that time are lost, and `onGap` reports it.
  *
  * @example
  * const listening = subscriber<{ orders: { id: string } }>(redis);
@@ -78,14 +78,14 @@ export function subscriber<Channels extends object = Record<string, unknown>>(
   const gapReports = new Set<(gap: { sinceMs: number }) => void>();
 
   const onGap = (sinceMs: number) => {
-    const missed = `subscriber: what was published in the last ${sinceMs} ms may not have arrived`;
+    const missed = `subscriber: messages of the last ${sinceMs} ms may not have arrived`;
     if (gapReports.size === 0) report('MESSAGES_MISSED', missed);
-    for (const tell of [...gapReports]) callSafely(() => tell({ sinceMs }), report);
+    for (const listener of [...gapReports]) callSafely(() => listener({ sinceMs }), report);
   };
-  const listening = messageListening(subscriberConnectionOf(redis), { ...settings, report, onGap });
+  const delivery = new MessageDelivery(subscriberConnectionOf(redis), { ...settings, report, onGap });
 
   const handle = async (
-    to: { channel: string } | { pattern: string },
+    to: ChannelOrPattern,
     handler: unknown,
     options: ListenerOptions = {},
   ): Promise<() => void> => {
@@ -93,7 +93,7 @@ export function subscriber<Channels extends object = Record<string, unknown>>(
     checkHandler(handler);
     const { signal } = readOptions('subscriber', options, listenerChecks, {});
     signal?.throwIfAborted();
-    const { subscribed, end } = listening.begin(to, { receive: handler as Receive, signal });
+    const { subscribed, end } = delivery.begin(to, { receive: handler as Receive, signal });
     await subscribed;
     return end;
   };
@@ -103,14 +103,14 @@ export function subscriber<Channels extends object = Record<string, unknown>>(
     onPattern: (pattern, handler, options) => handle({ pattern }, handler, options),
     events(channel, options) {
       checkChannel('events', channel, settings.prefix);
-      return eventStream(listening, report, channel, options);
+      return eventStream(delivery, report, channel, options);
     },
-    onGap(tell) {
-      checkHandler(tell);
-      gapReports.add(tell);
-      return () => void gapReports.delete(tell);
+    onGap(listener) {
+      checkHandler(listener);
+      gapReports.add(listener);
+      return () => void gapReports.delete(listener);
     },
-    close: () => listening.cutAll(),
+    close: () => delivery.cutAll(),
   };
 }
 

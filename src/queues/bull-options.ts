@@ -6,7 +6,7 @@ import type { RedisClient } from '../redis/index.js';
 
 const QUEUE_TIMEOUT_MS = 1_000;
 
-// Where the server is and who we are. How commands are sent is BullMQ's affair.
+// Where the server is, and the credentials. BullMQ has its own settings of how commands are sent.
 const WHEREABOUTS = [
   'host',
   'port',
@@ -30,7 +30,7 @@ const WHEREABOUTS = [
 
 type Whereabouts = Pick<RedisOptions, (typeof WHEREABOUTS)[number]>;
 
-/** What BullMQ's `Queue` and `Worker` take, among their other options. */
+/** Options for BullMQ's `Queue` and `Worker`, to be combined with others. */
 export interface BullOptions {
   prefix: string;
   skipWaitingForReady: boolean;
@@ -44,9 +44,9 @@ export interface BullOptions {
 }
 
 /**
- * Options with which BullMQ opens connections of its own to the server of a client, and keeps its keys under
- * `queue:<name>`. A `queue` fails within a second when Redis does not answer, and at once when it is not connected: a
- * request is waiting. A `worker` waits for Redis as long as it takes. In a Cluster BullMQ needs a client of its own.
+ * Options with which BullMQ opens its own connections to the server of a client, and keeps its keys under
+ * `queue:<name>`. A `queue` fails within a second when Redis does not answer, and at once when it is not connected,
+ * because a request is waiting. A `worker` waits for Redis without limit. In a Cluster BullMQ needs its own client.
  *
  * @example
  * const queue = new Queue('email-notifications', bullOptions(redis, 'queue'));
@@ -63,9 +63,9 @@ export function bullOptions(redis: RedisClient, role: 'queue' | 'worker'): BullO
   const { options } = redis as Redis;
   const isQueue = role === 'queue';
   return {
-    // BullMQ refuses ioredis' own keyPrefix, because its scripts would not see it.
+    // BullMQ refuses ioredis' keyPrefix, which its scripts would not apply.
     prefix: keys(options.keyPrefix).queues(),
-    // Before the first connection too a request is not to hang, nor BullMQ's question for the version to fail for good.
+    // A request must not hang before the first connection either, and BullMQ's version check would fail for good then.
     skipWaitingForReady: isQueue,
     connection: {
       ...whereabouts(options),

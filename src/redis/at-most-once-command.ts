@@ -1,31 +1,43 @@
 import { Command } from 'ioredis';
 
+export type CommandArguments = readonly (string | number | Buffer)[];
+
+export interface CommandForm {
+  readonly replyEncoding: 'utf8' | null;
+  readonly keyPrefix: string;
+}
+
 const PING = '*1\r\n$4\r\nPING\r\n';
 const NOT_EXECUTED = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)\b/;
 
 /**
- * A command that goes on the wire at most once. After a lost connection ioredis sends what was unanswered
- * again (`autoResendUnfulfilledCommands`), and a queue may send late what its caller has given up on: a charge
- * would count twice, a logout could be undone. A command that must not run any more goes out as a PING, so
- * that replies and commands stay paired.
+ * A command that goes on the wire at most once. After a lost connection ioredis sends unanswered commands again
+ * (`autoResendUnfulfilledCommands`), and a queue may send a command long after its caller gave up: a charge would
+ * count twice, a logout could be undone. A command that must not run any more goes out as a PING, so that replies
+ * and commands stay paired.
  */
-export class SingleUseCommand extends Command {
+export class AtMostOnceCommand extends Command {
   #spent = false;
   #abandoned = false;
-  #slot: number | undefined;
+  #hashSlot: number | undefined;
 
-  /** From here on the command is not to be executed, wherever it is queued. */
+  // ioredis before 5.9 finds the keys of a command, for the key prefix and the hash slot, by its lower-case name only.
+  constructor(name: string, args: CommandArguments, options?: CommandForm) {
+    super(name.toLowerCase(), args as (string | number | Buffer)[], options);
+  }
+
+  /** The command must not be executed from here on, wherever it is queued. */
   abandon(): void {
     this.#abandoned = true;
   }
 
-  /** Sends it to the node of a Cluster that owns the slot; for commands without a key. */
-  goTo(slot: number): void {
-    this.#slot = slot;
+  /** For a command without a key: the Cluster client sends it to the node that owns this hash slot. */
+  goTo(hashSlot: number): void {
+    this.#hashSlot = hashSlot;
   }
 
   override getSlot(): number {
-    return this.#slot ?? super.getSlot();
+    return this.#hashSlot ?? super.getSlot();
   }
 
   override toWritable(socket: object): string | Buffer {
@@ -38,8 +50,8 @@ export class SingleUseCommand extends Command {
     return super.toWritable(socket);
   }
 
-  // A node that redirects has not run the command, so the Cluster client may send it on. ioredis puts its own
-  // reject in place before it writes, therefore this wraps as late as possible.
+  // A node that redirects has not run the command, so the Cluster client may send it to another. ioredis installs its
+  // own `reject` before it writes, so this wraps as late as possible.
   #reviveOnRedirect(): void {
     const reject = this.reject;
     this.reject = (error: Error) => {

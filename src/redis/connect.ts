@@ -1,6 +1,7 @@
 import { type Cluster, Redis, type RedisOptions } from 'ioredis';
 import { ToolkitError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { clearTimeout, setTimeout } from '../timers.js';
 import type { RedisClient } from './client.js';
 import { linkTo } from './link.js';
 
@@ -14,16 +15,16 @@ export interface ConnectRedisOptions extends RedisOptions {
    */
   readonly url?: string;
   /**
-   * Told of an outage and of its end, once each. pino fits.
+   * Receives one message per outage, and one at its end. pino and console fit.
    * @default console
    */
   readonly logger?: Logger;
 }
 
 /**
- * Opens the one client that everything shares. Auto-pipelining is on, and what was unanswered when a
- * connection broke is not sent again: a charge or an increment would count twice.
- * Errors of the connection are handled and logged once per outage; the client reconnects by itself.
+ * Opens the one client that everything shares. Auto-pipelining is on. Commands that are unanswered when a connection
+ * breaks are not sent again: a charge or an increment would count twice. Connection errors are handled, and logged once
+ * per outage; the client reconnects by itself.
  *
  * @example
  * const redis = connectRedis();                                   // REDIS_URL
@@ -37,8 +38,8 @@ export function connectRedis(target: string | ConnectRedisOptions = {}): Redis {
   const { url, logger, ...given } = typeof target === 'string' ? { url: target } : target;
   const options: RedisOptions = {
     enableAutoPipelining: true,
-    // Fails what was unanswered when the connection broke. autoResendUnfulfilledCommands: false would leave it
-    // pending for ever, and every auto-pipelined command behind it.
+    // Fails unanswered commands when the connection breaks. autoResendUnfulfilledCommands: false would leave them
+    // pending for ever, and every auto-pipelined command behind them.
     maxRetriesPerRequest: 0,
     // After a failover the old primary answers READONLY until its connections are closed.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
@@ -54,7 +55,7 @@ export function connectRedis(target: string | ConnectRedisOptions = {}): Redis {
 /** How `closeRedis` ends a client. */
 export interface CloseRedisOptions {
   /**
-   * Milliseconds to wait for commands in flight and for the server's goodbye.
+   * Milliseconds to wait for commands in flight and for the answer to QUIT.
    * @default 2000
    */
   readonly timeoutMs?: number;
@@ -62,7 +63,7 @@ export interface CloseRedisOptions {
 
 /**
  * Waits for the commands in flight, then closes the connection. Never rejects, and never takes longer than
- * `timeoutMs`: a Redis that does not answer is hung up on.
+ * `timeoutMs`: then the connection is closed without an answer.
  *
  * @example
  * process.once('SIGTERM', () => closeRedis(redis));
@@ -93,7 +94,7 @@ export async function closeRedis(
 }
 
 /**
- * Asks Redis for a sign of life, e.g. for a readiness check.
+ * Resolves when Redis answers, e.g. for a readiness check.
  *
  * @param timeoutMs milliseconds, 250 by default
  * @example

@@ -1,24 +1,26 @@
-/** Something that has to be answered by a certain moment. */
+import { monotonicNow, setImmediate, setTimeout } from '../timers.js';
+
+/** Something that has to be settled before a deadline. */
 export interface Pending {
   settled: boolean;
   expire(): void;
 }
 
-interface Entry {
+interface QueuedDeadline {
   readonly pending: Pending;
   readonly dueAt: number;
-  next: Entry | undefined;
+  next: QueuedDeadline | undefined;
 }
 
-/** A queue, oldest first. */
-interface Lane {
-  first: Entry | undefined;
-  last: Entry | undefined;
+/** The deadlines of one length, oldest first. */
+interface DeadlineQueue {
+  first: QueuedDeadline | undefined;
+  last: QueuedDeadline | undefined;
   armed: boolean;
 }
 
-// A timer that is so late tells of a blocked event loop. What waited for it to be written is given a moment to be
-// answered, or a busy process would blame Redis.
+// A timer that is late by more than this shows that the event loop was blocked. Commands that could not be written
+// meanwhile get some time to be answered, or a busy process would blame Redis.
 const BLOCKED_MS = 20;
 const GRACE_MS = 15;
 
@@ -27,54 +29,54 @@ const GRACE_MS = 15;
  * which they were sent, so each allowance needs one timer, armed for the oldest.
  */
 export class Deadlines {
-  readonly #lanes = new Map<number, Lane>();
+  readonly #queues = new Map<number, DeadlineQueue>();
 
   add(pending: Pending, timeoutMs: number): void {
-    const lane = this.#lanes.get(timeoutMs) ?? { first: undefined, last: undefined, armed: false };
-    this.#lanes.set(timeoutMs, lane);
-    dropSettled(lane);
-    const entry = { pending, dueAt: performance.now() + timeoutMs, next: undefined };
-    if (lane.last) lane.last.next = entry;
-    else lane.first = entry;
-    lane.last = entry;
-    if (!lane.armed) this.#arm(lane, entry.dueAt);
+    const queue = this.#queues.get(timeoutMs) ?? { first: undefined, last: undefined, armed: false };
+    this.#queues.set(timeoutMs, queue);
+    dropSettled(queue);
+    const deadline = { pending, dueAt: monotonicNow() + timeoutMs, next: undefined };
+    if (queue.last) queue.last.next = deadline;
+    else queue.first = deadline;
+    queue.last = deadline;
+    if (!queue.armed) this.#arm(queue, deadline.dueAt);
   }
 
-  #arm(lane: Lane, dueAt: number): void {
-    lane.armed = true;
-    const delayMs = Math.max(0, Math.ceil(dueAt - performance.now()));
+  #arm(queue: DeadlineQueue, dueAt: number): void {
+    queue.armed = true;
+    const delayMs = Math.max(0, Math.ceil(dueAt - monotonicNow()));
     setTimeout(() => {
-      // What falls due after this moment has not had the turns that follow, and has to wait for its own.
-      const now = performance.now();
+      // A deadline that passes after this moment waits for its own turns of the event loop.
+      const now = monotonicNow();
       // An answer may be waiting in the socket: one turn through the poll phase before the judgement.
-      const sweep = () => setImmediate(() => this.#sweep(lane, now));
+      const sweep = () => setImmediate(() => this.#sweep(queue, now));
       if (now - dueAt > BLOCKED_MS) setTimeout(sweep, GRACE_MS);
       else sweep();
     }, delayMs);
   }
 
-  #sweep(lane: Lane, now: number): void {
+  #sweep(queue: DeadlineQueue, now: number): void {
     const over: Pending[] = [];
-    while (lane.first && (lane.first.pending.settled || lane.first.dueAt <= now)) {
-      over.push(lane.first.pending);
-      dropFirst(lane);
+    while (queue.first && (queue.first.pending.settled || queue.first.dueAt <= now)) {
+      over.push(queue.first.pending);
+      dropFirst(queue);
     }
     for (const pending of over) if (!pending.settled) pending.expire();
-    lane.armed = false;
-    if (lane.first) this.#arm(lane, lane.first.dueAt);
+    queue.armed = false;
+    if (queue.first) this.#arm(queue, queue.first.dueAt);
   }
 }
 
-// Answers come in the order of the questions: what is over is mostly in front, and goes at once. Held until its time
-// was up, each command would grow old in the heap.
-function dropSettled(lane: Lane): void {
-  while (lane.first?.pending.settled) dropFirst(lane);
+// Answers come in the order of the questions, so settled commands are mostly in front and are dropped at once. If each
+// were kept until its deadline, it would be promoted to the old generation of the heap.
+function dropSettled(queue: DeadlineQueue): void {
+  while (queue.first?.pending.settled) dropFirst(queue);
 }
 
-function dropFirst(lane: Lane): void {
-  const { first } = lane;
-  lane.first = first?.next;
-  if (!lane.first) lane.last = undefined;
-  // One that has grown old itself would keep all that came after it alive.
+function dropFirst(queue: DeadlineQueue): void {
+  const { first } = queue;
+  queue.first = first?.next;
+  if (!queue.first) queue.last = undefined;
+  // An deadline of the old generation would keep all later ones alive.
   if (first) first.next = undefined;
 }

@@ -1,20 +1,20 @@
 import { ToolkitError } from '../errors.js';
 
-// Answers by which Redis says that it cannot serve at the moment, as opposed to "your command is wrong".
+// Errors that mean "Redis cannot serve at the moment", as opposed to "this command is wrong".
 const CANNOT_SERVE =
   /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|OOM|MISCONF|NOREPLICAS|NOAUTH|NOPERM)\b/;
 const NOT_SERVING_ANYTHING = /^(LOADING|BUSY|MASTERDOWN|NOAUTH)\b/;
-// By ioredis, without asking Redis: the owner has subscribed on this client, and no waiting would mend it.
+// Thrown by ioredis without asking Redis: the application has subscribed on this client. Waiting does not help.
 const IN_SUBSCRIBER_MODE = /^Connection in subscriber mode/;
 
-/** Whether a command's failure says that the server answers nobody. */
+/** Whether a command's failure means that the server answers nobody. */
 export function endsService(error: Error): boolean {
   return error.name === 'ReplyError'
     ? NOT_SERVING_ANYTHING.test(error.message)
     : !IN_SUBSCRIBER_MODE.test(error.message);
 }
 
-/** A command's failure as the toolkit reports it. */
+/** The toolkit's error for a command's failure. */
 export function failureOf(name: string, cause: Error, endsService: boolean): ToolkitError {
   if (endsService || CANNOT_SERVE.test(cause.message)) return unavailable(cause.message, cause);
   return IN_SUBSCRIBER_MODE.test(cause.message) ? inSubscriberMode(name, cause) : failed(name, cause);

@@ -11,6 +11,7 @@ export { failed, unavailable } from './failures.js';
 export { linkTo, type RedisLink } from './link.js';
 export { replicasOf } from './replicas.js';
 export { loadScript } from './scripts.js';
-export { type Stamp, stampOf } from './server-run.js';
+export { type ReadWithRun, readWithRunOf } from './server-run.js';
 export { Availability } from './servers/availability.js';
 export { connectsInTime } from './servers/server-connection.js';
+export { sharedQuestions } from './shared-questions.js';

@@ -1,46 +1,46 @@
 import { consoleLogger, type Logger } from '../logger.js';
+import { monotonicNow, setImmediate } from '../timers.js';
+import type { CommandArguments } from './at-most-once-command.js';
 import type { RedisClient } from './client.js';
 import { Deadlines } from './deadlines.js';
 import type { Script } from './scripts.js';
-import { slotOf } from './servers/cluster-connection.js';
+import { hashSlotOf } from './servers/cluster-connection.js';
 import { Servers } from './servers/servers.js';
-import { AskedCommand } from './timed-command.js';
-import { Outbox } from './write-batch.js';
+import { TimedCommand } from './timed-command.js';
+import { WriteBatch } from './write-batch.js';
 
 export interface Ask {
-  /** Milliseconds within which the answer has to be there. */
+  /** Deadline in milliseconds. */
   readonly timeoutMs: number;
   /** Bulk strings of the reply as `string` (default) or as `Buffer`. */
   readonly as?: 'text' | 'bytes';
-  /** A key: in a Cluster a command without one goes where this one lies. */
-  readonly near?: string;
+  /** For a command without a key: a Cluster routes it to the node that holds this key. */
+  readonly routeBy?: string;
 }
-
-type Argument = string | number | Buffer;
 
 const AWAITING_CONNECTION = ['wait', 'connecting', 'connect'];
 
 /**
- * The only way by which the toolkit talks to Redis: every command is answered, or fails as
- * `REDIS_UNAVAILABLE`, within its deadline, is executed at most once, and shares its write with the others of
- * the same turn. One link exists per client, whoever asks for it.
+ * The only way by which the toolkit talks to Redis. Every command is answered, or fails as `REDIS_UNAVAILABLE`, within
+ * its deadline; is executed at most once; and shares its write with the other commands of the same event-loop turn.
+ * Each client has one link.
  */
 export class RedisLink {
   readonly #client: RedisClient;
-  readonly #outbox: Outbox;
+  readonly #batch: WriteBatch;
   readonly #deadlines = new Deadlines();
   readonly #servers: Servers;
   readonly #forms;
-  readonly #awaitingConnection: AskedCommand[] = [];
+  readonly #awaitingConnection: TimedCommand[] = [];
   #inFlight = 0;
-  #sets = 0;
+  readonly #sendListeners: ((command: string) => void)[] = [];
   #onIdle: (() => void)[] = [];
   readonly #closers = new Set<() => Promise<void>>();
   #logger: Logger = consoleLogger;
 
   constructor(client: RedisClient) {
     this.#client = client;
-    this.#outbox = new Outbox(client);
+    this.#batch = new WriteBatch(client);
     const { keyPrefix = '' } = client.options;
     this.#forms = {
       text: { replyEncoding: 'utf8', keyPrefix },
@@ -60,32 +60,32 @@ export class RedisLink {
     return this.#logger;
   }
 
-  /** Why Redis as a whole cannot be asked, or nothing when it can. */
+  /** Why Redis as a whole cannot be asked; undefined when it can. */
   get outage(): Error | undefined {
     return this.#servers.whole.outage;
   }
 
-  /** Whoever made the client has ended it, as opposed to having lost it. */
+  /** Whether the application ended the client, as opposed to having lost its connection. */
   get closedByOwner(): boolean {
     return this.#servers.closedByOwner;
   }
 
   /** @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_COMMAND_FAILED` (both as rejections) */
-  send<Reply>(name: string, args: readonly Argument[], ask: Ask): Promise<Reply> {
+  send<Reply>(name: string, args: CommandArguments, ask: Ask): Promise<Reply> {
     return this.#send(name, args, ask) as Promise<Reply>;
   }
 
   #send(
     name: string,
-    args: readonly Argument[],
-    { timeoutMs, as = 'text', near }: Ask,
+    args: CommandArguments,
+    { timeoutMs, as = 'text', routeBy }: Ask,
     substitute?: () => Promise<unknown>,
   ): Promise<unknown> {
-    const command = new AskedCommand(name, args, timeoutMs, this.#onSettled, this.#forms[as]);
+    const command = new TimedCommand(name, args, timeoutMs, this.#onSettled, this.#forms[as]);
     command.substitute = substitute;
-    if (near !== undefined && this.#client.isCluster) command.goTo(slotOf(this.#client, near));
+    if (routeBy !== undefined && this.#client.isCluster) command.goTo(hashSlotOf(this.#client, routeBy));
     this.#inFlight++;
-    if (name === 'set') this.#sets++;
+    for (const listener of this.#sendListeners) listener(name);
     command.server = this.#servers.of(command);
     const outage = command.server?.outage;
     if (outage) command.refuse(outage);
@@ -96,52 +96,37 @@ export class RedisLink {
     return command.promise;
   }
 
-  /**
-   * A way to ask once for all who ask the same in one turn: none of them began after the question was sent, so its answer
-   * is as new as each one's own would be. Nor does anything cross a SET of this process: a look behind a store or a lease
-   * counts on being answered after it.
-   */
-  sharing<Answer>(): (question: string, ask: () => Promise<Answer>) => Promise<Answer> {
-    const asked = new Map<string, Promise<Answer>>();
-    let sets = this.#sets;
-    return (question, ask) => {
-      if (sets !== this.#sets) asked.clear();
-      sets = this.#sets;
-      const known = asked.get(question);
-      if (known) return known;
-      if (asked.size === 0) this.beforeSending(() => asked.clear());
-      const answer = ask();
-      asked.set(question, answer);
-      return answer;
-    };
+  /** Calls the listener with the name of each command, before the command is queued. */
+  onSend(listener: (command: string) => void): void {
+    this.#sendListeners.push(listener);
   }
 
   /**
-   * Resolves at the end of this turn of the event loop, when its commands are sent. What is answered from memory waits
-   * for it too: responses that are written one after the other, and not each between two requests, take 6 instead of
-   * 27 µs of a socket (measured on loopback, where each wakes the reader), and what they share is still in the cache.
+   * Resolves at the end of this turn of the event loop, when its commands are sent. Answers from memory wait for it too:
+   * responses that are written one after the other, instead of each between two requests, take 6 instead of 27 µs of
+   * a socket (measured on loopback, where each write wakes the reader), and their common data is still in the CPU cache.
    */
   endOfTurn(): Promise<void> {
-    return this.#outbox.endOfTurn();
+    return this.#batch.endOfTurn();
   }
 
-  /** At the end of this turn, before its commands are sent. */
+  /** Does the work at the end of this turn, before the commands of the turn are sent. */
   beforeSending(work: () => void): void {
-    this.#outbox.beforeSending(work);
+    this.#batch.beforeSending(work);
   }
 
-  /** Runs a script by its digest; a server that does not know it (restart, `SCRIPT FLUSH`) is sent the text. */
-  run<Reply>(script: Script, keys: readonly string[], args: readonly Argument[], ask: Ask): Promise<Reply> {
+  /** Runs a script by its digest. A server that does not know the script (restart, `SCRIPT FLUSH`) is sent its text. */
+  run<Reply>(script: Script, keys: readonly string[], args: CommandArguments, ask: Ask): Promise<Reply> {
     const rest = [keys.length, ...keys, ...args];
-    const began = performance.now();
+    const began = monotonicNow();
     const sendText = () => {
-      const leftMs = Math.max(1, Math.round(ask.timeoutMs - (performance.now() - began)));
+      const leftMs = Math.max(1, Math.round(ask.timeoutMs - (monotonicNow() - began)));
       return this.send('eval', [script.lua, ...rest], { ...ask, timeoutMs: leftMs });
     };
     return this.#send('evalsha', [script.sha, ...rest], ask, sendText) as Promise<Reply>;
   }
 
-  /** Resolves when nothing is in flight any more. */
+  /** Resolves when no command is in flight any more. */
   drained(): Promise<void> {
     return new Promise((resolve) => {
       this.#onIdle.push(resolve);
@@ -149,7 +134,7 @@ export class RedisLink {
     });
   }
 
-  /** Has `closeRedis` close something that depends on the client before the client itself. Returns a function that removes it. */
+  /** `closeRedis` calls this function before it closes the client. Returns a function that removes it again. */
   beforeClosing(close: () => Promise<void>): () => void {
     this.#closers.add(close);
     return () => void this.#closers.delete(close);
@@ -160,7 +145,7 @@ export class RedisLink {
     await Promise.all([...this.#closers].map((close) => close()));
   }
 
-  /** The client is being closed for good: that it does not answer is no outage. */
+  /** The client is being closed for good: a missing answer is no outage from here on. */
   retire(): void {
     this.#servers.retire();
   }
@@ -175,19 +160,19 @@ export class RedisLink {
     });
   }
 
-  // A command never enters ioredis' offline queue, from which it would be sent long after its caller was told
-  // that it failed. Only the very first connection is waited for.
-  #sendWhenReady(command: AskedCommand): void {
+  // A command never enters ioredis' offline queue, which would send it long after its caller was told that it failed.
+  // Commands wait only for the very first connection.
+  #sendWhenReady(command: TimedCommand): void {
     const { status } = this.#client;
     if (status === 'wait') this.#client.connect().catch(() => undefined);
-    if (status === 'ready') this.#outbox.add(command);
+    if (status === 'ready') this.#batch.add(command);
     else if (AWAITING_CONNECTION.includes(status)) this.#awaitingConnection.push(command);
     else command.fail(new Error(`the connection is in the state "${status}"`), true);
   }
 
   #onReady(): void {
     for (const command of this.#awaitingConnection.splice(0)) {
-      if (!command.settled) this.#outbox.add(command);
+      if (!command.settled) this.#batch.add(command);
     }
   }
 
@@ -199,7 +184,7 @@ export class RedisLink {
 
 const links = new WeakMap<RedisClient, RedisLink>();
 
-/** The link of a client, made when first asked for. A logger given by anyone serves all its users. */
+/** The link of a client, made when first asked for. A logger that one user gives serves all users of the link. */
 export function linkTo(client: RedisClient, logger?: Logger): RedisLink {
   const link = links.get(client) ?? new RedisLink(client);
   links.set(client, link);

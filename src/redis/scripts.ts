@@ -12,8 +12,8 @@ export interface Script {
 const INCLUDE = /^--- @include "([\w-]+)"$/gm;
 
 /**
- * Reads `src/lua/<name>.lua`; a line `--- @include "part"` stands for `src/lua/includes/part.lua`. Called while
- * modules load, so a missing file shows at start-up.
+ * Reads `src/lua/<name>.lua`; a line `--- @include "part"` is replaced by `src/lua/includes/part.lua`. Called while
+ * modules load, so a missing file is noticed at start-up.
  */
 export function loadScript(name: string): Script {
   const lua = read(`${name}.lua`).replace(INCLUDE, (_line, part: string) => read(`includes/${part}.lua`));

@@ -3,54 +3,55 @@ import { ToolkitError } from '../errors.js';
 import type { RedisClient } from './client.js';
 import { linkTo } from './link.js';
 import { loadScript } from './scripts.js';
-import { nodeServing, slotOf } from './servers/cluster-connection.js';
+import { hashSlotOf, nodeServing } from './servers/cluster-connection.js';
 
 const nameRun = loadScript('name-run');
-const NOT_TOLD = /^(NOPERM|ERR)\b/;
+const ASKING_FORBIDDEN = /^(NOPERM|ERR)\b/;
 const SHOWN_CHARACTERS = 12;
 
-export interface Stamped<Answer> {
+/** An answer, and the run of the server that gave it. */
+export interface AnswerOfRun<Answer> {
   readonly answer: Answer;
-  /** Empty when Redis may not be asked. */
+  /** Empty when an ACL forbids to ask for it. */
   readonly run: string;
 }
 
 /**
- * What was read where a key lies, with the run of the server that it came from; nothing when another server, or another
- * run of it, may have answered.
+ * Adds the run of the server that holds the key to an answer from there. Undefined when another server, or another run
+ * of it, may have given the answer.
  */
-export type Stamp = <Answer>(
+export type ReadWithRun = <Answer>(
   key: string,
   answer: Promise<Answer>,
   timeoutMs: number,
-) => Promise<Stamped<Answer> | undefined>;
+) => Promise<AnswerOfRun<Answer> | undefined>;
 
-const stamps = new WeakMap<RedisClient, Stamp>();
+const readers = new WeakMap<RedisClient, ReadWithRun>();
 
 /**
- * Marks what is read by the server that holds it. One that comes back may come back with an older state (a snapshot, a
- * lagging append-only file, a replica that had not heard), and with it tag versions that were invalidated long ago.
- * Which run it is, is asked once per connection, in the write of the first question over it.
+ * Tells which run of a server gave an answer. After a restart Redis may hold an older state (a snapshot, a lagging
+ * append-only file, a replica that was behind), and with it tag versions that were invalidated long ago. The run is
+ * asked for once per connection, in the same write as the first question over it.
  */
-export function stampOf(client: RedisClient): Stamp {
-  const stamp = stamps.get(client) ?? stampsOn(client);
-  stamps.set(client, stamp);
-  return stamp;
+export function readWithRunOf(client: RedisClient): ReadWithRun {
+  const reader = readers.get(client) ?? readWithRunOn(client);
+  readers.set(client, reader);
+  return reader;
 }
 
-function stampsOn(client: RedisClient): Stamp {
+function readWithRunOn(client: RedisClient): ReadWithRun {
   const link = linkTo(client);
   const runs = new WeakMap<Redis, Run>();
   const watched = new WeakSet<Redis>();
 
   const holderOf = (key: string): Redis | undefined =>
-    client.isCluster ? nodeServing(client as Cluster, slotOf(client, key)) : (client as Redis);
+    client.isCluster ? nodeServing(client as Cluster, hashSlotOf(client, key)) : (client as Redis);
 
   const askRun = (key: string, timeoutMs: number): Promise<string> => {
-    const told = client.isCluster
+    const answer = client.isCluster
       ? link.run<string | null>(nameRun, [key], [], { timeoutMs })
       : link.send<string>('info', ['server'], { timeoutMs }).then(runId);
-    return told.then((run) => (run ?? '').slice(0, SHOWN_CHARACTERS), withoutPermission);
+    return answer.then((run) => (run ?? '').slice(0, SHOWN_CHARACTERS), emptyWhenForbidden);
   };
   const runOf = (server: Redis | undefined, key: string, timeoutMs: number): Run => {
     const known = server && runs.get(server);
@@ -74,13 +75,13 @@ function stampsOn(client: RedisClient): Stamp {
     const run = runOf(server, key, timeoutMs);
     const [name, answer] =
       run.name === undefined ? await Promise.all([run.asked, value]) : [run.name, await value];
-    // The command may have gone out over the next connection, or been sent on to the slot's new owner.
+    // The command may have gone out over the next connection, or been redirected to the new owner of the hash slot.
     const isSame = !server || (holderOf(key) === server && runs.get(server) === run);
     return isSame ? { answer, run: name } : undefined;
   };
 }
 
-/** A run of a server; its name once that is known. */
+/** A run of a server, and its name as soon as the server has told it. */
 interface Run {
   readonly asked: Promise<string>;
   name?: string;
@@ -88,8 +89,8 @@ interface Run {
 
 const runId = (info: string) => /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
 
-function withoutPermission(error: unknown): string {
+function emptyWhenForbidden(error: unknown): string {
   const cause = error instanceof ToolkitError ? error.cause : undefined;
-  if (cause instanceof Error && NOT_TOLD.test(cause.message)) return '';
+  if (cause instanceof Error && ASKING_FORBIDDEN.test(cause.message)) return '';
   throw error;
 }

@@ -1,17 +1,17 @@
-import { SingleUseCommand } from './at-most-once-command.js';
+import { AtMostOnceCommand, type CommandArguments, type CommandForm } from './at-most-once-command.js';
 import type { Pending } from './deadlines.js';
 import { endsService, failureOf, unavailable } from './failures.js';
 import type { Availability } from './servers/availability.js';
 
 /**
- * A command that somebody waits for: its promise is settled by the answer or by its deadline, whichever is first. All
- * that a command needs is in this one object: a request has several, and each promise or closure more shows in the
- * bill of a request (measured: four promises a command were a tenth of it).
+ * A command with a deadline: the answer or the deadline settles its promise, whichever is first. Everything that a
+ * command needs is in this one object, because a request has several commands and each further promise or closure
+ * shows in the cost of a request (measured: four promises per command were a tenth of it).
  */
-export class AskedCommand extends SingleUseCommand implements Pending {
+export class TimedCommand extends AtMostOnceCommand implements Pending {
   settled = false;
   server: Availability | undefined;
-  /** What is asked in its place, once, when Redis does not know the script. */
+  /** Sends the text of the script instead, once, when Redis does not know its digest. */
   substitute: (() => Promise<unknown>) | undefined;
   readonly #timeoutMs: number;
   readonly #answer: (reply: unknown) => void;
@@ -20,12 +20,12 @@ export class AskedCommand extends SingleUseCommand implements Pending {
 
   constructor(
     name: string,
-    args: readonly (string | number | Buffer)[],
+    args: CommandArguments,
     timeoutMs: number,
     onSettled: () => void,
-    options: { readonly replyEncoding: 'utf8' | null; readonly keyPrefix: string },
+    options: CommandForm,
   ) {
-    super(name, args as (string | number | Buffer)[], options);
+    super(name, args, options);
     const { resolve, reject } = this;
     this.#timeoutMs = timeoutMs;
     this.#onSettled = onSettled;
@@ -46,7 +46,7 @@ export class AskedCommand extends SingleUseCommand implements Pending {
     this.#settle();
   }
 
-  /** The server is known not to answer. */
+  /** Fails at once, because the server is known not to answer. */
   refuse(outage: Error): void {
     this.#end(unavailable('it is not answering at the moment', outage));
   }

@@ -1,11 +1,12 @@
 import type { Command, Redis } from 'ioredis';
+import { setImmediate } from '../timers.js';
 import type { RedisClient } from './client.js';
 
 /**
- * Sends the commands of one turn of the event loop as one write, whatever the client's auto-pipelining
- * setting: all prefetches of a request, and under load those of several requests, share a packet.
+ * Sends the commands of one turn of the event loop as one write, whatever the client's auto-pipelining setting: all
+ * questions of a request, and under load those of several requests, share a packet.
  */
-export class Outbox {
+export class WriteBatch {
   readonly #client: RedisClient;
   #commands: Command[] = [];
   #isDue = false;
@@ -21,7 +22,7 @@ export class Outbox {
     this.#fallDue();
   }
 
-  /** At the end of this turn, before its commands go; what this asks goes with them. */
+  /** Does the work at the end of this turn, before its commands are sent. Commands of the work are sent with them. */
   beforeSending(work: () => void): void {
     this.#beforeNext.push(work);
     this.#fallDue();
@@ -56,7 +57,7 @@ export class Outbox {
 
 function sendToServer(redis: Redis, commands: readonly Command[]): void {
   let chunks: (string | Buffer)[] | undefined = [];
-  // ioredis writes each command to the stream it is given, as its own pipelines do.
+  // ioredis writes each command to the stream that it is given, as it does for its own pipelines.
   const collector = {
     write(chunk: string | Buffer): void {
       if (chunks) chunks.push(chunk);
@@ -74,7 +75,7 @@ function joined(chunks: readonly (string | Buffer)[]): string | Buffer {
   return Buffer.concat(chunks.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk) : chunk)));
 }
 
-// The node is chosen inside ioredis; corking every node's socket makes one write per node.
+// ioredis chooses the node of each command; corking the sockets of all nodes makes one write per node.
 function sendToCluster(
   cluster: { nodes(): Redis[]; sendCommand(command: Command): unknown },
   commands: readonly Command[],

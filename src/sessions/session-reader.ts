@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Keys } from '../keys.js';
-import { loadScript, type RedisLink } from '../redis/index.js';
+import { loadScript, type RedisLink, sharedQuestions } from '../redis/index.js';
+import { monotonicNow } from '../timers.js';
 import { pairs, parseMeta, parseSession, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
 const loadSession = loadScript('load-session');
@@ -23,7 +24,7 @@ export function sessionReader(link: RedisLink, names: Keys, ask: { readonly time
   let redisIsAheadMs = 0;
 
   const readAndSlide = async (hash: string): Promise<StoredSession | undefined> => {
-    const askedAt = performance.now();
+    const askedAt = monotonicNow();
     const { mostMs, share } = SLIDE_AFTER;
     const reply = await link.run<(string | number)[] | null>(
       loadSession,
@@ -40,20 +41,20 @@ export function sessionReader(link: RedisLink, names: Keys, ask: { readonly time
   };
 
   const read = async (hash: string): Promise<StoredSession | undefined> => {
-    const reply = await link.send<Fields>('HGETALL', [names.session(hash)], ask);
+    const reply = await link.send<Fields>('hgetall', [names.session(hash)], ask);
     const fields = mapOf(reply);
     const meta = parseMeta(fields.get(SYSTEM_FIELDS.meta));
     if (!meta) return undefined;
     fields.delete(SYSTEM_FIELDS.meta);
-    const session = { ...meta, fields, readAt: Math.round(performance.now() + redisIsAheadMs) };
+    const session = { ...meta, fields, readAt: Math.round(monotonicNow() + redisIsAheadMs) };
     // Another process may have given it a shorter timeout since. One whose key outlived it is the script's to end.
     const isPlain = untilSlide(session) > 0 && session.readAt < session.expiresAt;
     return isPlain ? session : readAndSlide(hash);
   };
 
-  const shared = link.sharing<StoredSession | undefined>();
+  const shared = sharedQuestions<StoredSession | undefined>(link);
   return (hash: string): Promise<StoredSession | undefined> =>
-    shared(hash, () => (performance.now() < (slidesAt.get(hash) ?? 0) ? read(hash) : readAndSlide(hash)));
+    shared(hash, () => (monotonicNow() < (slidesAt.get(hash) ?? 0) ? read(hash) : readAndSlide(hash)));
 }
 
 const slideAfterMs = ({ idleTimeoutMs }: StoredSession) =>

@@ -1,5 +1,5 @@
 import { sha256 } from '../keys.js';
-import { remembered } from '../memoize.js';
+import { memoize } from '../memoize.js';
 
 /** A session's properties as they are stored: the JSON of each, by name. */
 export type StoredFields = ReadonlyMap<string, string>;
@@ -29,7 +29,7 @@ export interface SessionChanges {
 }
 
 /** The name under which an id is stored: whoever reads Redis cannot log in with it. */
-export const hashId = remembered(10_000, sha256);
+export const hashId = memoize(10_000, sha256);
 
 export function parseSession(reply: readonly (string | number)[]): StoredSession {
   const [createdAt, expiresAt, idleTimeoutMs, lastSeenAt, readAt] = reply as number[];

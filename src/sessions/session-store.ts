@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { publish } from '../diagnostics.js';
-import { ToolkitError } from '../errors.js';
+import { ToolkitError, tooLarge } from '../errors.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient } from '../redis/index.js';
 import { sessionReader } from './session-reader.js';
@@ -56,7 +56,7 @@ export function sessionStore(redis: RedisClient, options: SessionStoreOptions) {
       [...args, ...expectations(changes)],
       ask,
     );
-    if (outcome === 'too large') throw tooLarge(Number(rest[0]), options.maxBytes, set);
+    if (outcome === 'too large') throw sessionTooLarge(Number(rest[0]), options.maxBytes, set);
     return outcome === 'conflict' ? { theirs: pairs(rest) } : outcome === 'saved';
   }
 
@@ -130,13 +130,11 @@ function expectations({ set, deleted, loaded }: SessionChanges): string[] {
 function refuseOversize(fields: StoredFields, maxBytes: number): void {
   let bytes = 0;
   for (const [name, json] of fields) bytes += Buffer.byteLength(name) + Buffer.byteLength(json);
-  if (bytes > maxBytes) throw tooLarge(bytes, maxBytes, fields);
+  if (bytes > maxBytes) throw sessionTooLarge(bytes, maxBytes, fields);
 }
 
-function tooLarge(bytes: number, maxBytes: number, written: StoredFields): ToolkitError {
+function sessionTooLarge(bytes: number, maxBytes: number, written: StoredFields): ToolkitError {
   const largest = [...written].reduce((a, b) => (b[1].length > a[1].length ? b : a))[0];
-  return new ToolkitError(
-    'SESSION_TOO_LARGE',
-    `session: ${bytes} bytes exceed maxBytes (${maxBytes}); the largest property written is "${largest}". Keep ids in the session and data in a database`,
-  );
+  const advice = `keep ids in the session and data in a database, or raise maxBytes; the largest property written is "${largest}"`;
+  return tooLarge('SESSION_TOO_LARGE', 'session: the session', { bytes, maxBytes, advice });
 }

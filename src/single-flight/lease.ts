@@ -1,6 +1,7 @@
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient } from '../redis/index.js';
 import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/index.js';
+import { clearInterval, monotonicNow, setInterval } from '../timers.js';
 
 const releaseLease = loadScript('release-lease');
 const renewHold = loadScript('renew-hold');
@@ -36,9 +37,9 @@ export function fillLeases(redis: RedisClient, { prefix, timeoutMs }: { prefix: 
 
     /** Holds it until the function that is returned is called, or `giveUp` was. */
     keep(id: string, token: string, giveUp: () => void): () => void {
-      const began = performance.now();
+      const began = monotonicNow();
       const renewal = setInterval(() => {
-        if (performance.now() - began > LONGEST_FILL_MS) return giveUp();
+        if (monotonicNow() - began > LONGEST_FILL_MS) return giveUp();
         link.run(renewHold, [nameOf(id)], [token, LEASE_MS], ask).catch(() => undefined);
       }, LEASE_MS / 3);
       renewal.unref();

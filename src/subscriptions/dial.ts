@@ -4,7 +4,7 @@ import { connectsInTime, type RedisClient } from '../redis/index.js';
 
 const CLUSTER_PATIENCE_MS = 600;
 
-// Whatever the owner's client does about retries, queues and prefixes is no matter of this connection.
+// The client's own settings of retries, queues and prefixes do not apply to this connection.
 const OWN_SETTINGS: RedisOptions = {
   lazyConnect: true,
   // ioredis drops the `invalidate` pushes of RESP3.
@@ -27,8 +27,8 @@ const OWN_SETTINGS: RedisOptions = {
 };
 
 /**
- * A connection of its own to the server that the client talks to, ready. Of a Cluster it is one node, because each
- * passes on what is published anywhere; another attempt takes another node, or another Sentinel.
+ * Opens another connection to the server of the client, and resolves when it is ready. In a Cluster it leads to one node,
+ * because each node passes on the messages of all; another attempt takes another node, or another Sentinel.
  */
 export async function dial(client: RedisClient, attempt: number): Promise<Redis> {
   const template = client.isCluster ? await nodeOf(client as Cluster, attempt) : (client as Redis);
@@ -51,7 +51,7 @@ export async function dial(client: RedisClient, attempt: number): Promise<Redis>
   throw cause ?? new Error('no answer while connecting');
 }
 
-/** Not quit(): a frozen server does not say goodbye. */
+/** Closes the socket at once. quit() would wait for the answer of a server that may be frozen. */
 export function hangUp(redis: Redis): void {
   if (redis.status === 'end') return;
   const { stream } = redis;
@@ -59,7 +59,7 @@ export function hangUp(redis: Redis): void {
   stream?.destroy();
 }
 
-/** Whether the node is no part of the Cluster any more, and so hears nothing of what is published in it. */
+/** Whether the node has left the Cluster, so that the messages of the Cluster do not reach it. */
 export function hasLeft(client: RedisClient, { options: { host, port } }: Redis): boolean {
   if (!client.isCluster) return false;
   const nodes = (client as Cluster).nodes();

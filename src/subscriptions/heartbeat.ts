@@ -1,23 +1,24 @@
 import type { Redis } from 'ioredis';
 import { Deadlines } from '../redis/index.js';
+import { clearInterval, monotonicNow, setInterval } from '../timers.js';
 
 const EVERY_MS = 400;
 const PATIENCE_MS = 600;
 
-/** A connection that has proved nothing for longer is not trusted. */
+/** A connection that has proved nothing for longer than this is not trusted. */
 export const LONGEST_SILENCE_MS = EVERY_MS + PATIENCE_MS;
 
 const deadlines = new Deadlines();
 
 /**
- * Tells a connection on which nothing is published from one whose peer is frozen or cut off: it is asked for a sign
- * of life, and called silent when not a byte comes in time.
+ * Distinguishes a connection on which nothing is published from one whose peer is frozen or cut off: it sends PINGs,
+ * and calls the connection silent when not a single byte comes in time.
  */
 export class Heartbeat {
   readonly #redis: Redis;
   readonly #onSilence: (cause: Error) => void;
   readonly #timer: NodeJS.Timeout;
-  #provenAt = performance.now();
+  #provenAt = monotonicNow();
   #asking = false;
   #stopped = false;
 
@@ -31,7 +32,7 @@ export class Heartbeat {
     this.#timer.unref();
   }
 
-  /** What was published before this moment has arrived. */
+  /** Everything published before this moment has arrived. */
   get provenAt(): number {
     return this.#provenAt;
   }
@@ -42,7 +43,7 @@ export class Heartbeat {
   }
 
   #ask(): void {
-    const askedAt = performance.now();
+    const askedAt = monotonicNow();
     let bytes = this.#redis.stream?.bytesRead;
     const pending = {
       settled: false,
@@ -50,7 +51,7 @@ export class Heartbeat {
         if (this.#stopped) return;
         const silent = this.#redis.stream?.bytesRead === bytes;
         if (silent) return this.#onSilence(new Error(`the connection was silent for ${PATIENCE_MS} ms`));
-        // The answer stands behind messages that are still coming in.
+        // The answer is queued behind messages that are still coming in.
         bytes = this.#redis.stream?.bytesRead;
         deadlines.add(pending, PATIENCE_MS);
       },
@@ -60,7 +61,7 @@ export class Heartbeat {
     const answered = () => {
       this.#provenAt = askedAt;
     };
-    // What fails here is told by the end of the connection.
+    // A failure here also ends the connection, which reports it.
     this.#redis
       .ping()
       .then(answered, () => undefined)

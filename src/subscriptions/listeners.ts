@@ -1,6 +1,6 @@
 export type OnMessage = (message: string, channel: string) => void;
 
-/** Who listens to which channels, or patterns. */
+/** The listeners of channels, or of patterns. */
 export class ChannelListeners {
   readonly #byName = new Map<string, Set<OnMessage>>();
 
@@ -17,14 +17,14 @@ export class ChannelListeners {
     return this.#byName.has(name);
   }
 
-  /** Answers whether nobody listens any more. */
+  /** Returns whether that was the last listener of the name. */
   remove(name: string, onMessage: OnMessage): boolean {
     const listeners = this.#byName.get(name);
     if (!listeners?.delete(onMessage) || listeners.size > 0) return false;
     return this.#byName.delete(name);
   }
 
-  /** Those of now: whoever begins or stops meanwhile is not looked for. */
+  /** A copy: listeners may be added or removed while the caller goes through it. */
   of(name: string): OnMessage[] {
     return [...(this.#byName.get(name) ?? [])];
   }

@@ -1,35 +1,36 @@
 import { type Logger, silentLogger } from '../logger.js';
 import { Availability, linkTo, type RedisClient, type RedisLink, unavailable } from '../redis/index.js';
+import { monotonicNow } from '../timers.js';
 import { dial, hangUp, hasLeft } from './dial.js';
-import { type Kind, Line, type LineEvents } from './single-connection.js';
+import { type ConnectionEvents, SingleConnection, type SubscriptionKind } from './single-connection.js';
 
 const CHECK_TIMEOUT_MS = 500;
 
-export interface SteadyLineEvents extends Pick<LineEvents, 'prepare'> {
-  /** What every new line has to be subscribed to. */
-  wanted(): Record<Kind, readonly string[]>;
-  message(kind: Kind, name: string, message: string, channel: string): void;
+export interface ReconnectingConnectionEvents extends Pick<ConnectionEvents, 'prepare'> {
+  /** The channels and patterns that every new connection has to subscribe to. */
+  wanted(): Record<SubscriptionKind, readonly string[]>;
+  message(kind: SubscriptionKind, name: string, message: string, channel: string): void;
   gap(sinceMs: number): void;
   restored(): void;
   closed(): void;
 }
 
-/** Replaces a line that is lost by another, for as long as the client is not closed. */
-export class SteadyLine {
-  /** The line that is open, or about to be. */
-  current: Line | undefined;
+/** A connection that is replaced by another when it is lost, for as long as the client is not closed. */
+export class ReconnectingConnection {
+  /** The connection that is open, or about to be. */
+  current: SingleConnection | undefined;
   readonly #client: RedisClient;
   readonly #link: RedisLink;
-  readonly #events: SteadyLineEvents;
+  readonly #events: ReconnectingConnectionEvents;
   readonly #outages: Availability;
   #outageLogger: Logger = silentLogger;
-  #opening: Promise<Line> | undefined;
+  #opening: Promise<SingleConnection> | undefined;
   // A first choice that differs between processes spreads them over the nodes of a Cluster.
   #attempt = Math.floor(Math.random() * 1_000);
   #isInGap = false;
   #isClosed = false;
 
-  constructor(client: RedisClient, events: SteadyLineEvents) {
+  constructor(client: RedisClient, events: ReconnectingConnectionEvents) {
     this.#client = client;
     this.#link = linkTo(client);
     this.#events = events;
@@ -44,8 +45,8 @@ export class SteadyLine {
     client.on('end', () => this.#closeWithOwner());
   }
 
-  /** The line, opened if need be. During an outage it rejects at once, with `REDIS_UNAVAILABLE`. */
-  async open(): Promise<Line> {
+  /** The connection, opened if need be. During an outage it rejects at once, with `REDIS_UNAVAILABLE`. */
+  async open(): Promise<SingleConnection> {
     const { outage } = this.#outages;
     if (this.current) return this.current;
     if (outage) throw unavailable('no messages arrive at the moment', outage);
@@ -64,15 +65,15 @@ export class SteadyLine {
     this.#events.closed();
   }
 
-  async #dialOrBeginOutage(): Promise<Line> {
-    const began = performance.now();
+  async #dialOrBeginOutage(): Promise<SingleConnection> {
+    const began = monotonicNow();
     try {
       return await this.#dial();
     } catch (error) {
       if (this.#isClosed) throw error;
       if (!this.#isInGap) this.#beginGap(began);
     }
-    // When commands fail too it is one outage, and the link logs it. When they do not, Redis may just have come back.
+    // When commands fail too, it is one outage, which the link logs. When they succeed, Redis may just have come back.
     await this.#link.send('ping', [], { timeoutMs: CHECK_TIMEOUT_MS }).catch(() => undefined);
     try {
       return await this.#dial();
@@ -85,15 +86,15 @@ export class SteadyLine {
     }
   }
 
-  async #dial(): Promise<Line> {
+  async #dial(): Promise<SingleConnection> {
     this.#closeWithOwner();
     this.#refuseWhenClosed();
     const redis = await dial(this.#client, this.#attempt++);
     const { prepare } = this.#events;
-    const line: Line = new Line(redis, {
+    const connection: SingleConnection = new SingleConnection(redis, {
       ...(prepare && { prepare }),
       message: this.#events.message,
-      lost: () => this.#replace(line),
+      lost: () => this.#replace(connection),
       refused: (err) => this.#link.logger.error({ err }, 'Redis forbids to subscribe to a channel'),
       tick: () => {
         this.#closeWithOwner();
@@ -102,29 +103,29 @@ export class SteadyLine {
     });
     try {
       this.#refuseWhenClosed();
-      // Who begins to listen from here on is subscribed on this line.
-      this.current = line;
-      await line.begin(this.#events.wanted());
+      // A listener that is added from here on subscribes on this connection.
+      this.current = connection;
+      await connection.begin(this.#events.wanted());
     } catch (error) {
-      line.close();
-      if (this.current === line) this.current = undefined;
+      connection.close();
+      if (this.current === connection) this.current = undefined;
       throw error;
     }
     if (this.#isInGap) this.#endGap();
-    return line;
+    return connection;
   }
 
-  #replace(line: Line): void {
-    // A line that was not complete yet is whose dialling fails.
-    if (this.current !== line || !line.isComplete) return;
+  #replace(connection: SingleConnection): void {
+    // While a connection is not complete, a loss fails its #dial, which reports it.
+    if (this.current !== connection || !connection.isComplete) return;
     this.current = undefined;
-    this.#beginGap(line.provenAt);
+    this.#beginGap(connection.provenAt);
     this.open().catch(() => undefined);
   }
 
   #beginGap(since: number): void {
     this.#isInGap = true;
-    this.#events.gap(Math.ceil(performance.now() - since));
+    this.#events.gap(Math.ceil(monotonicNow() - since));
   }
 
   #endGap(): void {
@@ -136,7 +137,7 @@ export class SteadyLine {
     if (this.#isClosed) throw unavailable('the client was closed');
   }
 
-  // An owner who ends the client while it has no socket causes no event.
+  // ioredis emits no event when the application ends a client that has no socket.
   #closeWithOwner(): void {
     if (this.#link.closedByOwner) this.close();
   }

@@ -1,18 +1,19 @@
 import type { RedisClient } from '../redis/index.js';
+import { clearTimeout, setTimeout } from '../timers.js';
 import { subscriberConnectionOf } from './subscriber-connection.js';
 
-/** Timers may fire a millisecond early, and a key outlives its expiry by a part of one. */
+/** A timer may fire a millisecond early, and a key may outlive its expiry by a part of one. */
 export const EXPIRED_AFTER_MS = 2;
 
-/** What a process hears of something that others release: a lock, or the lease of a cache fill. */
+/** The releases of a lock, or of the lease of a cache fill, as this process hears of them. */
 export interface Releases {
   /** Whether Redis has acknowledged the subscription. */
   readonly isListening: boolean;
-  /** Whether a release would be heard, too. */
+  /** Whether a release at this moment would also be heard. */
   readonly isHearing: boolean;
   /** @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_COMMAND_FAILED` (as rejections) */
   listen(): Promise<void>;
-  /** Resolves at the next release, or when one may have gone unheard. For one who waits at a time. */
+  /** Resolves at the next release, or when a release may have been missed. For one waiter at a time. */
   next(): Promise<void>;
   stop(): void;
 }
@@ -21,8 +22,8 @@ export function releasesOn(redis: RedisClient, channel: string): Releases {
   const over = new AbortController();
   const connection = subscriberConnectionOf(redis);
   let isListening = false;
-  let tell = () => {};
-  const onRelease = () => tell();
+  let resolveNext = () => {};
+  const onRelease = () => resolveNext();
 
   return {
     get isListening() {
@@ -37,25 +38,25 @@ export function releasesOn(redis: RedisClient, channel: string): Releases {
       for (const stop of [connection.onGap(onRelease), connection.onRestored(onRelease)]) {
         over.signal.addEventListener('abort', stop);
       }
-      // What was released before the subscription.
+      // A release before the subscription was not heard.
       onRelease();
     },
     next() {
       return new Promise((resolve) => {
-        tell = resolve;
+        resolveNext = resolve;
       });
     },
     stop: () => over.abort(),
   };
 }
 
-/** Whether it came in time. Rejects with the signal's reason when that is aborted. */
+/** Whether the event came within the time. Rejects with the signal's reason when the signal is aborted. */
 export function settlesWithin(ms: number, event: Promise<void>, signal?: AbortSignal): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const settle = (tell: () => void) => {
+    const settle = (report: () => void) => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
-      tell();
+      report();
     };
     const abort = () => settle(() => reject(signal?.reason as Error));
     const timer = setTimeout(() => settle(() => resolve(false)), Math.ceil(ms));

@@ -1,15 +1,16 @@
 import type { Redis } from 'ioredis';
+import { monotonicNow } from '../timers.js';
 import { hangUp } from './dial.js';
 import { Heartbeat, LONGEST_SILENCE_MS } from './heartbeat.js';
 
 /** Exact channels, or glob patterns. */
-export type Kind = 'subscribe' | 'psubscribe';
+export type SubscriptionKind = 'subscribe' | 'psubscribe';
 
-export interface LineEvents {
-  /** What has to be said before the first subscription, after which nothing else may be. */
+export interface ConnectionEvents {
+  /** Commands that have to be sent before the first subscription: after it none but (un)subscriptions are allowed. */
   prepare?(redis: Redis): Promise<void>;
-  message(kind: Kind, name: string, message: string, channel: string): void;
-  /** Once, however it ended, unless by `close`. */
+  message(kind: SubscriptionKind, name: string, message: string, channel: string): void;
+  /** Called once, when the connection ends in any other way than by `close`. */
   lost(cause: Error): void;
   /** An ACL forbids one of the channels. */
   refused(cause: Error): void;
@@ -17,29 +18,29 @@ export interface LineEvents {
   tick(): void;
 }
 
-const KINDS: readonly Kind[] = ['subscribe', 'psubscribe'];
+const KINDS: readonly SubscriptionKind[] = ['subscribe', 'psubscribe'];
 const NAMES_PER_COMMAND = 1_000;
 const UNSUBSCRIBE = { subscribe: 'unsubscribe', psubscribe: 'punsubscribe' } as const;
 
-/** One connection in the course of its life: what it is subscribed to, and whether it still hears. */
-export class Line {
-  /** Resolves when nothing will come any more. */
+/** One connection during its life: its subscriptions, and whether messages still arrive. */
+export class SingleConnection {
+  /** Resolves when no message will come any more. */
   readonly ended: Promise<void>;
   clientId: number | undefined;
-  /** Whether all that was wanted at the beginning is subscribed. */
+  /** Whether everything that was wanted at the beginning is subscribed. */
   isComplete = false;
   readonly #redis: Redis;
-  readonly #events: LineEvents;
+  readonly #events: ConnectionEvents;
   readonly #heartbeat: Heartbeat;
   readonly #acknowledged = new Map<string, Promise<unknown>>();
   #isOver = false;
-  #tellEnd!: () => void;
+  #resolveEnded!: () => void;
 
-  constructor(redis: Redis, events: LineEvents) {
+  constructor(redis: Redis, events: ConnectionEvents) {
     this.#redis = redis;
     this.#events = events;
     this.ended = new Promise((resolve) => {
-      this.#tellEnd = resolve;
+      this.#resolveEnded = resolve;
     });
     this.#heartbeat = new Heartbeat(redis, {
       tick: events.tick,
@@ -54,19 +55,19 @@ export class Line {
     );
   }
 
-  /** Everything published before this moment (`performance.now()`) has arrived. */
+  /** Everything published before this moment (`monotonicNow()`) has arrived. */
   get provenAt(): number {
     return this.#heartbeat.provenAt;
   }
 
   get isHealthy(): boolean {
-    return this.isComplete && !this.#isOver && performance.now() - this.provenAt <= LONGEST_SILENCE_MS;
+    return this.isComplete && !this.#isOver && monotonicNow() - this.provenAt <= LONGEST_SILENCE_MS;
   }
 
   /** Subscribes to everything that is wanted so far. */
-  async begin(wanted: Record<Kind, readonly string[]>): Promise<void> {
+  async begin(wanted: Record<SubscriptionKind, readonly string[]>): Promise<void> {
     await this.#events.prepare?.(this.#redis);
-    // An ACL may forbid CLIENT; only those who need the id go without.
+    // An ACL may forbid CLIENT; then only the users of the id are without it.
     const id = this.#redis.client('ID').catch(() => undefined);
     const acknowledged = KINDS.flatMap((kind) => this.#subscribeAll(kind, wanted[kind]));
     const failures = (await Promise.allSettled(acknowledged)).filter(isFailure);
@@ -76,15 +77,15 @@ export class Line {
     this.isComplete = true;
   }
 
-  /** Resolves when Redis has acknowledged it. */
-  subscribe(kind: Kind, name: string): Promise<unknown> {
+  /** Resolves when Redis has acknowledged the subscription. */
+  subscribe(kind: SubscriptionKind, name: string): Promise<unknown> {
     const known = this.#acknowledged.get(`${kind} ${name}`);
     return known ?? this.#remember(kind, name, this.#redis[kind](name));
   }
 
-  unsubscribe(kind: Kind, name: string): void {
+  unsubscribe(kind: SubscriptionKind, name: string): void {
     this.#acknowledged.delete(`${kind} ${name}`);
-    // A connection that is lost has forgotten it anyway.
+    // A lost connection has no subscriptions anyway.
     this.#redis[UNSUBSCRIBE[kind]](name).catch(() => undefined);
   }
 
@@ -93,7 +94,7 @@ export class Line {
     this.#isOver = true;
     this.#heartbeat.stop();
     hangUp(this.#redis);
-    this.#tellEnd();
+    this.#resolveEnded();
   }
 
   #lose(cause: Error): void {
@@ -102,36 +103,36 @@ export class Line {
     this.#events.lost(cause);
   }
 
-  #subscribeAll(kind: Kind, names: readonly string[]): Promise<unknown>[] {
+  #subscribeAll(kind: SubscriptionKind, names: readonly string[]): Promise<unknown>[] {
     const missing = names.filter((name) => !this.#acknowledged.has(`${kind} ${name}`));
     const acknowledged: Promise<unknown>[] = [];
     for (let start = 0; start < missing.length; start += NAMES_PER_COMMAND) {
       const batch = missing.slice(start, start + NAMES_PER_COMMAND);
       const answer = this.#redis[kind](...batch);
-      // One channel that an ACL forbids has the whole command refused.
+      // An ACL that forbids one of the channels makes Redis refuse the whole command.
       const alone = (name: string) => answer.catch((error) => this.#retryAlone(kind, name, error));
       for (const name of batch) acknowledged.push(this.#remember(kind, name, alone(name)));
     }
     return acknowledged;
   }
 
-  #retryAlone(kind: Kind, name: string, error: unknown): Promise<unknown> {
+  #retryAlone(kind: SubscriptionKind, name: string, error: unknown): Promise<unknown> {
     return isRefusal(error) ? this.#redis[kind](name) : Promise.reject(error);
   }
 
-  #remember(kind: Kind, name: string, acknowledged: Promise<unknown>): Promise<unknown> {
+  #remember(kind: SubscriptionKind, name: string, acknowledged: Promise<unknown>): Promise<unknown> {
     const id = `${kind} ${name}`;
     this.#acknowledged.set(id, acknowledged);
     acknowledged.catch((error: Error) => {
       if (this.#acknowledged.get(id) === acknowledged) this.#acknowledged.delete(id);
-      // Busy, loading, lost: the next connection subscribes to it.
+      // Busy, loading, lost: the next connection subscribes again.
       if (!isRefusal(error)) this.#lose(error);
     });
     return acknowledged;
   }
 
   #receive(channel: string, payload: Buffer | Buffer[] | null): void {
-    // `__redis__:invalidate` brings a list of keys, or nothing when all of them are gone.
+    // `__redis__:invalidate` carries a list of keys, or null when all keys are gone.
     const messages = Array.isArray(payload) ? payload : [payload ?? ''];
     for (const message of messages) {
       this.#events.message('subscribe', channel, message.toString(), channel);
@@ -139,7 +140,7 @@ export class Line {
   }
 }
 
-/** An ACL forbids it, so that no other attempt would do better. */
+/** An ACL forbids the command, so another attempt would fail as well. */
 export function isRefusal(error: unknown): error is Error {
   return error instanceof Error && error.message.startsWith('NOPERM');
 }

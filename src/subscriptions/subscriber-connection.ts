@@ -1,112 +1,111 @@
-import { Deadlines, failed, linkTo, type RedisClient, unavailable } from '../redis/index.js';
+import { Deadlines, failed, linkTo, type RedisClient, type RedisLink, unavailable } from '../redis/index.js';
+import type { ListenOptions, ReportGap, SubscriberConnection } from './connection-api.js';
 import { ChannelListeners, type OnMessage } from './listeners.js';
-import { SteadyLine } from './reconnecting-connection.js';
-import { isRefusal, type Kind } from './single-connection.js';
+import { ReconnectingConnection } from './reconnecting-connection.js';
+import { isRefusal, type SubscriptionKind } from './single-connection.js';
 
 const LISTEN_TIMEOUT_MS = 1_000;
-
-/** How to wait for a subscription. */
-export interface ListenOptions {
-  /** Milliseconds to wait for Redis to acknowledge it; 1000 by default. */
-  readonly timeoutMs?: number;
-  /** Ends the listening when aborted, also that of a `listen` which was rejected. */
-  readonly signal?: AbortSignal;
-}
-
-/**
- * The one dedicated connection per client on which this process listens. Opened when first needed; it reconnects and
- * subscribes again by itself, whatever the client's own settings are. Channels are named as they are in Redis:
- * ioredis' `keyPrefix` is not put in front of them.
- */
-export interface SubscriberConnection {
-  /**
-   * Resolves when Redis has acknowledged the subscription, with a function that stops listening. Several listeners
-   * share one SUBSCRIBE; the same function given twice listens once. One that throws is logged, and stops nothing else.
-   *
-   * Rejects when Redis does not acknowledge in time, and at once during an outage. The wish stays: the listener hears
-   * as soon as Redis is back (`onRestored`). Who does not want that gives a `signal` and aborts it, or listens again with the same
-   * function for the function that stops it.
-   *
-   * Messages of `__redis__:invalidate` come one per key, and as an empty text when all keys are gone.
-   *
-   * @throws ToolkitError as a rejection: `REDIS_UNAVAILABLE`; `REDIS_COMMAND_FAILED` when an ACL forbids the channel,
-   * which leaves no wish
-   */
-  listen(channel: string, onMessage: OnMessage, options?: ListenOptions): Promise<() => void>;
-  /** The same for all channels that match a glob pattern. */
-  listenToPattern(pattern: string, onMessage: OnMessage, options?: ListenOptions): Promise<() => void>;
-  /**
-   * Called whenever messages may have been missed, when that is noticed: at once when the connection closes, within 1.1
-   * seconds when it falls silent. `sinceMs`: for how many milliseconds up to now they may have been missed. More may be
-   * until `onRestored`. Returns a function that removes it.
-   */
-  onGap(report: (gap: { sinceMs: number }) => void): () => void;
-  /** Called when, after a gap, all subscriptions are in place again. Returns a function that removes it. */
-  onRestored(tell: () => void): () => void;
-  /** Called when it is closed for good. Returns a function that removes it. */
-  onClosed(tell: () => void): () => void;
-  /**
-   * The id of the connection at the server, another after each reconnect, for `CLIENT TRACKING … REDIRECT`;
-   * undefined while there is none, and when an ACL forbids `CLIENT ID`. In a Cluster it is that of one node.
-   */
-  clientId(): number | undefined;
-  /** Whether all subscriptions are in place and Redis has answered within the last second. */
-  isHealthy(): boolean;
-  /** For good; `closeRedis` of the client, or its owner's quit() or disconnect(), do it too. */
-  close(): Promise<void>;
-}
 
 const deadlines = new Deadlines();
 const connections = new WeakMap<RedisClient, SubscriberConnection>();
 
-/** The subscriber connection of a client, made when first asked for, and opened when somebody listens. */
+/** The subscriber connection of a client, made when first asked for, and opened for the first listener. */
 export function subscriberConnectionOf(redis: RedisClient): SubscriberConnection {
-  const connection = connections.get(redis) ?? subscriberConnection(redis);
+  const connection = connections.get(redis) ?? new SharedSubscriberConnection(redis);
   connections.set(redis, connection);
   return connection;
 }
 
-function subscriberConnection(redis: RedisClient): SubscriberConnection {
-  const link = linkTo(redis);
-  const listeners = { subscribe: new ChannelListeners(), psubscribe: new ChannelListeners() };
-  const gapReports = new Set<(gap: { sinceMs: number }) => void>();
-  const restoredTells = new Set<() => void>();
-  const closedTells = new Set<() => void>();
+class SharedSubscriberConnection implements SubscriberConnection {
+  readonly #link: RedisLink;
+  readonly #connection: ReconnectingConnection;
+  readonly #listeners = { subscribe: new ChannelListeners(), psubscribe: new ChannelListeners() };
+  readonly #onGap = new Set<ReportGap>();
+  readonly #onRestored = new Set<() => void>();
+  readonly #onClosed = new Set<() => void>();
 
-  const guard = (call: () => void, channel?: string) => {
+  constructor(redis: RedisClient) {
+    this.#link = linkTo(redis);
+    const listeners = this.#listeners;
+    const removeCloser = this.#link.beforeClosing(() => this.close());
+    this.#connection = new ReconnectingConnection(redis, {
+      wanted: () => ({ subscribe: listeners.subscribe.names(), psubscribe: listeners.psubscribe.names() }),
+      message: (kind, name, message, channel) => {
+        const all = listeners[kind].of(name);
+        for (const listener of all) this.#guard(() => listener(message, channel), channel);
+      },
+      gap: (sinceMs) => this.#callAll(this.#onGap, { sinceMs }),
+      restored: () => this.#callAll(this.#onRestored),
+      closed: () => {
+        connections.delete(redis);
+        removeCloser();
+        this.#callAll(this.#onClosed);
+      },
+    });
+  }
+
+  listen(channel: string, onMessage: OnMessage, options?: ListenOptions): Promise<() => void> {
+    return this.#listen('subscribe', channel, onMessage, options);
+  }
+
+  listenToPattern(pattern: string, onMessage: OnMessage, options?: ListenOptions): Promise<() => void> {
+    return this.#listen('psubscribe', pattern, onMessage, options);
+  }
+
+  onGap(report: ReportGap): () => void {
+    return addTo(this.#onGap, report);
+  }
+
+  onRestored(listener: () => void): () => void {
+    return addTo(this.#onRestored, listener);
+  }
+
+  onClosed(listener: () => void): () => void {
+    return addTo(this.#onClosed, listener);
+  }
+
+  clientId(): number | undefined {
+    return this.#connection.current?.clientId;
+  }
+
+  isHealthy(): boolean {
+    return this.#connection.current?.isHealthy ?? false;
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close();
+  }
+
+  async #listen(
+    kind: SubscriptionKind,
+    name: string,
+    onMessage: OnMessage,
+    { timeoutMs = LISTEN_TIMEOUT_MS, signal }: ListenOptions = {},
+  ): Promise<() => void> {
+    signal?.throwIfAborted();
+    const stop = once(() => {
+      signal?.removeEventListener('abort', stop);
+      const isUnwanted = this.#listeners[kind].remove(name, onMessage);
+      if (isUnwanted) this.#connection.current?.unsubscribe(kind, name);
+    });
+    signal?.addEventListener('abort', stop);
+    this.#listeners[kind].add(name, onMessage);
     try {
-      call();
-    } catch (err) {
-      link.logger.error({ err, channel }, 'a listener of the subscriber connection threw');
+      await settledInTime(this.#subscribed(kind, name), timeoutMs);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      stop();
+      throw failed(kind, error);
     }
-  };
+    signal?.throwIfAborted();
+    return stop;
+  }
 
-  const line = new SteadyLine(redis, {
-    wanted: () => ({ subscribe: listeners.subscribe.names(), psubscribe: listeners.psubscribe.names() }),
-    message: (kind, name, message, channel) => {
-      for (const listener of listeners[kind].of(name)) guard(() => listener(message, channel), channel);
-    },
-    gap: (sinceMs) => {
-      for (const report of [...gapReports]) guard(() => report({ sinceMs }));
-    },
-    restored: () => {
-      for (const tell of [...restoredTells]) guard(tell);
-    },
-    closed: () => {
-      connections.delete(redis);
-      notClosing();
-      for (const tell of [...closedTells]) guard(tell);
-    },
-  });
-
-  const close = async () => line.close();
-  const notClosing = link.beforeClosing(close);
-
-  const subscribed = async (kind: Kind, name: string): Promise<void> => {
-    while (listeners[kind].has(name)) {
-      const open = await line.open();
-      // Who wanted it may have gone meanwhile, and nobody would ever unsubscribe.
-      if (!listeners[kind].has(name)) return;
+  async #subscribed(kind: SubscriptionKind, name: string): Promise<void> {
+    while (this.#listeners[kind].has(name)) {
+      const open = await this.#connection.open();
+      // The listener may have been removed while the connection was opened, and nobody would ever unsubscribe.
+      if (!this.#listeners[kind].has(name)) return;
       try {
         await open.subscribe(kind, name);
         return;
@@ -115,42 +114,19 @@ function subscriberConnection(redis: RedisClient): SubscriberConnection {
         await open.ended;
       }
     }
-  };
+  }
 
-  const listen = async (
-    kind: Kind,
-    name: string,
-    onMessage: OnMessage,
-    { timeoutMs = LISTEN_TIMEOUT_MS, signal }: ListenOptions = {},
-  ): Promise<() => void> => {
-    signal?.throwIfAborted();
-    const stop = once(() => {
-      signal?.removeEventListener('abort', stop);
-      if (listeners[kind].remove(name, onMessage)) line.current?.unsubscribe(kind, name);
-    });
-    signal?.addEventListener('abort', stop);
-    listeners[kind].add(name, onMessage);
+  #callAll<Args extends unknown[]>(listeners: ReadonlySet<(...args: Args) => void>, ...args: Args): void {
+    for (const listener of [...listeners]) this.#guard(() => listener(...args));
+  }
+
+  #guard(call: () => void, channel?: string): void {
     try {
-      await inTime(subscribed(kind, name), timeoutMs);
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      stop();
-      throw failed(kind, error);
+      call();
+    } catch (err) {
+      this.#link.logger.error({ err, channel }, 'a listener of the subscriber connection threw');
     }
-    signal?.throwIfAborted();
-    return stop;
-  };
-
-  return {
-    listen: (channel, onMessage, options) => listen('subscribe', channel, onMessage, options),
-    listenToPattern: (pattern, onMessage, options) => listen('psubscribe', pattern, onMessage, options),
-    onGap: (report) => addTo(gapReports, report),
-    onRestored: (tell) => addTo(restoredTells, tell),
-    onClosed: (tell) => addTo(closedTells, tell),
-    clientId: () => line.current?.clientId,
-    isHealthy: () => line.current?.isHealthy ?? false,
-    close,
-  };
+  }
 }
 
 function once(run: () => void): () => void {
@@ -166,7 +142,7 @@ function addTo<T>(set: Set<T>, item: T): () => void {
   return () => void set.delete(item);
 }
 
-function inTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
+function settledInTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const pending = {
       settled: false,

@@ -1,4 +1,5 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
+import { clearInterval, monotonicNow, setInterval } from '../timers.js';
 import { freshVersion, type TagVersions } from './tag-versions.js';
 
 // A process that dies leaves its marks behind: for this long the tags are not cached.
@@ -21,9 +22,9 @@ export interface Mutation {
 export async function beginMutation(versions: TagVersions, tags: readonly string[]): Promise<Mutation> {
   const mark = freshVersion();
   await versions.mark(tags, mark, MARK_TTL_MS);
-  const began = performance.now();
+  const began = monotonicNow();
   const renewal = setInterval(() => {
-    if (performance.now() - began > LONGEST_MUTATION_MS) clearInterval(renewal);
+    if (monotonicNow() - began > LONGEST_MUTATION_MS) clearInterval(renewal);
     else versions.mark(tags, mark, MARK_TTL_MS).catch(() => undefined);
   }, MARK_TTL_MS / 3);
   renewal.unref();

@@ -1,3 +1,4 @@
+import { monotonicNow } from '../timers.js';
 import type { TagVersions, Versions } from './tag-versions.js';
 
 // A mutation that died leaves its marks for ten seconds and more after the last moment at which it can have committed
@@ -15,7 +16,7 @@ export interface FillStart {
 }
 
 export async function beginFill(tagVersions: TagVersions, tags: readonly string[]): Promise<FillStart> {
-  const at = performance.now();
+  const at = monotonicNow();
   const [epoch, versions] = await Promise.all([tagVersions.epoch(), tagVersions.readOrCreate(tags)]);
   return { versions, epoch, at };
 }
@@ -41,6 +42,6 @@ export async function pinLate(
   const added = pinVersions(late, await tagVersions.readOrCreate(late));
   // Asked last: an invalidation changes it before it changes any tag.
   const isSame = start.epoch !== null && (await tagVersions.epoch()) === start.epoch;
-  const inTime = performance.now() - start.at < LONGEST_LATE_FILL_MS;
+  const inTime = monotonicNow() - start.at < LONGEST_LATE_FILL_MS;
   return added && isSame && inTime ? { ...pinned, ...added } : undefined;
 }

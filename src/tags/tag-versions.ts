@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { publish } from '../diagnostics.js';
 import { keys } from '../keys.js';
-import { linkTo, loadScript, type RedisClient, replicasOf, type Stamp, stampOf } from '../redis/index.js';
+import {
+  linkTo,
+  loadScript,
+  type ReadWithRun,
+  type RedisClient,
+  readWithRunOf,
+  replicasOf,
+} from '../redis/index.js';
 
 const markTag = loadScript('mark-tag');
 const refreshTag = loadScript('refresh-tag');
@@ -46,12 +53,12 @@ export function tagVersions(
   const askBytes = { timeoutMs, as: 'bytes' } as const;
 
   const replicasHaveHeard = replicasOf(redis, waitForReplicas);
-  const stamp: Stamp =
-    onRestart === 'keep' ? async (_key, answer) => ({ answer: await answer, run: '' }) : stampOf(redis);
+  const withRun: ReadWithRun =
+    onRestart === 'keep' ? async (_key, answer) => ({ answer: await answer, run: '' }) : readWithRunOf(redis);
 
   const versionOf = async (key: string, value: Promise<string | null>) => {
-    const stamped = await stamp(key, value, timeoutMs);
-    return stamped ? versionIn(stamped.answer, stamped.run) : null;
+    const read = await withRun(key, value, timeoutMs);
+    return read ? versionIn(read.answer, read.run) : null;
   };
 
   // One MGET of three keys takes 0.7 of Redis' time for three GETs, and 0.4 of the process'. In a Cluster each key may
@@ -69,8 +76,8 @@ export function tagVersions(
     }
     const together = [...others, ...tagKeys];
     const asked = link.send<readonly (Buffer | null)[]>('mget', together, askBytes);
-    const stamped = await stamp(together[0]!, asked, timeoutMs);
-    const { answer, run } = stamped ?? { answer: together.map(() => null), run: '' };
+    const read = await withRun(together[0]!, asked, timeoutMs);
+    const { answer, run } = read ?? { answer: together.map(() => null), run: '' };
     const versions = tagKeys.map((_key, position) => {
       const value = answer[others.length + position];
       return value ? versionIn(value.toString(), run) : null;

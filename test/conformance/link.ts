@@ -12,7 +12,7 @@ export function linkBehaves(open: () => RedisClient): void {
   const names = (count: number) => Array.from({ length: count }, () => randomUUID());
 
   describe('the link', () => {
-    test('answers commands on keys of all slots, each with its own reply', async () => {
+    test('gives commands on keys of all hash slots their own replies', async () => {
       const link = linkTo(open());
       const keys = names(60);
       await Promise.all(keys.map((key) => link.send('set', [key, `of ${key}`], ask)));
@@ -21,7 +21,15 @@ export function linkBehaves(open: () => RedisClient): void {
       );
     });
 
-    test('keeps bytes as they are', async () => {
+    test('finds the keys of a command whose name is in capitals', async () => {
+      const link = linkTo(open());
+      const keys = names(10);
+      await Promise.all(keys.map((key) => link.send('HSET', [key, 'field', key], ask)));
+      expect(await Promise.all(keys.map((key) => link.send('hget', [key, 'field'], ask)))).toEqual(keys);
+      expect(await Promise.all(keys.map((key) => link.send('HGET', [key, 'field'], ask)))).toEqual(keys);
+    });
+
+    test('returns bytes unchanged', async () => {
       const link = linkTo(open());
       const [key] = names(1);
       const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
@@ -29,7 +37,7 @@ export function linkBehaves(open: () => RedisClient): void {
       expect(await link.send('get', [key!], { ...ask, as: 'bytes' })).toEqual(bytes);
     });
 
-    test('runs scripts that no server knows yet, once per call', async () => {
+    test('runs a script that no server knows yet once per call', async () => {
       const link = linkTo(open());
       const keys = names(10);
       const run = (key: string) => link.run<[number, string]>({ name: 'count', lua, sha }, [key], ['é'], ask);
@@ -38,7 +46,7 @@ export function linkBehaves(open: () => RedisClient): void {
       }
     });
 
-    test('tells a wrong command from an outage', async () => {
+    test('does not take a wrong command for an outage', async () => {
       const link = linkTo(open());
       const [key] = names(1);
       await link.send('set', [key!, 'text'], ask);
@@ -48,7 +56,7 @@ export function linkBehaves(open: () => RedisClient): void {
       expect(await link.send('get', [key!], ask)).toBe('text');
     });
 
-    test('is drained when everything is answered', async () => {
+    test('is drained when every command is answered', async () => {
       const link = linkTo(open());
       let answered = 0;
       for (const key of names(20)) void link.send('get', [key], ask).then(() => answered++);

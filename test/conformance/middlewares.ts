@@ -45,6 +45,9 @@ function behave(open: () => RedisClient, near: Pick<CacheResponseOptions, 'nearC
       Object.assign(req.session, { userId: 'ann' });
       res.json({});
     });
+    app.post('/logout', sessions, (req, res, next) => {
+      req.session.destroy((error) => (error ? next(error) : res.json({})));
+    });
     app.get(
       '/me',
       sessions,
@@ -83,6 +86,18 @@ function behave(open: () => RedisClient, near: Pick<CacheResponseOptions, 'nearC
       const answers = await Promise.all(Array.from({ length: 30 }, () => request(server).get('/users/7')));
       expect(answers.filter(({ status }) => status === 200)).toHaveLength(12);
       expect(answers.filter(({ status }) => status === 429)).toHaveLength(18);
+    });
+
+    test('a session is found by every later request until its logout', async () => {
+      const { headers } = await request(server).post('/login');
+      const ask = (method: 'get' | 'post', path: string) =>
+        request(server)[method](path).set('Cookie', headers['set-cookie']![0]!).expect(200);
+      const users: unknown[] = [];
+      for (let reads = 0; reads < 5; reads++) users.push((await ask('get', '/me')).body.userId);
+      expect(users).toEqual(Array.from(users, () => 'ann'));
+      await ask('post', '/logout');
+      expect((await ask('get', '/me')).body.userId).toBeNull();
+      expect(await sessions.list('ann')).toEqual([]);
     });
 
     test('a session lives from login to "log out everywhere"', async () => {

@@ -27,7 +27,7 @@ export function messagesArrive(open: () => RedisClient): void {
     });
     afterEach(() => listening.close());
 
-    test('arrive at every handler of their channel and at no other, as they were published', async () => {
+    test('arrive unchanged at every handler of their channel, and at no other', async () => {
       const [seen, mails]: unknown[][] = [[], []];
       await listening.on('orders', (order, channel) => seen!.push(['first', channel, order]));
       await listening.on('orders', (order, channel) => seen!.push(['second', channel, order]));
@@ -54,7 +54,7 @@ export function messagesArrive(open: () => RedisClient): void {
       ]);
     });
 
-    test('arrive in order in a loop that is slower than they are', async () => {
+    test('arrive in order in a slow loop', async () => {
       const events = listening.events('orders');
       await events.ready;
       const sent = Array.from({ length: 200 }, (_, id) => ({ id }));
@@ -67,7 +67,7 @@ export function messagesArrive(open: () => RedisClient): void {
       expect(seen).toEqual(sent);
     });
 
-    test('flow again after the connection was lost, and the gap is told', async () => {
+    test('arrive again after the connection was lost, and a gap is reported', async () => {
       const [seen, gaps]: [number[], number[]] = [[], []];
       await listening.on('orders', ({ id }) => seen.push(id));
       await listening.onPattern('mails:*', ({ id }) => seen.push(id));
@@ -81,7 +81,7 @@ export function messagesArrive(open: () => RedisClient): void {
       expect(gaps[0]).toBeGreaterThanOrEqual(0);
     });
 
-    test('arrive no more at a handler that was stopped, nor after close', async () => {
+    test('do not arrive at a stopped handler, nor after close', async () => {
       const seen: string[] = [];
       const stop = await listening.on('orders', () => seen.push('stopped'));
       await listening.on('orders', () => seen.push('listening'));

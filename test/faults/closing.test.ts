@@ -23,7 +23,7 @@ async function endedBy(child: ReturnType<typeof close>, withinMs: number): Promi
 }
 
 test.each(['quit', 'disconnect', 'closeRedis'])(
-  'after %s the process ends, and the client stays closed, and so does its subscriber connection',
+  'after %s the process ends, and the client and its subscriber connection stay closed',
   async (way) => {
     const server = await startRedis();
     onTestFinished(() => server.stop());
@@ -33,7 +33,7 @@ test.each(['quit', 'disconnect', 'closeRedis'])(
   },
 );
 
-test('the same goes for a Cluster', async () => {
+test('after closeRedis of a Cluster the process ends, and client and subscriber connection stay closed', async () => {
   const server = await startRedis({
     args: [
       '--cluster-enabled',
@@ -55,7 +55,7 @@ test('the same goes for a Cluster', async () => {
   for (const child of children) expect(await endedBy(child, 10_000)).toContain('answered, closed');
 });
 
-test('a client that was closed during an outage is not brought back when Redis returns', async () => {
+test('a client that was closed during an outage is not connected again when Redis returns', async () => {
   const port = await freePort();
   const settings = [
     {},
@@ -78,7 +78,7 @@ test('a client that was closed during an outage is not brought back when Redis r
   }
 });
 
-test('closing is bounded, and the process ends, when Redis is frozen', async () => {
+test('closeRedis takes no longer than its timeout when Redis is frozen, and the process ends', async () => {
   const server = await startRedis();
   server.freeze();
   onTestFinished(() => server.stop());

@@ -37,7 +37,7 @@ const RETURNS: Record<string, (node: TestRedis) => void | Promise<void>> = {
 };
 
 describe.each(Object.keys(FAULTS))('with a node of the Cluster %s', (fault) => {
-  test('its keys fail within the deadline, those of the others are served, and it is back within 1 s', async () => {
+  test('its keys fail within the deadline, keys of other nodes are served, and it is back within 1 s', async () => {
     const clients = await everyClusterClient(cluster);
     const [lost, ...others] = cluster.nodes as [TestRedis, ...TestRedis[]];
     onTestFinished(() => disconnectAll(clients));
@@ -101,7 +101,7 @@ describe.each(Object.keys(FAULTS))('with a node of the Cluster %s', (fault) => {
   });
 });
 
-test('a Cluster of which every node is gone is back within 1 s, whatever the client', async () => {
+test('a Cluster whose nodes were all gone is back within 1 s, for every kind of client', async () => {
   const clients = await everyClusterClient(cluster);
   onTestFinished(() => disconnectAll(clients));
   await Promise.all(cluster.nodes.map((node) => node.kill()));

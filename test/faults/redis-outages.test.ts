@@ -21,7 +21,7 @@ async function msUntilAnswered(client: RedisClient): Promise<number> {
 }
 
 describe.each(Object.entries(SCENES))('with Redis %s', (_name, open) => {
-  test('whatever the client: answers within the deadline, one log line each way, service within 1 s of its return', async () => {
+  test("every client answers within the deadline, logs one line each way, and is back within 1 s of Redis' return", async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => unhandled.push(reason);
     process.on('unhandledRejection', note);

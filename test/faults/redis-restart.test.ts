@@ -2,7 +2,7 @@ import { Cluster, Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { cacheAside } from '../../src/cache-aside/cache-aside.js';
 import { closeRedis, connectRedis, type RedisClient } from '../../src/redis/connect.js';
-import { ownerOf, slotOf } from '../../src/redis/servers/cluster-connection.js';
+import { hashSlotOf, ownerOf } from '../../src/redis/servers/cluster-connection.js';
 import { beginMutation } from '../../src/tags/mutation.js';
 import { tagVersions } from '../../src/tags/tag-versions.js';
 import { quiet } from '../middleware/support/redis-for-file.js';
@@ -75,7 +75,7 @@ async function startClusterScene() {
     await cluster.stop();
   });
   await eventually('the client is ready', () => redis.status === 'ready');
-  const owner = ownerOf(redis, slotOf(redis, 'tag:user:7'))!;
+  const owner = ownerOf(redis, hashSlotOf(redis, 'tag:user:7'))!;
   return { cluster, redis, master: cluster.nodes.find(({ port }) => owner.endsWith(`:${port}`))! };
 }
 

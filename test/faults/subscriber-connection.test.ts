@@ -4,10 +4,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../server/services/free-port.js';
 import { closeRedis, type RedisClient } from '../../src/redis/connect.js';
 import { linkTo } from '../../src/redis/link.js';
-import {
-  type SubscriberConnection,
-  subscriberConnectionOf,
-} from '../../src/subscriptions/subscriber-connection.js';
+import type { SubscriberConnection } from '../../src/subscriptions/connection-api.js';
+import { subscriberConnectionOf } from '../../src/subscriptions/subscriber-connection.js';
 import { eventually } from '../support/eventually.js';
 import { watchLostTime } from '../support/lost-time.js';
 import { startProxy } from '../support/proxy.js';
@@ -62,7 +60,7 @@ const toldOnce = ({ lines }: ReturnType<typeof recordingLogger>) =>
 const restored = (of: { events: string[] }) => of.events.at(-1) === 'restored';
 
 describe('whatever the settings of the client', () => {
-  test('connections that are cut, and a Redis that restarts, are followed by messages again', async () => {
+  test('messages arrive again after cut connections and a restart of Redis', async () => {
     const server = await redisForTest();
     const proxy = await proxyTo(server.port);
     const clients = everyClient(proxy.port);
@@ -122,7 +120,7 @@ describe('a connection that falls silent', () => {
     await eventually('it hears', () => heard.at(-1) === 'again');
   });
 
-  test('as far as a process can tell that was blocked itself is not trusted until it has answered', async () => {
+  test('is not trusted after the process itself was blocked, until it has answered', async () => {
     const server = await redisForTest();
     const { client } = clientOf(server.port);
     const { connection, events } = await listening(client);
@@ -149,7 +147,7 @@ describe('a connection that falls silent', () => {
     expect(logger.lines[0]!.message).toContain('Redis is unavailable');
   });
 
-  test('only because a large message is long on its way is kept', async () => {
+  test('only because a large message takes long is kept', async () => {
     const server = await redisForTest();
     const narrow = await narrowProxyTo(server.port);
     const { client } = clientOf(narrow);
@@ -174,7 +172,7 @@ describe('a first connection that fails', () => {
     return { heard, outcome };
   };
 
-  test('is told, and whoever wished to listen hears once Redis is there', async () => {
+  test('rejects listen(), and the listener receives messages as soon as Redis is there', async () => {
     const port = await freePort();
     const { client, logger } = clientOf(port);
     const connection = subscriberConnectionOf(client);
@@ -194,7 +192,7 @@ describe('a first connection that fails', () => {
     await eventually('the end of the outage is told', () => toldOnce(logger));
   });
 
-  test('is told within its deadline when Redis accepts and answers nothing', async () => {
+  test('rejects listen() within its deadline when Redis accepts and never answers', async () => {
     const server = await redisForTest();
     server.freeze();
     const { client } = clientOf(server.port);
@@ -230,7 +228,7 @@ test('thousands of channels and patterns are subscribed again', async () => {
   await eventually('all have heard', () => heard.size === channels.length + 1, { withinMs: 15_000 });
 });
 
-test('a Redis that is too busy to subscribe is subscribed to when it is not any more', async () => {
+test('a Redis that is too busy for SUBSCRIBE is subscribed to as soon as it is free', async () => {
   const server = await redisForTest();
   const { client } = clientOf(server.port, { enableReadyCheck: false });
   const { connection } = await listening(client);
@@ -262,7 +260,7 @@ test('a Redis that is too busy to subscribe is subscribed to when it is not any 
   });
 });
 
-test('when it alone cannot connect, that is told once each way, and commands go on', async () => {
+test('when only the subscriber connection cannot connect, one line each way is logged, and commands still work', async () => {
   const server = await redisForTest();
   const { client, logger } = clientOf(server.port);
   const { connection, heard } = await listening(client);
@@ -285,7 +283,7 @@ test('when it alone cannot connect, that is told once each way, and commands go 
   ]);
 });
 
-test('a listener that throws is logged, and keeps the message from none of the others', async () => {
+test('a listener that throws is logged, and all other listeners get the message', async () => {
   const server = await redisForTest();
   const { client, logger } = clientOf(server.port);
   const connection = subscriberConnectionOf(client);
@@ -300,7 +298,7 @@ test('a listener that throws is logged, and keeps the message from none of the o
   ]);
 });
 
-test('keys that Redis invalidates come one by one, and as an empty text when all are gone', async () => {
+test('invalidated keys come one per message, and as an empty text when all keys are gone', async () => {
   const server = await redisForTest();
   const { client } = clientOf(server.port);
   const connection = subscriberConnectionOf(client);

@@ -50,7 +50,7 @@ async function nodeListenedTo({ nodes }: TestCluster): Promise<TestRedis> {
   throw new Error('nobody listens anywhere');
 }
 
-test('when its node of a Cluster dies, it listens by way of another', async () => {
+test('the subscriber connection moves to another node when its node of the Cluster dies', async () => {
   const nodes = await cluster();
   const { heard, events } = await listening(new Cluster(nodes.addresses));
   const dying = await nodeListenedTo(nodes);
@@ -64,20 +64,23 @@ test('when its node of a Cluster dies, it listens by way of another', async () =
 });
 
 const leavings = sized({ quick: [], full: ['listens by way of another'] });
-test.each(leavings)('when its node leaves the Cluster, and lives on by itself, it %s', async () => {
-  const nodes = await cluster();
-  const client = new Cluster(nodes.addresses, { slotsRefreshInterval: 200 });
-  const { heard, events } = await listening(client);
-  const leaving = await nodeListenedTo(nodes);
-  const id = (await ask(leaving, (direct) => direct.cluster('MYID'))) as string;
-  const others = nodes.nodes.filter((node) => node !== leaving);
-  await handSlotsOver(leaving, others);
-  for (const other of others) await ask(other, (direct) => direct.call('CLUSTER', 'FORGET', id));
-  await ask(leaving, (direct) => direct.call('CLUSTER', 'RESET', 'HARD'));
-  await eventually('it listens again', () => events.at(-1) === 'restored', { withinMs: 15_000 });
-  await publishTo(others[0]!, 'without it');
-  await eventually('it has arrived', () => heard.includes('without it'));
-});
+test.each(leavings)(
+  'when its node leaves the Cluster and keeps running, the subscriber connection %s',
+  async () => {
+    const nodes = await cluster();
+    const client = new Cluster(nodes.addresses, { slotsRefreshInterval: 200 });
+    const { heard, events } = await listening(client);
+    const leaving = await nodeListenedTo(nodes);
+    const id = (await ask(leaving, (direct) => direct.cluster('MYID'))) as string;
+    const others = nodes.nodes.filter((node) => node !== leaving);
+    await handSlotsOver(leaving, others);
+    for (const other of others) await ask(other, (direct) => direct.call('CLUSTER', 'FORGET', id));
+    await ask(leaving, (direct) => direct.call('CLUSTER', 'RESET', 'HARD'));
+    await eventually('it listens again', () => events.at(-1) === 'restored', { withinMs: 15_000 });
+    await publishTo(others[0]!, 'without it');
+    await eventually('it has arrived', () => heard.includes('without it'));
+  },
+);
 
 async function handSlotsOver(leaving: TestRedis, others: readonly TestRedis[]): Promise<void> {
   const heir = (await ask(others[0]!, (direct) => direct.cluster('MYID'))) as string;
@@ -97,7 +100,7 @@ async function handSlotsOver(leaving: TestRedis, others: readonly TestRedis[]): 
   }
 }
 
-test('a primary that freezes is left for the one that the Sentinels elect, past a Sentinel that is deaf', async () => {
+test('the subscriber connection leaves a frozen primary for the newly elected one, past a dead Sentinel', async () => {
   const sentinel = await startSentinel();
   onTestFinished(() => sentinel.stop());
   const deaf = await startProxy(sentinel.sentinels[0]!.port);

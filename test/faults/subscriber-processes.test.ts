@@ -17,7 +17,7 @@ async function processes(count: number) {
 
 const numbered = (name: string, count: number) => Array.from({ length: count }, (_, i) => `${name} ${i}`);
 
-test('what two processes publish arrives at both, of each in its order', async () => {
+test('messages of two processes arrive at both, those of each process in order', async () => {
   const { children } = await processes(2);
   const sent = { first: numbered('first', 100), second: numbered('second', 100) };
   await Promise.all([children[0]!.call('publish', sent.first), children[1]!.call('publish', sent.second)]);
@@ -29,7 +29,7 @@ test('what two processes publish arrives at both, of each in its order', async (
   }
 });
 
-test('a process that stood still for longer than a heartbeat misses nothing, and reports no gap', async () => {
+test('a process that was stopped for longer than a heartbeat misses no message and reports no gap', async () => {
   const { children } = await processes(2);
   const [frozen, other] = children as [(typeof children)[0], (typeof children)[0]];
   process.kill(frozen.pid, 'SIGSTOP');
@@ -42,7 +42,7 @@ test('a process that stood still for longer than a heartbeat misses nothing, and
   expect(await frozen.call('gaps')).toEqual([]);
 });
 
-test('while Redis is frozen, killed and back, every process is told of the gap and hears what comes after', async () => {
+test('after Redis was frozen or killed every process reports a gap and receives later messages', async () => {
   const { server, children } = await processes(2);
   server.freeze();
   await server.restart();

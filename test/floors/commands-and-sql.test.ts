@@ -70,3 +70,16 @@ test('lint allows in routes/ code and sentences that only resemble a Redis comma
   await put('routes/innocent.ts', `${source}\n`);
   expect(await runBiome('routes/innocent.ts')).toMatchObject({ passed: true });
 });
+test.each(
+  ['src', 'middleware'].flatMap((floor) =>
+    ['setTimeout(go, 1)', 'setImmediate(go)', 'clearInterval(1)', 'performance.now()'].map((call) => [
+      floor,
+      call,
+    ]),
+  ),
+)('%s/ may not use the global %s, which fake timers of a test would stop', async (floor, call) => {
+  await put(`${floor}/timer.ts`, `export const violation = (go: () => void) => [go, ${call}];\n`);
+  const { passed, output } = await runBiome(`${floor}/timer.ts`);
+  expect(output).toContain('src/timers.ts');
+  expect(passed).toBe(false);
+});

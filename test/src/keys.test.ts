@@ -58,12 +58,12 @@ test(`no two ids have the same key (TEST_SEED=${SEED})`, () => {
   }
 });
 
-test('an id that spells out the hash of a long one does not reach its key', () => {
+test("an id that is the text of a long id's hash does not reach the long id's key", () => {
   const long = 'x'.repeat(300);
   expect(safeId(safeId(long))).not.toBe(safeId(long));
 });
 
-test('an id with half of a surrogate pair in it has a key of its own', () => {
+test('an id with half of a surrogate pair has its own key', () => {
   expect(new Set(['\ud83d', '\udca1', '\ufffd', '\ud83d\udca1'].map(safeId)).size).toBe(4);
 });
 
@@ -78,7 +78,7 @@ test(`all policies of a client live in one Cluster slot, whatever its name (TEST
   }
 });
 
-test('a client cannot choose its slot, nor the policy that it is charged to', () => {
+test('a client cannot choose its hash slot, nor the policy that it is charged to', () => {
   expect(slotOf(keys().rate('{victim}', 'p'))).not.toBe(slotOf(keys().rate('victim', 'p')));
   expect(keys().rate('a}:login', 'x')).not.toBe(keys().rate('a', 'login:x'));
   expect(slotOf(keys().tag('{victim}'))).toBe(slotOf('tag:%7Bvictim%7D'));

@@ -48,7 +48,7 @@ test.each([
   expect(error.message).toBe(`rateLimit: unknown option "${wrong}"; did you mean "${meant}"?`);
 });
 
-test('an unknown option like none of the known ones is answered with the list of them', () => {
+test('an unknown option that resembles no known one is answered with the list of options', () => {
   expect(refusal({ somethingElse: 1 }).message).toContain('it takes limit, windowMs, name, rolling');
 });
 
@@ -73,17 +73,17 @@ test.each([
   ],
   [{ name: '' }, 'rateLimit: option "name" must be a non-empty string'],
   [{ rolling: 'yes' }, 'rateLimit: option "rolling" must be true or false'],
-])('a bad value %o is refused with what it must be', (given, message) => {
+])('the bad value %o is refused, and the error names the valid values', (given, message) => {
   const error = refusal(given);
   expect(error.code).toBe('OPTION_INVALID');
   expect(error.message).toContain(message);
 });
 
-test.each([undefined, null, 5, 'redis://'])('%o instead of options is refused', (given) => {
+test.each([undefined, null, 5, 'redis://'])('%o in place of the options is refused', (given) => {
   expect(refusal(given).message).toBe('rateLimit: options must be an object');
 });
 
-test('a required option that is missing, or undefined, is named with what it must be', () => {
+test('a required option that is missing or undefined is named in the error', () => {
   for (const given of [{}, { name: undefined }]) {
     expect(refusal(given, ['name']).message).toBe(
       'rateLimit: option "name" is missing: it must be a non-empty string',
@@ -91,12 +91,12 @@ test('a required option that is missing, or undefined, is named with what it mus
   }
 });
 
-test('undefined means the default; a value given wins', () => {
+test('an undefined option takes its default; a value given wins', () => {
   expect(read({ limit: undefined })).toEqual({ limit: 5 });
   expect(read({ limit: 7 })).toEqual({ limit: 7 });
 });
 
-test('a frozen object is read, the object given is not changed, and changing it later changes nothing', () => {
+test('options may be frozen, are not changed, and changing them later has no effect', () => {
   expect(read(Object.freeze({ limit: 7 }))).toEqual({ limit: 7 });
   const given = { windowMs: 10 };
   const options = read(given);
@@ -105,7 +105,7 @@ test('a frozen object is read, the object given is not changed, and changing it 
   expect(options.windowMs).toBe(10);
 });
 
-test('alternatives are refused together and accepted one by one', () => {
+test('anyOf accepts each of its alternatives and lists all of them when it refuses', () => {
   const check = anyOf(oneOf(null, 'auto'), aPositiveInteger('milliseconds', 9));
   expect(check(null)).toBeUndefined();
   expect(check(9)).toBeUndefined();
@@ -114,7 +114,7 @@ test('alternatives are refused together and accepted one by one', () => {
   );
 });
 
-test('a Cluster client that reads from replicas is refused: they may not have heard of a purge yet', () => {
+test('a Cluster client that reads from replicas is refused', () => {
   const cluster = (scaleReads: string) => ({
     sendCommand: () => undefined,
     status: 'wait',

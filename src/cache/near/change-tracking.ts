@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import { decidingPrefixes } from '../../keys.js';
-import { trackingLine } from './tracking-connection.js';
+import { trackingConnection } from './tracking-connection.js';
 
 const REMEMBERED_CHANGES = 10_000;
 
@@ -51,10 +51,10 @@ function track(redis: Redis, prefix: string): Tracking {
     for (const tell of listeners) tell(own);
   };
   const onGap = () => void stretch++;
-  const line = trackingLine(redis, decidingPrefixes(keyPrefix + prefix), { onChange, onGap });
+  const connection = trackingConnection(redis, decidingPrefixes(keyPrefix + prefix), { onChange, onGap });
 
   return {
-    now: () => (line.hearsAll() ? { stretch, changes } : undefined),
+    now: () => (connection.hearsAll() ? { stretch, changes } : undefined),
     isUnchanged: (key, since) =>
       since.stretch === stretch &&
       since.changes >= rememberedFrom &&

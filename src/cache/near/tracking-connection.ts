@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { linkTo, stampOf } from '../../redis/index.js';
-import { hangUp, isRefusal, SteadyLine } from '../../subscriptions/index.js';
+import { linkTo, readWithRunOf } from '../../redis/index.js';
+import { hangUp, isRefusal, ReconnectingConnection } from '../../subscriptions/index.js';
 
 const CHANNEL = '__redis__:invalidate';
 const GENERATION_TIMEOUT_MS = 500;
@@ -18,7 +18,7 @@ interface ChangeListener {
  * tracks for itself (`REDIRECT` to its own id), so that its heartbeats prove the tracking too: what was answered to one
  * came after all changes before it.
  */
-export function trackingLine(
+export function trackingConnection(
   redis: Redis,
   prefixes: readonly string[],
   { onChange, onGap }: ChangeListener,
@@ -27,7 +27,7 @@ export function trackingLine(
   let isOpened = false;
   let isRefused = false;
 
-  const line = new SteadyLine(redis, {
+  const tracking = new ReconnectingConnection(redis, {
     async prepare(fresh) {
       connection = fresh;
       await checkServer(redis, fresh);
@@ -51,17 +51,17 @@ export function trackingLine(
 
   return {
     hearsAll() {
-      if (!isOpened) line.open().catch(() => undefined);
+      if (!isOpened) tracking.open().catch(() => undefined);
       isOpened = true;
-      return !isRefused && line.current?.isHealthy === true;
+      return !isRefused && tracking.current?.isHealthy === true;
     },
   };
 }
 
 async function checkServer(redis: Redis, connection: Redis): Promise<void> {
-  const stamped = await stampOf(redis)('', Promise.resolve(''), GENERATION_TIMEOUT_MS);
+  const read = await readWithRunOf(redis)('', Promise.resolve(''), GENERATION_TIMEOUT_MS);
   // Without permission to ask it is empty, and counts as the same.
-  if (!stamped || !(await connection.info('server')).includes(stamped.run))
+  if (!read || !(await connection.info('server')).includes(read.run))
     throw new Error('this is not the server that is read from');
 }
 
@@ -70,7 +70,7 @@ async function startTracking(connection: Redis, prefixes: readonly string[]): Pr
   try {
     const id = await connection.client('ID');
     const named = prefixes.flatMap((prefix) => ['PREFIX', prefix]);
-    await connection.call('CLIENT', ['TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...named]);
+    await connection.call('client', ['TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...named]);
     return undefined;
   } catch (error) {
     if (isRefusal(error)) return error;

@@ -1,19 +1,20 @@
 import { publish } from '../../diagnostics.js';
 import type { Logger } from '../../logger.js';
+import { monotonicNow, setTimeout } from '../../timers.js';
 
 const PROBE_EVERY_MS = 100;
-// A second outage within this time of the last log line is part of the same trouble.
+// A second outage within this time of the last log line belongs to the same trouble and is not logged.
 const LOG_AGAIN_AFTER_MS = 10_000;
 
 export const COMMANDS_FAIL =
   'Redis is unavailable; until it answers again each middleware follows its onUnavailable';
 
-/** What an outage is about. */
+/** A server, or a group of servers, that can be asked and can be away. */
 export interface Server {
   readonly name: string;
-  /** What the log says of an outage. */
+  /** The log line at the beginning of an outage. */
   readonly trouble: string;
-  /** Asks whether it answers, and mends the connection when it does not. Never rejects. */
+  /** Asks whether it answers, and repairs the connection when it does not. Never rejects. */
   probe(): Promise<boolean>;
 }
 
@@ -35,7 +36,7 @@ export class Availability {
     this.#logger = logger;
   }
 
-  /** Why Redis cannot be asked, or nothing when it can. */
+  /** Why Redis cannot be asked; undefined when it can. */
   get outage(): Error | undefined {
     return this.#cause;
   }
@@ -43,7 +44,7 @@ export class Availability {
   beginOutage(cause: Error): void {
     if (this.#cause || this.#retired) return;
     this.#cause = cause;
-    this.#since = performance.now();
+    this.#since = monotonicNow();
     this.#logged = this.#since - this.#loggedAt > LOG_AGAIN_AFTER_MS;
     if (this.#logged) {
       this.#loggedAt = this.#since;
@@ -54,7 +55,7 @@ export class Availability {
     this.#probe();
   }
 
-  /** Nobody is going to ask again: no probe, no log line. */
+  /** No caller is going to ask again: no more probes and log lines. */
   retire(): void {
     this.#retired = true;
   }
@@ -68,7 +69,7 @@ export class Availability {
   }
 
   #endOutage(): void {
-    const outageMs = Math.round(performance.now() - this.#since);
+    const outageMs = Math.round(monotonicNow() - this.#since);
     this.#cause = undefined;
     if (this.#logged) {
       this.#logger().info(

@@ -3,7 +3,7 @@ import type { RedisClient } from '../client.js';
 import { COMMANDS_FAIL, type Server } from './availability.js';
 import { probeConnection, reconnectNow } from './server-connection.js';
 
-/** What ioredis' Cluster has and does not declare. */
+/** Members of ioredis' Cluster that its types do not declare. */
 interface ClusterInternals {
   readonly slots: readonly (readonly string[] | undefined)[];
   readonly manuallyClosing?: boolean;
@@ -17,8 +17,8 @@ export function ownerOf(cluster: Cluster, slot: number): string | undefined {
   return internals(cluster).slots[slot]?.[0];
 }
 
-/** The slot of a key in a Cluster. */
-export function slotOf(client: RedisClient, key: string): number {
+/** The hash slot of a key in a Cluster. */
+export function hashSlotOf(client: RedisClient, key: string): number {
   return new Command('get', [key], { keyPrefix: client.options.keyPrefix ?? '' }).getSlot()!;
 }
 
@@ -32,7 +32,7 @@ function nodeAt(cluster: Cluster, address: string): Redis | undefined {
   return cluster.nodes('master').find(({ options }) => `${options.host}:${options.port}` === address);
 }
 
-/** The connection to a Cluster as a whole: lost when no node at all answers. */
+/** The connection to a Cluster as a whole. It is lost when no node answers. */
 export class ClusterConnection implements Server {
   readonly name = 'the Cluster';
   readonly trouble = COMMANDS_FAIL;
@@ -44,8 +44,8 @@ export class ClusterConnection implements Server {
 
   async probe(): Promise<boolean> {
     const { status } = this.#cluster;
-    // The client's own clusterRetryStrategy may wait long, or give up; ioredis may also be left in "close" by the
-    // last node that it drops.
+    // The client's own clusterRetryStrategy may wait long, or give up. ioredis also stays in "close" after it has
+    // dropped the last node.
     const lost = status === 'reconnecting' || status === 'end' || status === 'close';
     if (lost && !this.closedByOwner) reconnectNow(this.#cluster);
     return status === 'ready';
@@ -57,8 +57,8 @@ export class ClusterConnection implements Server {
 }
 
 /**
- * The connection to a node of a Cluster, by its address: ioredis drops the client of a node that it lost, and
- * makes another when it next learns who serves which slots.
+ * The connection to a node of a Cluster, by its address: ioredis drops the client of a node that it lost, and makes
+ * another when it next reads the table of hash slots.
  */
 export class NodeConnection implements Server {
   readonly name: string;
@@ -74,7 +74,7 @@ export class NodeConnection implements Server {
     if (this.#cluster.status !== 'ready') return false;
     const node = this.#node();
     if (node) return probeConnection(node);
-    // Gone from the Cluster, it is asked nothing any more, and its outage is over.
+    // A node that has left the Cluster is not asked any more, so its outage is over.
     return (await this.#refreshSlots()) && this.#node() === undefined;
   }
 

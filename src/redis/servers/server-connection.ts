@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Command, type Redis } from 'ioredis';
+import { clearInterval, clearTimeout, monotonicNow, setInterval, setTimeout } from '../../timers.js';
 import { COMMANDS_FAIL, type Server } from './availability.js';
 
 const PATIENCE_MS = 600;
@@ -17,9 +18,9 @@ export class ServerConnection implements Server {
 
   constructor(redis: Redis) {
     this.#redis = redis;
-    this.name = nameOf(redis);
-    // ioredis forgets that quit() was called as soon as the socket has closed; a client that its owner closed
-    // must not be brought back.
+    this.name = serverName(redis);
+    // ioredis forgets that quit() was called as soon as the socket has closed, and a client that the application closed
+    // must not be connected again.
     const noteClosing = () => {
       redis.stream?.prependOnceListener('close', () => {
         this.#closedByOwner = isClosing(redis);
@@ -37,15 +38,15 @@ export class ServerConnection implements Server {
     return this.#wasClosed && this.#redis.status !== 'ready';
   }
 
-  // Closed while it had no socket, a client goes on saying so.
+  // A client that was closed while it had no socket keeps its mark.
   get #wasClosed(): boolean {
     return this.#closedByOwner || isClosing(this.#redis);
   }
 }
 
 /**
- * Asks a server for a sign of life. It replaces a socket that has gone deaf (a failover that left no FIN, a
- * middlebox that drops packets) and does not wait for a long `retryStrategy`. Never rejects.
+ * Asks a server for a sign of life. It replaces a socket whose peer is gone without a FIN (a failover, a middlebox that
+ * drops packets) and does not wait for a long `retryStrategy`. Never rejects.
  */
 export async function probeConnection(redis: Redis): Promise<boolean> {
   switch (redis.status) {
@@ -83,16 +84,16 @@ function answersInTime(redis: Redis): Promise<boolean> {
   return Promise.race([answer, patience]);
 }
 
-// A TLS handshake over a slow link may take longer than the patience: as long as something arrives it goes on.
+// A TLS handshake over a slow link may take longer than the patience: the wait goes on as long as bytes arrive.
 export function connectsInTime(redis: Redis): Promise<boolean> {
   return new Promise((resolve) => {
     let seen = '';
     let seenAt = 0;
     const look = () => {
       const progress = `${redis.status} ${redis.stream?.bytesRead}`;
-      if (progress !== seen) seenAt = performance.now();
+      if (progress !== seen) seenAt = monotonicNow();
       seen = progress;
-      if (performance.now() - seenAt > PATIENCE_MS) done();
+      if (monotonicNow() - seenAt > PATIENCE_MS) done();
     };
     const done = () => {
       clearInterval(timer);
@@ -106,7 +107,7 @@ export function connectsInTime(redis: Redis): Promise<boolean> {
   });
 }
 
-// Not disconnect(): it ends the socket politely, and waits for a FIN that a deaf peer never sends.
+// disconnect() would end the socket politely, and wait for a FIN that a dead peer never sends.
 function replaceSocket(redis: Redis): false {
   if (redis.status !== 'end') redis.stream?.destroy();
   return false;
@@ -116,7 +117,7 @@ function isClosing(redis: Redis): boolean {
   return (redis as unknown as { manuallyClosing?: boolean }).manuallyClosing === true;
 }
 
-export function nameOf({ options }: Redis): string {
+export function serverName({ options }: Redis): string {
   if (options.sentinels) return `${options.name} (by Sentinel)`;
   return options.path ?? `${options.host}:${options.port}`;
 }

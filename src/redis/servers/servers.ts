@@ -23,12 +23,12 @@ export class Servers {
     this.whole = new Availability(this.#connection, logger);
   }
 
-  /** Whoever made the client has ended it, as opposed to having lost it. */
+  /** Whether the application ended the client, as opposed to having lost its connection. */
   get closedByOwner(): boolean {
     return this.#connection.closedByOwner;
   }
 
-  /** Whom a command's failure is about; nobody, when a Cluster may send it to any node. */
+  /** The server that a command goes to; undefined when a Cluster may send it to any node. */
   of(command: Command): Availability | undefined {
     if (!this.#client.isCluster || this.#client.status !== 'ready') return this.whole;
     const slot = command.getSlot();

@@ -3,6 +3,8 @@ import { LocalLimiter } from '../../../src/limits/local-limiter.js';
 import type { Policy } from '../../../src/limits/quota.js';
 import { printedSeed, random } from '../../support/random.js';
 
+vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));
+
 const WINDOW_MS = 1_000;
 const policy = (limit: number, name = 'p'): Policy => ({
   name,

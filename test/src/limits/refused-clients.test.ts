@@ -2,6 +2,8 @@ import { expect, test, vi } from 'vitest';
 import type { Policy, Verdict } from '../../../src/limits/quota.js';
 import { RefusedClients } from '../../../src/limits/refused-clients.js';
 
+vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));
+
 const policies: readonly Policy[] = [{ name: 'p', limit: 5, windowMs: 60_000, algorithm: 'sliding-window' }];
 const refusal = (retryAfterMs: number, blockedMs = 0): Verdict => ({
   admitted: false,

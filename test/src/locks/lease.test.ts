@@ -3,6 +3,8 @@ import { ToolkitError } from '../../../src/errors.js';
 import { keepLease } from '../../../src/locks/lease.js';
 import { gate } from '../../support/gate.js';
 
+vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));
+
 const TTL_MS = 900;
 const ASSURED_MS = 810;
 

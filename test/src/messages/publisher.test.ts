@@ -19,7 +19,7 @@ async function heard(...channels: string[]) {
   return lines;
 }
 
-test('a message is plain JSON, on the channel of that name behind the prefix', async () => {
+test('a message is plain JSON on the channel `<prefix><name>`', async () => {
   const lines = await heard('orders', 'shop:orders');
   await open().publish('orders', { id: 7 });
   await open({ prefix: 'shop:' }).publish('orders', ['a', null]);
@@ -27,7 +27,7 @@ test('a message is plain JSON, on the channel of that name behind the prefix', a
   expect(lines).toEqual(['orders {"id":7}', 'shop:orders ["a",null]']);
 });
 
-test("ioredis' keyPrefix is put in front of no channel", async () => {
+test("ioredis' keyPrefix is not put in front of channels", async () => {
   const lines = await heard('orders');
   const prefixed = new Redis(file.server.url, { keyPrefix: 'app:' });
   onTestFinished(() => prefixed.disconnect());
@@ -35,7 +35,7 @@ test("ioredis' keyPrefix is put in front of no channel", async () => {
   await eventually('it has arrived', () => lines.length === 1);
 });
 
-test('publish answers to how many connections Redis gave the message', async () => {
+test('publish resolves with the number of connections that Redis gave the message to', async () => {
   const { publish } = open();
   expect(await publish('nobody', 1)).toBe(0);
   await heard('somebody');
@@ -55,12 +55,12 @@ test.each([
   '',
   7,
   undefined,
-])('the channel %j is refused', async (channel) => {
+])('publish refuses the channel %j', async (channel) => {
   await expect(open().publish(channel as string, 1)).rejects.toMatchObject({ code: 'CHANNEL_INVALID' });
 });
 
 test.each(['cache:', 'lock-released:', 'cache'])(
-  'nor does the prefix %j lead to a channel of the toolkit',
+  "publish refuses a channel that becomes one of the toolkit's with the prefix %j",
   async (prefix) => {
     const published = open({ prefix }).publish(prefix === 'cache' ? ':x' : 'x', 1);
     await expect(published).rejects.toMatchObject({ code: 'CHANNEL_INVALID' });
@@ -68,7 +68,7 @@ test.each(['cache:', 'lock-released:', 'cache'])(
 );
 
 test.each(['cache', 'caches:x', 'orders:cache:x', 'user:7', '*'])(
-  'the channel %j is not',
+  'publish accepts the channel %j',
   async (channel) => {
     expect(await open().publish(channel, 1)).toBe(0);
   },
@@ -81,12 +81,12 @@ test.each([
   ['a function', () => 1],
   ['a BigInt', 1n],
   ['an object that contains itself', circular],
-])('%s is no message', async (_name, value) => {
+])('publish refuses %s as a message', async (_name, value) => {
   await expect(open().publish('orders', value)).rejects.toMatchObject({ code: 'MESSAGE_NOT_JSON' });
 });
 
 describe('maxBytes', () => {
-  test('counts bytes of JSON: as many are published, one more is refused and not sent', async () => {
+  test('maxBytes counts bytes of JSON: a message of that size is published, one byte more is refused and not sent', async () => {
     const lines = await heard('orders');
     const { publish } = open({ maxBytes: 10 });
     await publish('orders', 'éééé');
@@ -99,7 +99,7 @@ describe('maxBytes', () => {
     expect(lines).toEqual(['orders "éééé"', 'orders "end"']);
   });
 
-  test('is 64 KiB unless said otherwise', async () => {
+  test('maxBytes is 64 KiB by default', async () => {
     await open().publish('orders', 'x'.repeat(65_534));
     await expect(open().publish('orders', 'x'.repeat(65_535))).rejects.toMatchObject({
       code: 'MESSAGE_TOO_LARGE',
@@ -107,7 +107,7 @@ describe('maxBytes', () => {
   });
 });
 
-test('without an answer publish rejects within its deadline, and the message is never sent again', async () => {
+test('publish without an answer rejects within its deadline, and the message is never sent again', async () => {
   const { proxy, redis } = await throughProxy(file.server);
   const lines = await heard('orders');
   const { publish } = publisher(redis, { timeoutMs: 200, logger: quiet });
@@ -125,7 +125,7 @@ test('without an answer publish rejects within its deadline, and the message is 
   expect(lines).toEqual(['orders 1', 'orders 3']);
 });
 
-test('a client that its owner has subscribed with is refused at first use, and says what to do', async () => {
+test('publish over a client that the application has subscribed with rejects and says what to do', async () => {
   const subscribed = new Redis(file.server.url, { protocol: 2 });
   onTestFinished(() => subscribed.disconnect());
   await subscribed.subscribe('something');
@@ -139,14 +139,14 @@ test('a client that its owner has subscribed with is refused at first use, and s
   expect(subscribed.status).toBe('ready');
 });
 
-test('options are checked', () => {
+test('publisher checks its options', () => {
   const invalid = { code: 'OPTION_INVALID' };
   expect(() => publisher(undefined as never)).toThrow(expect.objectContaining(invalid));
   expect(() => open({ maxBytes: 0 })).toThrow(expect.objectContaining(invalid));
   expect(() => open({ maxByte: 1 })).toThrow(expect.objectContaining({ code: 'OPTION_UNKNOWN' }));
 });
 
-test('channels are typed', () => {
+test('publisher is typed by channel', () => {
   const { publish } = publisher<{ orders: { id: number }; [log: `log:${string}`]: string }>(file.redis);
   const compiled = () => [
     publish('orders', { id: 7 }),

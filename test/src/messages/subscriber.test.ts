@@ -50,7 +50,7 @@ describe('on', () => {
     expect((await connections()).length).toBe(Math.max(before, 1));
   });
 
-  test('each handler has an event of its own, which it may change', async () => {
+  test('each handler gets its own copy of an event, which it may change', async () => {
     const listening = subscriber<{ carts: { items: string[] } }>(file.redis, { timeoutMs: 5_000 });
     onTestFinished(() => listening.close());
     const seen: unknown[] = [];
@@ -65,7 +65,7 @@ describe('on', () => {
     expect(seen).toEqual([['a'], ['b']]);
   });
 
-  test('Redis is told when the last handler of a channel stops', async () => {
+  test('when the last handler of a channel stops, the channel is unsubscribed', async () => {
     const listening = open();
     const stops = [await listening.on('orders', () => {}), await listening.on('orders', () => {})];
     stops[0]!();
@@ -77,7 +77,7 @@ describe('on', () => {
     expect(await subscribers('orders')).toBe(0);
   });
 
-  test('a handler that stops itself, or another, keeps the event from nobody', async () => {
+  test('a handler that stops itself, or another, does not keep the event from any other handler', async () => {
     const listening = open();
     const seen: string[] = [];
     const stopFirst = await listening.on('orders', () => {
@@ -91,7 +91,7 @@ describe('on', () => {
     expect(seen).toEqual(['first', 'second', 'second']);
   });
 
-  test('an aborted signal stops it', async () => {
+  test('an aborted signal stops a handler', async () => {
     const listening = open();
     const aborting = new AbortController();
     let calls = 0;
@@ -108,7 +108,7 @@ describe('on', () => {
     expect(await subscribers('orders')).toBe(0);
   });
 
-  test('a signal aborted while Redis is asked rejects with its reason, and leaves nothing', async () => {
+  test('a signal aborted during SUBSCRIBE rejects with its reason, and leaves no listener', async () => {
     const aborting = new AbortController();
     const reason = new Error('the client has gone');
     const listens = open().on('orders', () => {}, { signal: aborting.signal });
@@ -118,7 +118,7 @@ describe('on', () => {
     expect(await subscribers('orders')).toBe(0);
   });
 
-  test('listening again at once after stopping misses nothing', async () => {
+  test('a handler added right after another was stopped misses no event', async () => {
     const listening = open();
     const seen: number[] = [];
     for (let round = 0; round < 20; round++) {
@@ -130,7 +130,7 @@ describe('on', () => {
     expect(seen).toEqual(Array.from({ length: 20 }, (_, round) => round));
   });
 
-  test('the prefix is in front of channels and patterns, and is itself no pattern', async () => {
+  test('the prefix is put in front of channels and patterns, and its glob characters are literal', async () => {
     const listening = open({ prefix: 'a*:' });
     const seen: string[] = [];
     await listening.on('orders', (_order, channel) => seen.push(channel));
@@ -142,7 +142,7 @@ describe('on', () => {
     expect(seen).toEqual(['orders', 'by pattern orders']);
   });
 
-  test("a pattern never sees what the toolkit tells itself, and nobody listens on the toolkit's channels", async () => {
+  test("a pattern never receives the toolkit's own messages, and the toolkit's channels are refused", async () => {
     const failures: ToolkitError[] = [];
     const listening = open({ onError: (error: ToolkitError) => failures.push(error) });
     const seen: string[] = [];
@@ -159,7 +159,7 @@ describe('on', () => {
     await expect(listening.onPattern('cache:*', () => {})).rejects.toMatchObject({ code: 'CHANNEL_INVALID' });
   });
 
-  test('the release of a lock is no message, whatever prefix stands in front of it', async () => {
+  test('the release of a lock is not delivered as a message, whatever its prefix', async () => {
     const redis = new Redis(file.server.url, { keyPrefix: 'app:' });
     const failures: unknown[] = [];
     const listening = subscriber(redis, { timeoutMs: 5_000, onError: (error) => failures.push(error) });
@@ -176,7 +176,7 @@ describe('on', () => {
   });
 
   test.each(['cache:', 'lock-released:'])(
-    'the prefix %j makes no channel the toolkit has',
+    'with the prefix %j a channel of the toolkit is refused',
     async (prefix) => {
       const listening = open({ prefix });
       const refused = { code: 'CHANNEL_INVALID' };
@@ -186,7 +186,7 @@ describe('on', () => {
     },
   );
 
-  test('a channel that an ACL forbids is refused, and the others go on', async () => {
+  test('a channel that an ACL forbids is refused, and other channels still work', async () => {
     await file.redis.call(
       'ACL',
       'SETUSER',
@@ -229,8 +229,8 @@ describe('on', () => {
   });
 });
 
-describe('trouble in one place', () => {
-  test('stops nothing else: text that is no JSON, a handler that throws, one that rejects', async () => {
+describe('a failure', () => {
+  test('of one kind (text that is not JSON, a handler that throws or rejects) disturbs no other handler', async () => {
     const failures: [string, string | undefined, unknown][] = [];
     const listening = open({
       onError: (error: ToolkitError, channel: string) => failures.push([error.code, channel, error.cause]),
@@ -255,7 +255,7 @@ describe('trouble in one place', () => {
     expect(seen).toEqual([1, 2]);
   });
 
-  test('is logged once per kind, however many messages meet it, and not at all with an onError', async () => {
+  test('is logged once per kind, however many messages cause it, and not at all with an onError', async () => {
     const logger = recordingLogger();
     const listening = open({ logger });
     await listening.on('orders', () => {
@@ -270,7 +270,7 @@ describe('trouble in one place', () => {
     ]);
   });
 
-  test('an onError that throws is logged, and stops nothing', async () => {
+  test('of onError is logged, and disturbs no handler', async () => {
     const logger = recordingLogger();
     const listening = open({
       logger,
@@ -289,7 +289,7 @@ describe('trouble in one place', () => {
 });
 
 describe('events', () => {
-  test('of which more wait than may, the oldest are dropped, and it is reported', async () => {
+  test('beyond maxBuffered: the oldest are dropped, and EVENTS_DROPPED is reported', async () => {
     const failures: string[] = [];
     const listening = open({ onError: (error: ToolkitError) => failures.push(error.code) });
     const events = listening.events('orders', { maxBuffered: 3 });
@@ -302,7 +302,7 @@ describe('events', () => {
     expect(seen).toEqual([3, 4, 5]);
   });
 
-  test('or, with whenFull "error", the loop ends with an error behind those that were kept', async () => {
+  test('beyond maxBuffered with whenFull "error": the loop ends with EVENTS_OVERFLOW after the events that were kept', async () => {
     const events = open().events('orders', { maxBuffered: 3, whenFull: 'error' });
     await events.ready;
     for (let i = 1; i <= 5; i++) await publish('orders', i);
@@ -317,7 +317,7 @@ describe('events', () => {
     expect(await events.next()).toEqual({ done: true, value: undefined });
   });
 
-  test('wait up to 1000 unless said otherwise', async () => {
+  test('are buffered up to 1000 by default', async () => {
     const events = open().events('orders');
     await events.ready;
     const pipeline = file.redis.pipeline();
@@ -330,7 +330,7 @@ describe('events', () => {
   test.each<[string, (aborting: AbortController, listening: ReturnType<typeof open>) => void]>([
     ['aborting the signal', (aborting) => aborting.abort()],
     ['closing the subscriber', (_aborting, listening) => listening.close()],
-  ])('%s ends the loop, whether it waits or is busy, and drops what waits', async (_name, cut) => {
+  ])('%s ends the loop of events, waiting or busy, and drops its buffer', async (_name, cut) => {
     for (const isBusy of [false, true]) {
       const aborting = new AbortController();
       const listening = open();
@@ -359,7 +359,7 @@ describe('events', () => {
   test.each<[string, (redis: Redis) => Promise<unknown>]>([
     ['closeRedis', (redis) => closeRedis(redis)],
     ["the owner's quit", (redis) => redis.quit()],
-  ])('%s ends the loop, which would wait for ever', async (_name, close) => {
+  ])('%s ends a waiting loop of events', async (_name, close) => {
     const redis = new Redis(file.server.url);
     const events = subscriber(redis, { timeoutMs: 5_000, logger: quiet }).events('orders');
     await events.ready;
@@ -368,13 +368,13 @@ describe('events', () => {
     expect(await next).toEqual({ done: true, value: undefined });
   });
 
-  test('with a signal that was aborted before are none', async () => {
+  test('with a signal that is already aborted the loop ends at once', async () => {
     const seen: number[] = [];
     for await (const order of open().events('orders', { signal: AbortSignal.abort() })) seen.push(order);
     expect(seen).toEqual([]);
   });
 
-  test('leaving the loop stops listening', async () => {
+  test('leaving the loop of events stops listening', async () => {
     const events = open().events('orders');
     await events.ready;
     await publish('orders', 1);
@@ -383,7 +383,7 @@ describe('events', () => {
     expect(await subscribers('orders')).toBe(0);
   });
 
-  test('are each given to one of those who ask at once', async () => {
+  test('are each given to one of several concurrent calls of next()', async () => {
     const events = open().events('orders');
     await events.ready;
     const asked = [events.next(), events.next(), events.next()];
@@ -398,7 +398,7 @@ describe('events', () => {
     ]);
   });
 
-  test('wait from the call on, before anybody asks', async () => {
+  test('are buffered from the call of events() on, before the first next()', async () => {
     const events = open().events('orders');
     await events.ready;
     await publish('orders', 1);
@@ -419,7 +419,7 @@ describe('events', () => {
   });
 });
 
-test('handlers and options are checked', async () => {
+test('subscriber checks its options and handlers', async () => {
   const invalid = { code: 'OPTION_INVALID' };
   await expect(open().on('orders', 'x' as never)).rejects.toMatchObject(invalid);
   await expect(open().on('orders', () => {}, { signal: 1 as never })).rejects.toMatchObject(invalid);

@@ -44,7 +44,7 @@ test.each([
   await closeRedis(plain);
 });
 
-test('without Redis an add fails soon, whether Redis never answered, is frozen or was killed', async () => {
+test('an add to a BullMQ queue fails soon when Redis never answered, is frozen or was killed', async () => {
   const { server, redis } = await setUp();
   server.freeze();
   const queue = new Queue<{ n: number }>(NAME, bullOptions(redis, 'queue'));
@@ -64,7 +64,7 @@ test('without Redis an add fails soon, whether Redis never answered, is frozen o
   expect(await added(queue, 5)).toBe(false);
 });
 
-test('a worker waits for Redis as long as it takes, and goes on', async () => {
+test('a BullMQ worker waits for Redis without limit, and goes on', async () => {
   const { server, redis, queue } = await setUp();
   const done: number[] = [];
   const worker = new Worker<{ n: number }>(
@@ -97,13 +97,13 @@ test('a Redis that is full of cached values evicts those and no job, with volati
   );
 });
 
-test('a worker gives no command up, as BullMQ demands', () => {
+test('a BullMQ worker has maxRetriesPerRequest null, as BullMQ demands', () => {
   const redis = connectRedis({ lazyConnect: true });
   expect(bullOptions(redis, 'worker').connection.maxRetriesPerRequest).toBeNull();
   expect(bullOptions(redis, 'worker').connection).not.toHaveProperty('commandTimeout');
 });
 
-test('a Cluster and a role that there is not are refused with what to do', () => {
+test('bullOptions refuses a Cluster and an unknown role, and says what to do', () => {
   const cluster = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
   expect(() => bullOptions(cluster, 'queue')).toThrow(/"redis" is a Cluster: give BullMQ .* "\{queue\}"/);
   const redis = connectRedis({ lazyConnect: true });

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../../server/services/free-port.js';
-import { SingleUseCommand } from '../../../src/redis/at-most-once-command.js';
+import { AtMostOnceCommand } from '../../../src/redis/at-most-once-command.js';
 import { linkTo } from '../../../src/redis/link.js';
 import { everyClient, recordingLogger } from '../../faults/clients.js';
 import { eventually } from '../../support/eventually.js';
@@ -20,16 +20,16 @@ async function ownRedis() {
   return { server, observer };
 }
 
-test('a command is written once; what is left of it afterwards is a PING, so that replies stay paired', async () => {
-  const command = new SingleUseCommand('incr', ['k']);
+test('a command is written once; written again it is a PING, so that replies stay paired', async () => {
+  const command = new AtMostOnceCommand('incr', ['k']);
   const failure = expect(command.promise).rejects.toThrow('the connection was lost');
   expect(`${command.toWritable({})}`).toContain('incr');
   expect(`${command.toWritable({})}`).toBe(PING);
   await failure;
 });
 
-test('a command that a node redirected may be written again, but not once it was given up on', async () => {
-  const command = new SingleUseCommand('incr', ['k']);
+test('a command that a node redirected may be written again, but not after its caller gave up', async () => {
+  const command = new AtMostOnceCommand('incr', ['k']);
   command.reject = () => {};
   command.toWritable({});
   command.reject(new Error('MOVED 42 127.0.0.1:7001'));
@@ -39,7 +39,7 @@ test('a command that a node redirected may be written again, but not once it was
   expect(`${command.toWritable({})}`).toBe(PING);
 });
 
-test('a connection lost between execution and reply: ioredis alone counts twice, through the link once', async () => {
+test('an INCR whose connection is lost before the reply is executed twice by ioredis alone, once through the link', async () => {
   const { server, observer } = await ownRedis();
   const proxy = await startProxy(server.port);
   const client = new Redis(proxy.port, '127.0.0.1', {
@@ -79,7 +79,7 @@ test('a connection lost between execution and reply: ioredis alone counts twice,
   expect(await observer.get('single')).toBe('1');
 });
 
-test('what was asked while there was no Redis is never executed later, whatever the client', async () => {
+test('a command asked while there was no Redis is never executed later, whatever the client', async () => {
   const port = await freePort();
   const clients = everyClient(port);
   onTestFinished(() => {
@@ -101,7 +101,7 @@ test('what was asked while there was no Redis is never executed later, whatever 
   expect(await observer.get('late')).toBeNull();
 });
 
-test('of what was asked while Redis was frozen, only what had been written before the outage may be executed, once', async () => {
+test('of the commands asked while Redis was frozen, only those written before the outage may be executed, once', async () => {
   const { server, observer } = await ownRedis();
   const clients = everyClient(server.port);
   onTestFinished(() => {
@@ -122,7 +122,7 @@ test('of what was asked while Redis was frozen, only what had been written befor
   expect(await observer.get('refused')).toBeNull();
 });
 
-test('what still waits in a queue of ioredis when it is given up on is not executed when the queue is sent', async () => {
+test('a command in a queue of ioredis whose caller gave up is not executed when the queue is sent', async () => {
   const { server, observer } = await ownRedis();
   const client = new Redis(server.url, { maxRetriesPerRequest: null });
   onTestFinished(() => client.disconnect());

@@ -33,17 +33,17 @@ test('connects to a URL, to options, to REDIS_URL, and otherwise to 127.0.0.1:63
   expect([host, port]).toEqual([expect.stringMatching(/^(localhost|127\.0\.0\.1)$/), 6379]);
 });
 
-test.each([5, null, true])('%o is refused as a target', (target) => {
+test.each([5, null, true])('connectRedis refuses %o as a target', (target) => {
   expect(() => connectRedis(target as never)).toThrow(ToolkitError);
   expect(() => connectRedis(target as never)).toThrow(/give a URL or an object of options/);
 });
 
-test('the options given are not changed, may be frozen, and win over the defaults', () => {
+test('connectRedis does not change the options given, which may be frozen and win over its defaults', () => {
   const options = Object.freeze({ url: inject('redisUrl'), enableAutoPipelining: false, lazyConnect: true });
   expect(connect(options).options.enableAutoPipelining).toBe(false);
 });
 
-test("the owner's own commands of one turn are one write", async () => {
+test("the application's own commands of one turn are one write", async () => {
   const proxy = await startProxy(portOf(inject('redisUrl')));
   onTestFinished(() => proxy.close());
   const client = connect(`redis://127.0.0.1:${proxy.port}`);
@@ -53,7 +53,7 @@ test("the owner's own commands of one turn are one write", async () => {
   expect(proxy.writes).toHaveLength(1);
 });
 
-test("the owner's own commands fail, and the next ones work, when the connection breaks under them", async () => {
+test("when the connection breaks, the application's own commands in flight fail and the next ones work", async () => {
   const server = await startRedis();
   onTestFinished(() => server.stop());
   const client = connect({ url: server.url, logger: recordingLogger() });
@@ -66,7 +66,7 @@ test("the owner's own commands fail, and the next ones work, when the connection
   expect(await client.echo('again')).toBe('again');
 });
 
-test('closing lets the commands in flight be answered first, and again changes nothing', async () => {
+test('closeRedis waits for the commands in flight, and a second call changes nothing', async () => {
   const proxy = await startProxy(portOf(inject('redisUrl')));
   onTestFinished(() => proxy.close());
   const client = connectRedis(`redis://127.0.0.1:${proxy.port}`);
@@ -81,7 +81,7 @@ test('closing lets the commands in flight be answered first, and again changes n
   await closeRedis(client);
 });
 
-test('after closing, commands fail at once, and nothing is logged', async () => {
+test('after closeRedis commands fail at once, and nothing is logged', async () => {
   const logger = recordingLogger();
   const client = connectRedis({ url: inject('redisUrl'), logger });
   await ping(client);
@@ -90,13 +90,13 @@ test('after closing, commands fail at once, and nothing is logged', async () => 
   expect(logger.lines).toEqual([]);
 });
 
-test('a client that never connected is closed at once', async () => {
+test('closeRedis closes a client that never connected at once', async () => {
   const client = connectRedis({ url: inject('redisUrl'), lazyConnect: true });
   await closeRedis(client);
   expect(client.status).toBe('end');
 });
 
-test('ping tells a Redis that answers from one that does not', async () => {
+test('ping resolves when Redis answers, and rejects within its deadline when it does not', async () => {
   const server = await startRedis();
   onTestFinished(() => server.stop());
   const client = connect({ url: server.url, logger: recordingLogger() });

@@ -22,7 +22,7 @@ function block(ms: number): void {
   while (performance.now() < until);
 }
 
-test('everything expires in its own time, whatever order it was added in', async () => {
+test('every deadline expires at its own time, whatever the order of adding', async () => {
   const deadlines = new Deadlines();
   const machine = watchLostTime();
   const allowances = [200, 50, 120, 50, 200, 0, 1];
@@ -41,7 +41,7 @@ test('everything expires in its own time, whatever order it was added in', async
   }
 });
 
-test('what was settled does not expire, nor holds up what comes after it', async () => {
+test('a settled deadline does not expire, and does not delay the next', async () => {
   const deadlines = new Deadlines();
   const machine = watchLostTime();
   const [settled, other] = [watched(deadlines, 20), watched(deadlines, 20)];
@@ -68,7 +68,7 @@ test.each([
   expect(logger.lines).toEqual([]);
 });
 
-test('a server that accepts and says nothing is given up on in time', async () => {
+test('a command to a server that accepts and never answers fails within its deadline', async () => {
   const server = createServer(() => {}).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as { port: number };

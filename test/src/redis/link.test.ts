@@ -24,7 +24,7 @@ async function ownRedis(args: string[] = []) {
   return server;
 }
 
-test('a client has one link, whoever asks for it', () => {
+test('a client has one link, also when asked for twice', () => {
   const { client, link } = linkWithLog(inject('redisUrl'));
   expect(linkTo(client)).toBe(link);
 });
@@ -133,7 +133,7 @@ test('bulk replies are text, or bytes when asked for', async () => {
   expect(await link.send('get', ['k'], ask)).toBe('é');
 });
 
-test('the commands of one turn are one write, in order, whatever the client pipelines', async () => {
+test("the commands of one turn are one write, in order, whatever the client's pipelining", async () => {
   const client = new Redis((await ownRedis()).url, { enableAutoPipelining: false });
   onTestFinished(() => client.disconnect());
   const link = linkTo(client, recordingLogger());
@@ -147,7 +147,7 @@ test('the commands of one turn are one write, in order, whatever the client pipe
   expect(replies).toEqual([...Array.from({ length: 50 }, (_, index) => index + 1), 'OK']);
 });
 
-test('the end of a turn comes though nothing is sent in it, and though Redis cannot be asked', async () => {
+test('endOfTurn resolves when nothing is sent in the turn, and when Redis cannot be asked', async () => {
   const { client, link } = linkWithLog(inject('redisUrl'));
   await link.endOfTurn();
   client.disconnect();
@@ -155,7 +155,7 @@ test('the end of a turn comes though nothing is sent in it, and though Redis can
   await link.endOfTurn();
 });
 
-test('all who wait for the end of a turn go on in it, before any answer to what was asked in it', async () => {
+test('all callers of endOfTurn continue in the same turn, before any answer to a command of that turn', async () => {
   const { link } = linkWithLog(inject('redisUrl'));
   await link.send('ping', [], ask);
   const order: string[] = [];

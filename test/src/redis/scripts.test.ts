@@ -22,11 +22,11 @@ async function counterOnOwnRedis() {
   return { server, client, increment };
 }
 
-test('a script that does not exist shows when it is loaded', () => {
+test('loading a script that does not exist throws', () => {
   expect(() => loadScript('no-such-script')).toThrow(/no-such-script\.lua/);
 });
 
-test('scripts that the server forgot work on, for concurrent calls too, and each call counts once', async () => {
+test('after SCRIPT FLUSH scripts still work, also concurrent calls, and each call counts once', async () => {
   const { client, increment } = await counterOnOwnRedis();
   for (let round = 0; round < 3; round++) {
     await client.script('FLUSH');

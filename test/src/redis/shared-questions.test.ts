@@ -26,7 +26,7 @@ const bodyOf = async (cache: ResponseCache, id: string, tags: readonly string[])
   (await cache.lookUp(id, tags, {})).entry?.body.toString();
 const times = <T>(count: number, act: () => T) => Array.from({ length: count }, act);
 
-test('look-ups that ask the same in one turn are one command, and others one each', async () => {
+test('look-ups of the same entry in one turn are one command, look-ups of different entries one each', async () => {
   const counted = await countedRedis();
   const cache = responseCache(counted.redis, options);
   await fill(cache, 'one', ['a'], 'first');
@@ -63,7 +63,7 @@ test('reads of a session in one turn are one command, of several sessions one ea
   }
 });
 
-test('a look-up after a purge that was acknowledged sees it, though the same is still asked', async () => {
+test('a look-up after an acknowledged purge sees it, although the same question is still in flight', async () => {
   const { proxy, redis } = await throughProxy(file.server);
   const cache = responseCache(redis, options);
   const other = responseCache(file.redis, options);
@@ -110,7 +110,7 @@ test('a look-up behind a store or a lease of the same turn is answered after it'
   expect(commands).toEqual(['mget', 'set', 'mget']);
 });
 
-test('what was asked in an earlier turn is asked again', async () => {
+test('a question of an earlier turn is asked again', async () => {
   const cache = responseCache(file.redis, options);
   const store = storeOn(file.redis);
   await fill(cache, 'again', ['a'], 'old');
@@ -124,7 +124,7 @@ test('what was asked in an earlier turn is asked again', async () => {
   expect([await bodyOf(cache, 'again', ['a']), await store.load('again')]).toEqual([undefined, undefined]);
 });
 
-test('all who share a question hear that it failed, and none after them', async () => {
+test('a failed question fails for all callers who share it, and for no later caller', async () => {
   const { proxy, redis } = await throughProxy(file.server);
   const cache = responseCache(redis, { ...options, timeoutMs: 300 });
   const store = storeOn(redis, 300);

@@ -18,7 +18,7 @@ test('many small saves cannot pass maxBytes together; what is refused changes no
   await save('third', 295);
   await expect(save('fourth', 295)).rejects.toMatchObject({
     code: 'SESSION_TOO_LARGE',
-    message: expect.stringMatching(/1201 bytes exceed maxBytes \(1000\).*"fourth"/),
+    message: expect.stringMatching(/is 1201 bytes of JSON, more than 1000: .*"fourth"/),
   });
   expect([...(await store.load(id))!.fields.keys()].sort()).toEqual(['first', 'other', 'third']);
   await save('first', 395);

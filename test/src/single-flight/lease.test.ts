@@ -2,6 +2,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { fillLeases, unsharedMsOf } from '../../../src/single-flight/lease.js';
 import { redisForFile } from '../../middleware/support/redis-for-file.js';
 
+vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));
+
 const file = redisForFile();
 beforeEach(async () => void (await file.redis.flushall()));
 afterEach(() => void vi.useRealTimers());

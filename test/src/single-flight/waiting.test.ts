@@ -68,7 +68,7 @@ test('a release between a look and the acknowledgement of the subscription is no
   const redis = anotherClient();
   const [released, subscribed] = [gate(), gate()];
   const connection = subscriberConnectionOf(redis);
-  const { listen } = connection;
+  const listen = connection.listen.bind(connection);
   connection.listen = async (...args) => {
     await released.passed;
     return listen(...args);

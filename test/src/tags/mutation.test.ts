@@ -3,6 +3,8 @@ import { beginMutation } from '../../../src/tags/mutation.js';
 import { tagVersions } from '../../../src/tags/tag-versions.js';
 import { redisForFile } from '../../middleware/support/redis-for-file.js';
 
+vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));
+
 const file = redisForFile();
 beforeEach(async () => void (await file.redis.flushall()));
 

@@ -29,7 +29,7 @@ function counting(name: string): () => number {
   return () => count;
 }
 
-test('a Redis that comes and goes is one trouble: one line each way, while diagnostics tell of each', async () => {
+test('three outages in a row are one log line each way and three diagnostics events each way', async () => {
   const { server, logger, ask } = await watchedRedis();
   const [unavailable, recovered] = [counting('unavailable'), counting('recovered')];
   for (let round = 1; round <= 3; round++) {
@@ -42,7 +42,7 @@ test('a Redis that comes and goes is one trouble: one line each way, while diagn
   expect(logger.lines.map(({ level }) => level)).toEqual(['error', 'info']);
 });
 
-test('the lines say what is wrong, which server, and for how long it was away', async () => {
+test('the log lines name the trouble, the server, and the length of the outage', async () => {
   const server = await startRedis();
   onTestFinished(() => server.stop());
   const fields: object[] = [];
@@ -66,7 +66,7 @@ test('the lines say what is wrong, which server, and for how long it was away', 
   expect(messages[1]).toMatch(/^Redis is available again after \d+ ms$/);
 });
 
-test('during an outage commands fail at once, with its cause', async () => {
+test('during an outage commands fail at once, with the cause of the outage', async () => {
   const { server, ask } = await watchedRedis();
   server.freeze();
   await ask().catch(() => undefined);
@@ -81,7 +81,7 @@ test('during an outage commands fail at once, with its cause', async () => {
   expect((errors[0] as Error).cause).toMatchObject({ message: 'no answer to PING within 80 ms' });
 });
 
-test('once retired, it logs nothing and asks nothing', async () => {
+test('after retire() an availability begins no outage and logs nothing', async () => {
   const { server, client } = await watchedRedis();
   server.freeze();
   const logger = recordingLogger();

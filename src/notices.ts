@@ -1,0 +1,34 @@
+import type { Logger } from './logger.js';
+
+/**
+ * Every notice of the toolkit, by code: misuse and trouble that is found at run time. A notice is written to the logger, once
+ * per kind, or given to a callback such as `onError`. Nothing is thrown, so a notice has no HTTP status.
+ */
+export const NOTICE_CATALOGUE = {
+  RATE_LIMIT_MOUNTED_TWICE: 'One limiter handled the same request twice. It charges once; mount it once.',
+  RATE_LIMIT_NAME_REUSED:
+    "Two limiters of one client use the same policy name and prefix, so that each counts the other's requests. Give each its own `identifier`.",
+  RATE_LIMIT_TRUST_PROXY_OFF:
+    '`X-Forwarded-For` arrives but `trust proxy` is off: all clients behind the proxy share one limit. Set `trust proxy` to the number of proxies in front.',
+  RATE_LIMIT_TRUST_PROXY_ANY:
+    '`trust proxy` is true: any client can choose its own address in `X-Forwarded-For` and with it its limit. Set the number of proxies in front.',
+  SESSION_COOKIE_INSECURE:
+    'The session cookie is not sent, or browsers would drop it, because the request is not known to have come over HTTPS. Behind a proxy set `trust proxy`, or the option `proxy`.',
+  SESSION_RESAVE_UNNEEDED:
+    '`session` was given `resave: true`, which does nothing here: what a request did not change is never written. Leave it out.',
+  MESSAGE_UNREADABLE:
+    'A message that is not JSON arrived on a channel of `subscriber`. No handler receives it; all other messages are delivered.',
+  MESSAGE_HANDLER_FAILED:
+    'A handler given to `subscriber` threw or rejected; `cause` is its error. All other handlers and messages are unaffected.',
+  EVENTS_DROPPED:
+    'A loop over `events` is slower than its channel: the oldest events in its buffer were dropped (`whenFull: drop-oldest`).',
+  MESSAGES_MISSED:
+    'The subscriber connection was lost for a while, and messages published during that time did not arrive. Give `onGap` to be called then, and read the state again there.',
+} as const;
+
+export type NoticeCode = keyof typeof NOTICE_CATALOGUE;
+
+/** Writes a notice of a misuse, with its explanation. */
+export function logMisuse(logger: Logger, code: NoticeCode, details: object = {}): void {
+  logger.error({ code, ...details }, `${code}: ${NOTICE_CATALOGUE[code]}`);
+}
