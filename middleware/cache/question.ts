@@ -2,8 +2,8 @@ import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { shortId } from '../../src/keys.js';
 import {
+  checkNames,
   EVERYTHING,
-  namesGiven,
   normalisedUrl,
   pathTag,
   type QueryParams,
@@ -30,7 +30,7 @@ export function questions(settings: CacheSettings) {
   const tagOf = settings.key || queryParams ? pathTag : urlTag;
   const keyOf = (req: Request) => settings.key && ownKey(settings.key, req);
   const tagsOf = (req: Request): readonly string[] =>
-    settings.tags ? namesGiven('cacheResponse: the option "tags" returned', settings.tags(req)) : [];
+    settings.tags ? checkNames('cacheResponse: the option "tags" returned', settings.tags(req)) : [];
 
   const of = (req: Request): Question => {
     const [ownKey, ownTags] = [keyOf(req), tagsOf(req)];
