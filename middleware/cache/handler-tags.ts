@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import { namesGiven } from '../../src/tags/index.js';
+import { checkNames } from '../../src/tags/index.js';
 import { recordOf } from '../request-record.js';
 import { captureResponse } from '../response/index.js';
 import type {} from './options.js';
@@ -20,7 +20,7 @@ export function offerCacheTags(res: Response): void {
   record.handlerTags ??= new Set();
   const named = record.handlerTags;
   res.cacheTags = (...tags) => {
-    for (const tag of namesGiven('res.cacheTags was given', tags)) named.add(tag);
+    for (const tag of checkNames('res.cacheTags was given', tags)) named.add(tag);
   };
 }
 

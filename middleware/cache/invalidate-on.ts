@@ -4,8 +4,8 @@ import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '.
 import { linkTo, type RedisClient } from '../../src/redis/index.js';
 import {
   beginMutation,
+  checkNames,
   type Mutation,
-  namesGiven,
   purgedUrlTags,
   refusedMutation,
   tagVersions,
@@ -122,8 +122,8 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
 
 function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): string[] {
   // The target itself is old after an unsafe request (RFC 9111 §4.4).
-  const ownUrls = urls ? namesGiven('invalidateOn: the option "urls" returned', urls(req)) : [];
-  const ownTags = tags ? namesGiven('invalidateOn: the option "tags" returned', tags(req)) : [];
+  const ownUrls = urls ? checkNames('invalidateOn: the option "urls" returned', urls(req)) : [];
+  const ownTags = tags ? checkNames('invalidateOn: the option "tags" returned', tags(req)) : [];
   return [...new Set([...ownTags, ...[req.originalUrl, ...ownUrls].flatMap(purgedUrlTags)])];
 }
 

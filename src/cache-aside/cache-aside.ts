@@ -5,9 +5,9 @@ import { linkTo, type RedisClient } from '../redis/index.js';
 import { fillTurns, type Turn } from '../single-flight/index.js';
 import {
   beginMutation,
+  checkNames,
   EVERYTHING,
   type Mutation,
-  namesGiven,
   pinVersions,
   purgedUrlTags,
   refusedMutation,
@@ -145,7 +145,7 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
 
     async get<T>(key: string, tags?: readonly string[]): Promise<T | undefined> {
       checkKey(key);
-      if (tags) namesGiven('cacheAside: get was given', tags);
+      if (tags) checkNames('cacheAside: get was given', tags);
       const found = await values.find<T>(key, tagsOf(key, tags)).catch((error: unknown) => {
         if (!isUnavailable(error)) throw error;
         return undefined;
@@ -167,7 +167,7 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
     },
 
     async mutate(tags, run) {
-      const mutation = await begin(namesGiven('cacheAside: mutate was given', tags));
+      const mutation = await begin(checkNames('cacheAside: mutate was given', tags));
       try {
         return await run();
       } finally {
@@ -179,9 +179,9 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
     },
 
     invalidateTags: async (tags) =>
-      versions.invalidate(namesGiven('cacheAside: invalidateTags was given', tags)),
+      versions.invalidate(checkNames('cacheAside: invalidateTags was given', tags)),
     invalidateUrls: async (urls) =>
-      versions.invalidate(namesGiven('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
+      versions.invalidate(checkNames('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),
   };
 }

@@ -1,4 +1,4 @@
-export { namesGiven } from './checked-names.js';
+export { checkNames } from './checked-names.js';
 export { beginMutation, type Mutation, refusedMutation } from './mutation.js';
 export { beginFill, type FillStart, type PinnedVersions, pinLate, pinVersions } from './pinned-versions.js';
 export {
@@ -7,6 +7,6 @@ export {
   type TagVersions,
   type TagVersionsOptions,
   tagVersions,
-  type Versions,
 } from './tag-versions.js';
 export { normalisedUrl, pathAndQuery, pathTag, purgedUrlTags, type QueryParams, urlTag } from './url-tags.js';
+export type { Versions } from './version-reader.js';

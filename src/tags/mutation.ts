@@ -2,14 +2,14 @@ import { isUnavailable, ToolkitError } from '../errors.js';
 import { clearInterval, monotonicNow, setInterval } from '../timers.js';
 import { freshVersion, type TagVersions } from './tag-versions.js';
 
-// A process that dies leaves its marks behind: for this long the tags are not cached.
+// The marks of a process that crashed stay for this long, and nothing is cached under its tags meanwhile.
 const MARK_TTL_MS = 15_000;
-// No handler runs this long; without the bound a request that is never answered would renew its marks for ever.
+// No handler runs this long. Without the bound a request that is never answered would renew its marks for ever.
 const LONGEST_MUTATION_MS = 15 * 60_000;
 
-/** A mutation whose tags are marked: nobody serves or stores under them until it is done. */
+/** A mutation whose tags are marked: no process serves or stores under them until it is finished. */
 export interface Mutation {
-  /** Purges the tags and takes the marks out. When it fails the marks stand until they expire. */
+  /** Purges the tags and removes the marks. When that fails the marks stay until they expire. */
   finish(): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export async function beginMutation(versions: TagVersions, tags: readonly string
   };
 }
 
-/** The error of a change that was not made because its marks could not be set; another cause is passed on. */
+/** The error of a mutation that did not run because its marks could not be set. Another cause is returned as it is. */
 export function refusedMutation(cause: unknown): unknown {
   if (!isUnavailable(cause)) return cause;
   return new ToolkitError(

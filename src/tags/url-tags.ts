@@ -1,10 +1,10 @@
-/** Which query parameters make a response another one. */
+/** The query parameters by which responses differ. */
 export type QueryParams = { readonly allow: readonly string[] } | { readonly ignore: readonly string[] };
 
-/** The tag that a cached response has, so that it can be purged by URL: path and query, whatever the host. */
+/** The tag by which a cached response is purged by URL: path and query, whatever the host. */
 export const urlTag = (url: string): string => `url:${withoutNeedlessEscapes(normalisedUrl(url))}`;
 
-/** The tag of a response that several queries share. Which ones, only the cache that stored it knows. */
+/** The tag of a response that several queries share; only the cache that stored it knows which queries. */
 export const pathTag = (url: string): string =>
   `url:${withoutNeedlessEscapes(pathAndQuery(url).split('?', 1)[0]!)}`;
 
@@ -14,8 +14,8 @@ export const purgedUrlTags = (url: string): string[] => [...new Set([urlTag(url)
 const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^/?]*/i;
 
 /**
- * What routers see of a URL: a request may come in absolute form (RFC 9112 §3.2.2), and Node lets a fragment through.
- * Whom it is for is said by the Host field, which is what handlers read.
+ * The part of a URL that routers see. A request may come in absolute form (RFC 9112 §3.2.2), and Node lets a fragment
+ * through. Handlers read the host from the Host field, not from here.
  */
 export function pathAndQuery(url: string): string {
   if (url.startsWith('/') && !url.includes('#')) return url;

@@ -1,0 +1,65 @@
+import { linkTo, type ReadWithRun, type RedisClient, readWithRunOf } from '../redis/index.js';
+
+/** The current versions of some tags, in their order; null for a missing version, and while a mutation is in flight. */
+export type Versions = readonly (string | null)[];
+
+/** Values of other keys, and the versions of tags at the same moment. */
+export interface ValuesAndVersions {
+  readonly values: readonly (Buffer | null)[];
+  readonly versions: Versions;
+}
+
+/** Reads versions by their keys. */
+export interface VersionReader {
+  /** The version in a value that was just read from a key. */
+  versionOf(key: string, value: Promise<string | null>): Promise<string | null>;
+  /** Versions, and the values of other keys, with as few commands as possible. */
+  readWith(others: readonly string[], tagKeys: readonly string[]): Promise<ValuesAndVersions>;
+}
+
+const withoutRun: ReadWithRun = async (_key, answer) => ({ answer: await answer, run: '' });
+
+export function versionReader(
+  redis: RedisClient,
+  { timeoutMs, onRestart }: { timeoutMs: number; onRestart: 'forget' | 'keep' },
+): VersionReader {
+  const link = linkTo(redis);
+  const ask = { timeoutMs };
+  const askBytes = { timeoutMs, as: 'bytes' } as const;
+  const withRun = onRestart === 'keep' ? withoutRun : readWithRunOf(redis);
+
+  const versionOf = async (key: string, value: Promise<string | null>) => {
+    const read = await withRun(key, value, timeoutMs);
+    return read ? versionIn(read.answer, read.run) : null;
+  };
+
+  const readFromCluster = async (others: readonly string[], tagKeys: readonly string[]) => {
+    const [versions, ...values] = await Promise.all([
+      Promise.all(tagKeys.map((key) => versionOf(key, link.send<string | null>('get', [key], ask)))),
+      ...others.map((key) => link.send<Buffer | null>('get', [key], askBytes)),
+    ]);
+    return { values, versions };
+  };
+
+  // An MGET of three keys costs Redis 0.7 times, and the process 0.4 times, as much as three GETs.
+  const readFromServer = async (others: readonly string[], tagKeys: readonly string[]) => {
+    const together = [...others, ...tagKeys];
+    const asked = link.send<readonly (Buffer | null)[]>('mget', together, askBytes);
+    const read = await withRun(together[0]!, asked, timeoutMs);
+    const { answer, run } = read ?? { answer: together.map(() => null), run: '' };
+    const versions = tagKeys.map((_key, position) => {
+      const value = answer[others.length + position];
+      return value ? versionIn(value.toString(), run) : null;
+    });
+    return { values: answer.slice(0, others.length), versions };
+  };
+
+  // In a Cluster each key may lie on another node.
+  return { versionOf, readWith: redis.isCluster ? readFromCluster : readFromServer };
+}
+
+// A version counts only in the run of the server that it was read from, and not while the mark of a mutation is there.
+function versionIn(value: string | null, run: string): string | null {
+  if (value === null || value.startsWith('!')) return null;
+  return run === '' ? value : `${value}@${run}`;
+}
