@@ -1,27 +1,27 @@
 import { ToolkitError } from '../../src/errors.js';
 import type { StoredFields } from '../../src/sessions/index.js';
 
-/** Two requests that changed the same property. What a request deleted, or found nothing of, is undefined. */
+/** Two requests changed the same property. A value is undefined where the property was deleted or did not exist. */
 export interface SessionConflict {
   readonly property: string;
-  /** What this request had loaded. */
+  /** The value that this request loaded. */
   readonly before: unknown;
-  /** What another request has stored since. */
+  /** The value that another request has stored since. */
   readonly theirs: unknown;
-  /** What this request would store. */
+  /** The value that this request wants to store. */
   readonly ours: unknown;
 }
 
 export type OnConflict = 'overwrite' | 'fail' | ((conflict: SessionConflict) => unknown);
 
-/** What to store for each property in conflict. @throws ToolkitError `SESSION_CONFLICT` */
+/** Returns the value to store for each property in conflict. @throws ToolkitError `SESSION_CONFLICT` */
 export function resolveConflicts(
   onConflict: OnConflict,
   theirs: StoredFields,
   before: StoredFields,
   ours: StoredFields,
 ): Map<string, unknown> {
-  if (typeof onConflict !== 'function') throw conflictIn([...theirs.keys()]);
+  if (typeof onConflict !== 'function') throw conflictError([...theirs.keys()]);
   return new Map(
     [...theirs].map(([property, json]) => [
       property,
@@ -35,11 +35,9 @@ export function resolveConflicts(
   );
 }
 
-export function conflictIn(properties: readonly string[]): ToolkitError {
-  return new ToolkitError(
-    'SESSION_CONFLICT',
-    `session: another request changed ${properties.map((name) => `"${name}"`).join(', ')} meanwhile`,
-  );
+export function conflictError(properties: readonly string[]): ToolkitError {
+  const names = properties.map((name) => `"${name}"`).join(', ');
+  return new ToolkitError('SESSION_CONFLICT', `session: another request changed ${names} at the same time`);
 }
 
 const parse = (json: string | undefined): unknown => (json ? JSON.parse(json) : undefined);

@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import type { StoredSession } from '../../src/sessions/index.js';
-import { SessionDraft } from './session-changes.js';
+import { TrackedSession } from './session-changes.js';
 import type { Session, SessionHost } from './session-object.js';
 import type { SessionSettings } from './settings.js';
 
@@ -11,97 +11,110 @@ export interface KnownSession {
   readonly stored: StoredSession;
 }
 
-/** What `req.session` and `req.sessionID` are at the moment. */
+/** The application has taken `req.session` away. With `destroys` the stored session goes too. */
+export interface Removal {
+  readonly destroys: boolean;
+}
+
+/** The present values of `req.session` and `req.sessionID`. */
 export class CurrentSession {
-  /** Whether anyone has looked at the session: then the response may be personal. */
+  /** The application has read or set the session: then the response may be personal. */
   wasRead = false;
-  #draft: SessionDraft | undefined;
-  #unset: { readonly value: null | undefined; readonly destroys: boolean } | undefined;
-  #withoutId: { readonly value: unknown } | undefined;
+  #tracked: TrackedSession | undefined;
+  #removal: (Removal & { readonly value: null | undefined }) | undefined;
+  #unusableId: { readonly value: unknown } | undefined;
 
   constructor(
     private readonly req: Request,
     private readonly settings: SessionSettings,
     private readonly known: KnownSession | undefined,
-    private readonly hostOf: (draft: SessionDraft) => SessionHost,
+    private readonly hostOf: (tracked: TrackedSession) => SessionHost,
   ) {}
 
   get id(): string {
-    return this.#withoutId ? (this.#withoutId.value as string) : this.opened().id;
+    return this.#unusableId ? (this.#unusableId.value as string) : this.read().id;
   }
 
-  // As in express-session an id that is no text means that nothing is stored or sent.
+  // As in express-session, with an id that is not text nothing is stored or sent.
   set id(value: unknown) {
-    if (typeof value !== 'string') this.#withoutId = { value };
-    else if (value === this.opened().id) this.#withoutId = undefined;
-    else throw replaced('req.sessionID cannot be another id; see option "genid", or req.session.regenerate');
+    if (typeof value !== 'string') this.#unusableId = { value };
+    else if (value === this.read().id) this.#unusableId = undefined;
+    else
+      throw replacedError(
+        'req.sessionID cannot be another id; see option "genid", or req.session.regenerate',
+      );
   }
 
   get session(): Session | null | undefined {
-    const { session } = this.opened();
-    return this.#unset ? this.#unset.value : session;
+    const { session } = this.read();
+    return this.#removal ? this.#removal.value : session;
   }
 
   set session(value: Session | null | undefined) {
-    const { session } = this.opened();
-    if (value === session) this.#unset = undefined;
+    const { session } = this.read();
+    if (value === session) this.#removal = undefined;
     else if (value) {
-      throw replaced('req.session cannot be another object; change its properties, or set it to null');
+      throw replacedError('req.session cannot be another object; change its properties, or set it to null');
     } else {
       const destroys = this.settings.unset === 'destroy' && (value ?? undefined) === undefined;
-      this.#unset = { value, destroys };
+      this.#removal = { value, destroys };
     }
   }
 
-  /** Whether the application has taken `req.session` away, and whether what is stored goes with it. */
-  get gone(): { readonly destroys: boolean } | undefined {
-    if (this.#unset) return this.#unset;
-    // `delete req.session` takes the property away.
+  get removal(): Removal | undefined {
+    if (this.#removal) return this.#removal;
+    // `delete req.session` removes the property from the request.
     return Object.hasOwn(this.req, 'session') ? undefined : { destroys: this.settings.unset === 'destroy' };
   }
 
-  get hasNoId(): boolean {
-    return this.#withoutId !== undefined;
+  get hasUnusableId(): boolean {
+    return this.#unusableId !== undefined;
   }
 
   get isOpen(): boolean {
-    return this.#draft !== undefined;
+    return this.#tracked !== undefined;
   }
 
-  /** The draft, made at the first look: until then nothing is parsed, and no id is made. */
-  opened(): SessionDraft {
+  /** The session for the application. The first call makes it: until then no JSON is parsed, and no id is made. */
+  read(): TrackedSession {
     this.wasRead = true;
-    return this.peeked();
+    return this.peek();
   }
 
-  /** The same, but nobody has looked at it. */
-  peeked(): SessionDraft {
-    return this.#draft ?? this.open(this.known);
+  /** The session for the toolkit: it does not count as read. */
+  peek(): TrackedSession {
+    return this.#tracked ?? this.replace(this.known);
   }
 
-  /** From now on `req.session` is another one: a stored one, or one with a new id. */
-  open(known?: KnownSession): SessionDraft {
+  /** Makes `req.session` another one: a stored one, or one with a new id. */
+  replace(known?: KnownSession): TrackedSession {
     const { req, settings } = this;
     const id = known?.id ?? settings.genid(req);
     if (typeof id !== 'string' || id === '') {
       throw new ToolkitError('OPTION_INVALID', 'session: genid must return a non-empty string');
     }
-    const draft = new SessionDraft(id, this.hostOf, req, settings, settings.attributes(req), known?.stored);
-    this.#draft = draft;
-    return draft;
+    this.#tracked = new TrackedSession(
+      id,
+      this.hostOf,
+      req,
+      settings,
+      settings.attributes(req),
+      known?.stored,
+    );
+    return this.#tracked;
   }
 
   /** Takes `req.session` away. */
-  end(destroys: boolean): void {
-    this.#unset = { value: undefined, destroys };
+  remove(destroys: boolean): void {
+    this.#removal = { value: undefined, destroys };
   }
 
-  /** Gives it back. */
-  begin(): void {
-    this.#unset = undefined;
+  /** Gives `req.session` back. */
+  restore(): void {
+    this.#removal = undefined;
   }
 }
 
-function replaced(what: string): ToolkitError {
-  return new ToolkitError('SESSION_REPLACED', `session: ${what}`);
+function replacedError(complaint: string): ToolkitError {
+  return new ToolkitError('SESSION_REPLACED', `session: ${complaint}`);
 }

@@ -2,18 +2,21 @@ import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import type { SessionStore } from '../../src/sessions/index.js';
 import { CurrentSession, type KnownSession } from './current-session.js';
-import { Turns } from './serial-queue.js';
-import type { Changes, SessionDraft } from './session-changes.js';
+import { SerialQueue } from './serial-queue.js';
+import type { Changes, TrackedSession } from './session-changes.js';
 import type { SessionHost } from './session-object.js';
 import type { SessionSettings } from './settings.js';
 
-/** What the methods of `req.session` do, one at a time. */
-export class RequestSession {
+/**
+ * Everything that a request does to its session in Redis, one operation at a time: the methods of `req.session`, and
+ * the save at the end. With `isHandled` a callback receives the failure, so that the response need not fail as well.
+ */
+export class SessionOperations {
   readonly current: CurrentSession;
   /** The last command failed. */
   hasFailed = false;
   #wasRegenerated = false;
-  readonly #turns = new Turns();
+  readonly #queue = new SerialQueue();
   #ending: Promise<unknown> | undefined;
 
   constructor(
@@ -24,118 +27,121 @@ export class RequestSession {
     /** The id of a session that may exist, but could not be read. */
     private unread?: string,
   ) {
-    this.current = new CurrentSession(req, settings, loaded, (draft) => this.#hostOf(draft));
+    this.current = new CurrentSession(req, settings, loaded, (tracked) => this.#hostOf(tracked));
   }
 
-  /** Settles when the methods that were called are done; fails when one failed and nobody was told. */
+  /** Settles when all operations are done; rejects when one failed and no callback received its error. */
   get pending(): Promise<void> | undefined {
-    return this.#turns.pending;
+    return this.#queue.pending;
   }
 
-  /** The client has to hear of the id even if nothing is written to it. */
+  /** The client must receive the new id even if the application writes nothing to the session. */
   get wasRegenerated(): boolean {
     return this.#wasRegenerated;
   }
 
-  /** Whether there is anything in Redis to destroy. */
+  /** There may be a session in Redis to destroy. */
   get mayExist(): boolean {
-    return this.current.peeked().exists || this.unread !== undefined;
+    return this.current.peek().exists || this.unread !== undefined;
   }
 
-  // Old and new id lie in different slots of a Cluster. That the old one is gone is not waited for here but by
-  // `save` and by the response, so that both commands share a round trip.
-  regenerate(told = false): Promise<void> {
-    return this.#turns.take(async () => {
-      const gone = this.#endStored(this.current.opened());
-      if (gone) {
-        this.#ending = Promise.all([this.#ending, gone]);
+  // Old and new id lie in different slots of a Cluster. The end of the old one is awaited by `save` and by the response,
+  // not here, so that both commands share a round trip.
+  regenerate(isHandled = false): Promise<void> {
+    return this.#queue.add(async () => {
+      const ending = this.#endStored(this.current.read());
+      if (ending) {
+        this.#ending = Promise.all([this.#ending, ending]);
         this.#ending.catch(() => undefined);
       }
       this.#wasRegenerated = true;
-      this.current.begin();
-      this.current.open();
-    }, told);
+      this.current.restore();
+      this.current.replace();
+    }, isHandled);
   }
 
-  destroy(told = false): Promise<void> {
-    this.current.end(true);
-    return this.#turns.take(async () => {
-      const draft = this.current.peeked();
-      this.current.end(true);
-      const gone = this.#endStored(draft);
-      if (!gone) return;
-      await this.#noting(gone);
-      draft.exists = false;
+  destroy(isHandled = false): Promise<void> {
+    this.current.remove(true);
+    return this.#queue.add(async () => {
+      const tracked = this.current.peek();
+      this.current.remove(true);
+      const ending = this.#endStored(tracked);
+      if (!ending) return;
+      await this.#notingFailure(ending);
+      tracked.exists = false;
       this.unread = undefined;
-    }, told);
+    }, isHandled);
   }
 
-  save(draft: SessionDraft, told = false): Promise<void> {
-    return this.#turns.take(async () => {
-      const current = this.current.opened();
-      const isCurrent = draft.id === current.id && !this.current.gone;
-      if (isCurrent && (await this.#write(draft))) {
-        current.hasNewCookie ||= draft.hasNewCookie;
+  save(tracked: TrackedSession, isHandled = false): Promise<void> {
+    return this.#queue.add(async () => {
+      const current = this.current.read();
+      const isCurrent = tracked.id === current.id && !this.current.removal;
+      if (isCurrent && (await this.#write(tracked))) {
+        current.hasNewCookie ||= tracked.hasNewCookie;
         return;
       }
       throw new ToolkitError(
         'SESSION_NOT_FOUND',
         'session.save: the session has ended (logout or expiry) or was replaced; nothing was stored',
       );
-    }, told);
+    }, isHandled);
   }
 
-  /** Stores what changed until the response; false when the session is gone. */
+  /** Stores the changes that were made until the response, and calls `then` unless the session has ended. */
   saveAtEnd(changes: Changes | undefined, then: () => void): Promise<void> {
-    return this.#turns.take(async () => {
-      if (await this.#write(this.current.peeked(), changes)) then();
+    return this.#queue.add(async () => {
+      if (await this.#write(this.current.peek(), changes)) then();
     });
   }
 
-  /** Settles when ids that were left behind are gone. */
+  /** Settles when Redis has removed the sessions that `regenerate` left behind. */
   ended(): Promise<void> | undefined {
     return this.#ending?.then(() => undefined);
   }
 
-  #hostOf(draft: SessionDraft): SessionHost {
+  #hostOf(tracked: TrackedSession): SessionHost {
     return {
-      regenerate: (told) => this.regenerate(told),
-      destroy: (told) => (this.#isCurrent(draft) ? this.destroy(told) : this.#destroyReplaced(draft, told)),
-      save: (told) => this.save(draft, told),
-      reload: (told) => this.#reload(draft, told),
+      regenerate: (isHandled) => this.regenerate(isHandled),
+      destroy: (isHandled) =>
+        this.#isCurrent(tracked) ? this.destroy(isHandled) : this.#destroyReplaced(tracked, isHandled),
+      save: (isHandled) => this.save(tracked, isHandled),
+      reload: (isHandled) => this.#reload(tracked, isHandled),
     };
   }
 
-  #isCurrent(draft: SessionDraft): boolean {
-    return draft.id === this.current.opened().id;
+  #isCurrent(tracked: TrackedSession): boolean {
+    return tracked.id === this.current.read().id;
   }
 
-  // As in express-session it takes `req.session` away whichever that is; the one that came after is not destroyed.
-  #destroyReplaced({ id, user }: SessionDraft, told: boolean): Promise<void> {
-    this.current.end(false);
-    return this.#turns.take(() => this.store.destroy(id, user), told);
+  // As in express-session, this takes `req.session` away even if that is a later session. The later one is not destroyed.
+  #destroyReplaced({ id, user }: TrackedSession, isHandled: boolean): Promise<void> {
+    this.current.remove(false);
+    return this.#queue.add(() => this.store.destroy(id, user), isHandled);
   }
 
-  #reload(draft: SessionDraft, told: boolean): Promise<void> {
-    return this.#turns.take(async () => {
-      const { exists, id, hasNewCookie } = this.current.opened();
-      const stored = exists && this.#isCurrent(draft) ? await this.store.load(id) : undefined;
+  #reload(tracked: TrackedSession, isHandled: boolean): Promise<void> {
+    return this.#queue.add(async () => {
+      const { exists, id, hasNewCookie } = this.current.read();
+      const stored = exists && this.#isCurrent(tracked) ? await this.store.load(id) : undefined;
       if (!stored) throw new ToolkitError('SESSION_NOT_FOUND', 'session.reload: there is no stored session');
-      this.current.open({ id, stored }).hasNewCookie = hasNewCookie;
-    }, told);
+      this.current.replace({ id, stored }).hasNewCookie = hasNewCookie;
+    }, isHandled);
   }
 
-  #endStored({ exists, id, user }: SessionDraft): Promise<void> | undefined {
+  #endStored({ exists, id, user }: TrackedSession): Promise<void> | undefined {
     if (exists) return this.store.destroy(id, user);
     return this.unread === undefined ? undefined : this.store.destroy(this.unread);
   }
 
-  async #write(draft: SessionDraft, changes?: Changes): Promise<boolean> {
-    const [written] = await this.#noting(Promise.all([draft.write(this.store, changes), this.#ending]));
-    return written;
+  async #write(tracked: TrackedSession, changes?: Changes): Promise<boolean> {
+    const [isWritten] = await this.#notingFailure(
+      Promise.all([tracked.write(this.store, changes), this.#ending]),
+    );
+    return isWritten;
   }
 
-  #noting<Result>(work: Promise<Result>): Promise<Result> {
+  #notingFailure<Result>(work: Promise<Result>): Promise<Result> {
     const note = (hasFailed: boolean) => () => {
       this.hasFailed = hasFailed;
     };

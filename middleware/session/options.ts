@@ -16,28 +16,28 @@ import type { SessionCookieOptions } from './cookie/options.js';
 import { aSessionSecret, type SessionSecret } from './secret.js';
 import type { Session } from './session-object.js';
 
-/** Options of `session`. Names and meanings are express-session's where it has them. */
+/** Options of `session`. Options that express-session also has keep its names and meanings. */
 export interface SessionOptions {
   /** The shared ioredis client (`Redis` or `Cluster`). */
   readonly redis: RedisClient;
   /**
-   * Signs the cookie: text, a Buffer or a secret KeyObject. In a list the first signs and all are accepted, so that a secret can be rotated; a cookie by one
-   * of the others is sent anew.
+   * Signs the cookie: text, a Buffer or a secret KeyObject. The first secret of a list signs, and cookies signed by any
+   * of them are accepted, so that a secret can be rotated. A cookie signed by another than the first is signed again.
    * @default `req.secret`, which `cookieParser(secret)` sets
    */
   readonly secret?: SessionSecret | readonly SessionSecret[];
   /**
    * Name of the cookie.
-   * @default 'connect.sid', or '__Host-connect.sid' when `cookie.secure` is true, without a domain and for the path /
+   * @default 'connect.sid', or '__Host-connect.sid' if `cookie.secure` is true and neither a domain nor another path than / is set
    */
   readonly name?: string;
   /**
-   * Attributes of the cookie, or a function of the request that gives them.
+   * Attributes of the cookie, or a function of the request that returns them.
    * @default { path: '/', httpOnly: true, sameSite: 'lax', secure: 'auto', maxAge: null }
    */
   readonly cookie?: SessionCookieOptions | ((req: Request) => SessionCookieOptions);
   /**
-   * Whether `X-Forwarded-Proto` tells that a request came over HTTPS: true, false, or as Express' `trust proxy` says.
+   * Trust `X-Forwarded-Proto`: true, false, or (undefined) as Express' `trust proxy` says.
    * @default `trust proxy`
    */
   readonly proxy?: boolean;
@@ -47,13 +47,13 @@ export interface SessionOptions {
    */
   readonly rolling?: boolean;
   /**
-   * Accepted for code that comes from express-session, and not needed: what a request did not change is never
-   * written, so that it cannot undo what another one wrote, and a session that is read lives on. True is logged.
+   * Has no effect and is accepted for code that comes from express-session. Unchanged properties are never written, so a
+   * request cannot undo a change of another one, and reading a session extends it. True is logged.
    * @default false
    */
   readonly resave?: boolean;
   /**
-   * Store a session that nothing was written to.
+   * Store a new session even if the application has written nothing to it.
    * @default false
    */
   readonly saveUninitialized?: boolean;
@@ -63,49 +63,49 @@ export interface SessionOptions {
    */
   readonly genid?: (req: Request) => string;
   /**
-   * What `req.session = null` does to the stored session.
+   * What `req.session = null` does to the stored session: nothing, or ends it.
    * @default 'keep'
    */
   readonly unset?: 'keep' | 'destroy';
   /**
-   * When two requests changed the same property: the last to save wins, a 409 (`SESSION_CONFLICT`), or a function that
-   * gives the value to store.
+   * When two requests change the same property: the last to save wins, the second to save gets a 409
+   * (`SESSION_CONFLICT`), or a function returns the value to store.
    * @default 'overwrite'
    */
   readonly onConflict?: 'overwrite' | 'fail' | ((conflict: SessionConflict) => unknown);
   /**
-   * Names the user of a session, for `list`, `destroy` and `destroyAll`.
-   * @default sessions belong to nobody
+   * Returns the user of a session, for `list`, `destroy` and `destroyAll`.
+   * @default sessions belong to no user
    */
   readonly user?: (session: Session) => string | number | undefined;
   /**
-   * Sessions that a user may have at once; a login too many ends those that logged in first.
-   * @default as many as he likes
+   * Maximum number of sessions of one user. One login more ends the oldest session.
+   * @default unlimited
    */
   readonly maxPerUser?: number;
   /**
-   * What `list` shows of the device that logged in, such as its `User-Agent`; each value is cut to 256 characters.
-   * @default nothing is kept
+   * Describes the device that logged in, such as its `User-Agent`, for `list`. Each value is cut to 256 characters.
+   * @default no description
    */
   readonly device?: (req: Request) => Readonly<Record<string, string | undefined>>;
   /**
-   * Milliseconds without a request after which a session ends; `cookie.maxAge` takes its place when set.
+   * A session ends after this many milliseconds without a request. `cookie.maxAge` takes precedence if it is set.
    * @default 86400000
    */
   readonly idleTimeoutMs?: number;
   /**
-   * Milliseconds after which a session ends however busy it is.
+   * A session ends this many milliseconds after it was created, even if it is in use.
    * @default 2592000000
    */
   readonly absoluteTimeoutMs?: number;
   /**
-   * Bytes of JSON that a session may hold, however many saves it grew by.
+   * Maximum size of a session, in bytes of JSON.
    * @default 65536
    */
   readonly maxBytes?: number;
   /**
-   * When a session cannot be read: an error (503), or an empty session that is not stored. What cannot be saved is an
-   * error in both cases.
+   * When Redis cannot read a session: an error (503), or an empty session that is not stored. In both cases a change
+   * that Redis cannot store is an error.
    * @default 'error'
    */
   readonly onUnavailable?: 'error' | 'anonymous';
@@ -115,12 +115,12 @@ export interface SessionOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * In front of every key in Redis.
+   * Prefix of every key in Redis.
    * @default ''
    */
   readonly prefix?: string;
   /**
-   * Told of outages and of misuse, once each.
+   * Receives one message per outage and one per kind of misuse.
    * @default console
    */
   readonly logger?: Logger;
@@ -167,7 +167,7 @@ export const checks = {
 };
 
 export const hints = {
-  store: 'leave it out: sessions are kept in the Redis of option "redis"',
+  store: 'leave it out: sessions are stored in the Redis of option "redis"',
   key: 'it is called "name"',
   ...Object.fromEntries(
     ['maxAge', 'expires', 'secure', 'httpOnly', 'sameSite', 'domain', 'path'].map((attribute) => [

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { recordOf } from '../request-record.js';
-import type { RequestSession } from './operations.js';
+import type { SessionOperations } from './operations.js';
 import type { Session } from './session-object.js';
 
 declare global {
@@ -14,63 +14,64 @@ declare global {
 
 declare module '../request-record.js' {
   interface RequestRecord {
-    /** The session of the request: made at the first look by `open`, which most requests never need. */
-    session?: { opened?: RequestSession; readonly open: () => RequestSession };
+    /** The session of the request. `open` makes its operations when they are first needed; most requests need none. */
+    session?: { operations?: SessionOperations; readonly open: () => SessionOperations };
   }
 }
 
-// One pair of descriptors for all requests. V8 keeps accessors in its old space: getters of a request's own would keep the
-// request alive until that is swept (measured: 10 KB more of each survived, and a stack's hit took 40 % more CPU).
+// One pair of descriptors serves all requests. V8 keeps accessors in its old space: getters of each request's own would
+// keep the request alive until that is swept (measured: 10 KB more of each survived, and a stack's hit took 40 % more CPU).
 const PROPERTIES: PropertyDescriptorMap & ThisType<Request> = {
   sessionID: {
     get() {
-      return openedOn(this).current.id;
+      return operationsOf(this).current.id;
     },
     set(value) {
-      openedOn(this).current.id = value;
+      operationsOf(this).current.id = value;
     },
     configurable: true,
     enumerable: true,
   },
   session: {
     get() {
-      return openedOn(this).current.session;
+      return operationsOf(this).current.session;
     },
     set(value) {
-      openedOn(this).current.session = value;
+      operationsOf(this).current.session = value;
     },
     configurable: true,
     enumerable: true,
   },
 };
 
-/** Gives the request a session; `open` is called at the first look, and most requests never have one. */
-export function attach(req: Request, open: () => RequestSession): void {
+/** Gives the request a session. `open` is called when somebody first reads it, which most requests never do. */
+export function attachSession(req: Request, open: () => SessionOperations): void {
   recordOf(req).session = { open };
 }
 
 /** Puts `session` and `sessionID` on the request, as express-session names them. */
-export function show(req: Request): void {
+export function defineProperties(req: Request): void {
   Object.defineProperties(req, PROPERTIES);
 }
 
-export function openedOn(req: Request): RequestSession {
+/** The operations of the request's session, made at the first call. */
+export function operationsOf(req: Request): SessionOperations {
   const session = recordOf(req).session!;
-  session.opened ??= session.open();
-  return session.opened;
+  session.operations ??= session.open();
+  return session.operations;
 }
 
-/** The session, if somebody has looked at it. */
-export function lookedAt(req: Request): RequestSession | undefined {
-  return recordOf(req).session?.opened;
+/** The operations of the request's session, if somebody has needed them. */
+export function openedOperationsOf(req: Request): SessionOperations | undefined {
+  return recordOf(req).session?.operations;
 }
 
-/** Whether a session of any kind is on the request already: as in express-session the first one counts. */
+/** Whether the request has a session of any kind. As in express-session the first one counts. */
 export function hasSession(req: Request): boolean {
   return recordOf(req).session !== undefined || Boolean((req as { session?: unknown }).session);
 }
 
-/** Whether anyone has read `req.session` during this request: then its response may be personal. */
+/** Whether the application has read `req.session` during this request: then the response may be personal. */
 export function sessionWasRead(req: Request): boolean {
-  return lookedAt(req)?.current.wasRead ?? false;
+  return openedOperationsOf(req)?.current.wasRead ?? false;
 }

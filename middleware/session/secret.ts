@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import type { Check } from '../../src/read-options.js';
 
-/** What `crypto.createHmac` takes as a key. */
+/** A key for `crypto.createHmac`. */
 export type SessionSecret = string | NodeJS.ArrayBufferView | KeyObject;
 
 const isSecret = (value: unknown): boolean =>
@@ -11,13 +11,13 @@ const isSecret = (value: unknown): boolean =>
   (ArrayBuffer.isView(value) && value.byteLength > 0) ||
   (value instanceof KeyObject && value.type === 'secret');
 
-/** One secret, or a list of them. */
+/** One secret, or a list of secrets. */
 export const aSessionSecret: Check = (value) =>
   [value].flat().length > 0 && [value].flat().every(isSecret)
     ? undefined
     : 'must be a non-empty string, Buffer or secret KeyObject, or a list of them';
 
-/** The option's secrets, or the one that cookie-parser was given. */
+/** The secrets of the option, or else the secret that was given to cookie-parser. */
 export function secretsFor(
   req: Request,
   configured: readonly SessionSecret[] | undefined,

@@ -1,21 +1,21 @@
-/** Work that must not overlap: two saves at once would both create the session. */
-export class Turns {
+/** Runs work one piece after the other: two saves at the same time would both create the session. */
+export class SerialQueue {
   #last: Promise<void> | undefined;
 
-  /** Settles when what has been begun is done; nothing when there is nothing to wait for. */
+  /** Settles when everything in the queue is done, and rejects as the last piece does; undefined when the queue is empty. */
   get pending(): Promise<void> | undefined {
     return this.#last;
   }
 
-  /** `told`: a callback hears of the failure, so that `pending` need not tell it. */
-  take(work: () => Promise<void>, told = false): Promise<void> {
-    const turn = this.#last ? this.#last.then(work, work) : work();
-    const pending = told ? turn.catch(() => undefined) : turn;
-    const done = () => {
+  /** With `isHandled` a callback receives the failure, so `pending` does not reject with it. */
+  add(work: () => Promise<void>, isHandled = false): Promise<void> {
+    const result = this.#last ? this.#last.then(work, work) : work();
+    const pending = isHandled ? result.catch(() => undefined) : result;
+    const forget = () => {
       if (this.#last === pending) this.#last = undefined;
     };
     this.#last = pending;
-    turn.then(done, done);
-    return turn;
+    result.then(forget, forget);
+    return result;
   }
 }

@@ -7,49 +7,51 @@ import {
   SYSTEM_FIELDS,
   type Updated,
 } from '../../src/sessions/index.js';
-import { conflictIn, type OnConflict, resolveConflicts } from './conflict.js';
+import { conflictError, type OnConflict, resolveConflicts } from './conflict.js';
 import { SessionCookie } from './cookie/cookie.js';
 import type { CookieAttributes } from './cookie/options.js';
 import { createSession, type Session, type SessionHost, serialize } from './session-object.js';
 
-export interface DraftOptions {
+/** The options that decide how a session is stored. */
+export interface StoringOptions {
   readonly idleTimeoutMs: number;
   readonly onConflict: OnConflict;
   readonly user?: ((session: Session) => string | number | undefined) | undefined;
   readonly device?: ((req: Request) => Readonly<Record<string, string | undefined>>) | undefined;
 }
 
+/** The difference between a session and its stored form. */
 export interface Changes {
-  /** Everything, as it would be stored. */
+  /** All properties, as they would be stored. */
   readonly now: StoredFields;
   readonly set: StoredFields;
   readonly deleted: string[];
 }
 
-const LONGEST_DEVICE_VALUE = 256;
-const MOST_MERGES = 10;
+const MAX_DEVICE_VALUE_LENGTH = 256;
+const MAX_MERGES = 10;
 const isProperty = (name: string) => !isSystemField(name);
 
 /**
- * One session while a request works on it: what was loaded, and the object that the application changes. It compares
- * the two, property by property, and sends only the difference.
+ * One session during a request: its stored form, and the object that the application changes. It compares the two,
+ * property by property, and writes only the difference.
  */
-export class SessionDraft {
+export class TrackedSession {
   readonly session: Session;
-  /** Whether it is in Redis, as far as this request knows. */
+  /** The session is in Redis, as far as this request knows. */
   exists: boolean;
-  /** Whether the browser's cookie has to be replaced: it lasts for a time that begins anew, or was changed. */
+  /** The browser needs the cookie again: its lifetime starts anew, or its attributes have changed. */
   hasNewCookie = false;
   #stored: StoredFields;
   readonly #req: Request;
-  readonly #options: DraftOptions;
+  readonly #options: StoringOptions;
   readonly #attributes: CookieAttributes;
 
   constructor(
     readonly id: string,
-    hostOf: (draft: SessionDraft) => SessionHost,
+    hostOf: (tracked: TrackedSession) => SessionHost,
     req: Request,
-    options: DraftOptions,
+    options: StoringOptions,
     attributes: CookieAttributes,
     stored?: StoredSession,
   ) {
@@ -77,7 +79,7 @@ export class SessionDraft {
     return this.#stored.get(SYSTEM_FIELDS.user);
   }
 
-  /** What is not stored yet, or nothing. Of a new session its cookie alone is not worth storing. */
+  /** The changes that are not stored yet. A new session that differs in its cookie alone is not worth storing. */
   changes(): Changes | undefined {
     const changes = this.#difference();
     const { set, deleted } = changes;
@@ -85,10 +87,10 @@ export class SessionDraft {
     return isWorthIt ? changes : undefined;
   }
 
-  /** Creates an id that this server has just made, updates any other; false when that one is gone. */
+  /** Creates a new session, or updates a stored one. Returns false when the stored one has ended. */
   async write(store: SessionStore, known?: Changes): Promise<boolean> {
     let changes = known ?? this.#difference();
-    for (let merges = 0; merges < MOST_MERGES; merges++) {
+    for (let merges = 0; merges < MAX_MERGES; merges++) {
       const updated = await this.#send(store, changes);
       if (updated === false) return false;
       if (updated === true) {
@@ -98,7 +100,7 @@ export class SessionDraft {
       this.#merge(updated.theirs, changes.now);
       changes = this.#difference();
     }
-    throw conflictIn([...changes.set.keys()]);
+    throw conflictError([...changes.set.keys()]);
   }
 
   #noteWritten({ now, set, deleted }: Changes): void {
@@ -142,7 +144,7 @@ export class SessionDraft {
     const fields = serialize(this.session);
     const own = this.session.cookie.differences(this.#attributes);
     if (own) fields.set(SYSTEM_FIELDS.cookie, JSON.stringify(own));
-    const user = this.#options.user ? nameOf(this.#options.user(this.session)) : this.user;
+    const user = this.#options.user ? userNameOf(this.#options.user(this.session)) : this.user;
     if (user === undefined) return fields;
     fields.set(SYSTEM_FIELDS.user, user);
     const device = user === this.user ? this.#stored.get(SYSTEM_FIELDS.device) : this.#describeDevice();
@@ -154,12 +156,12 @@ export class SessionDraft {
     const device = this.#options.device?.(this.#req);
     if (!device) return undefined;
     const cut = (_name: string, value: unknown) =>
-      typeof value === 'string' ? value.slice(0, LONGEST_DEVICE_VALUE) : value;
+      typeof value === 'string' ? value.slice(0, MAX_DEVICE_VALUE_LENGTH) : value;
     return JSON.stringify(device, cut);
   }
 }
 
 // Ids of a database are often numbers; keys in Redis are text.
-function nameOf(user: string | number | null | undefined): string | undefined {
+function userNameOf(user: string | number | null | undefined): string | undefined {
   return user === undefined || user === null || user === '' ? undefined : String(user);
 }

@@ -3,16 +3,16 @@ import { ToolkitError } from '../../src/errors.js';
 import { isSystemField, type SessionData, type StoredFields } from '../../src/sessions/index.js';
 import type { SessionCookie } from './cookie/cookie.js';
 
-// As express-session has it: code that was written for it reads properties of the error.
+// The type is express-session's: code that was written for it reads properties of the error.
 // biome-ignore lint/suspicious/noExplicitAny: see above
 export type SessionCallback = (error?: any) => void;
 
-/** What a session asks of the request that it belongs to; `told` when a callback hears of a failure. */
+/** The operations behind the methods of a session. With `isHandled` a callback receives the failure. */
 export interface SessionHost {
-  regenerate(told: boolean): Promise<void>;
-  destroy(told: boolean): Promise<void>;
-  save(told: boolean): Promise<void>;
-  reload(told: boolean): Promise<void>;
+  regenerate(isHandled: boolean): Promise<void>;
+  destroy(isHandled: boolean): Promise<void>;
+  save(isHandled: boolean): Promise<void>;
+  reload(isHandled: boolean): Promise<void>;
 }
 
 /**
@@ -20,63 +20,63 @@ export interface SessionHost {
  * promise. Methods, `id` and `req` are not enumerable.
  */
 export interface Session extends Partial<SessionData> {
-  /** What the cookie carries. Never stored as it is, and not for the eyes of others. */
+  /** The id in the cookie. It is secret: whoever has it can use the session. Redis stores only its hash. */
   readonly id: string;
-  /** The request that it was made for. */
+  /** The request that the session object was made for. */
   readonly req: Request;
   cookie: SessionCookie;
   /**
-   * Ends the session and begins another with a new id, as a login should; `req.session` is the new one when it
-   * calls back, and the response waits until the old one is gone.
+   * Ends the session and begins another with a new id, as a login should. Afterwards `req.session` is the new session.
+   * The response waits until Redis has removed the old one.
    */
   regenerate(): Promise<void>;
-  regenerate(done: SessionCallback): void;
-  /** Ends the session; `req.session` is undefined from now on. @throws ToolkitError `REDIS_UNAVAILABLE` */
+  regenerate(callback: SessionCallback): void;
+  /** Ends the session. From now on `req.session` is undefined. @throws ToolkitError `REDIS_UNAVAILABLE` */
   destroy(): Promise<void>;
-  destroy(done: SessionCallback): void;
+  destroy(callback: SessionCallback): void;
   /**
-   * Stores what has changed. The end of the request does so too.
+   * Stores the changes now. Without a call they are stored before the response.
    * @throws ToolkitError `SESSION_NOT_FOUND`, `SESSION_TOO_LARGE`, `SESSION_CONFLICT`, `REDIS_UNAVAILABLE`
    */
   save(): Promise<void>;
-  save(done: SessionCallback): void;
-  /** Reads it again, into a new `req.session`. @throws ToolkitError `SESSION_NOT_FOUND`, `REDIS_UNAVAILABLE` */
+  save(callback: SessionCallback): void;
+  /** Reads the session again, into a new `req.session`. @throws ToolkitError `SESSION_NOT_FOUND`, `REDIS_UNAVAILABLE` */
   reload(): Promise<void>;
-  reload(done: SessionCallback): void;
-  /** Gives the cookie its full `maxAge` again. */
+  reload(callback: SessionCallback): void;
+  /** Starts the cookie's `maxAge` anew. */
   touch(): Session;
   /** The same as `touch`. */
   resetMaxAge(): Session;
 }
 
-const REFUSED = new Set(['__proto__', 'constructor', 'prototype']);
+const REFUSED_NAMES = new Set(['__proto__', 'constructor', 'prototype']);
 
 const HOST = Symbol('express-redis-toolkit.session-host');
 
 class SessionMethods {
   declare readonly cookie: SessionCookie;
-  // Not #private: people copy sessions together with their prototype, and wrap them in proxies.
+  // Not #private: applications copy sessions together with their prototype, and wrap them in proxies.
   declare readonly [HOST]: SessionHost;
 
   // `Object.assign(req.session, req.body)` with a `__proto__` in the body would give the session another prototype.
   set __proto__(_value: unknown) {
-    throw refused('__proto__');
+    throw refusedError('__proto__');
   }
 
-  regenerate(done?: SessionCallback): Promise<void> {
-    return tell(this[HOST].regenerate(done !== undefined), done);
+  regenerate(callback?: SessionCallback): Promise<void> {
+    return deliver(this[HOST].regenerate(callback !== undefined), callback);
   }
 
-  destroy(done?: SessionCallback): Promise<void> {
-    return tell(this[HOST].destroy(done !== undefined), done);
+  destroy(callback?: SessionCallback): Promise<void> {
+    return deliver(this[HOST].destroy(callback !== undefined), callback);
   }
 
-  save(done?: SessionCallback): Promise<void> {
-    return tell(this[HOST].save(done !== undefined), done);
+  save(callback?: SessionCallback): Promise<void> {
+    return deliver(this[HOST].save(callback !== undefined), callback);
   }
 
-  reload(done?: SessionCallback): Promise<void> {
-    return tell(this[HOST].reload(done !== undefined), done);
+  reload(callback?: SessionCallback): Promise<void> {
+    return deliver(this[HOST].reload(callback !== undefined), callback);
   }
 
   touch(): this {
@@ -128,20 +128,20 @@ export function serialize(session: Session): Map<string, string> {
     if (name === 'cookie') continue;
     const json = JSON.stringify(session[name as keyof Session]);
     if (json === undefined) continue;
-    if (REFUSED.has(name) || isSystemField(name) || isMethod(name)) throw refused(name);
+    if (REFUSED_NAMES.has(name) || isSystemField(name) || isMethod(name)) throw refusedError(name);
     fields.set(name, json);
   }
   return fields;
 }
 
-function refused(name: string): ToolkitError {
+function refusedError(name: string): ToolkitError {
   return new ToolkitError(
     'SESSION_PROPERTY_REFUSED',
     `session: the property name "${name}" cannot be stored; use another`,
   );
 }
 
-// With a callback the error goes there and only there, as in express-session; otherwise the promise rejects.
-function tell(work: Promise<void>, done: SessionCallback | undefined): Promise<void> {
-  return done ? work.then(() => done(), done) : work;
+// As in express-session, a callback receives the error, and nothing else does. Without a callback the promise rejects.
+function deliver(work: Promise<void>, callback: SessionCallback | undefined): Promise<void> {
+  return callback ? work.then(() => callback(), callback) : work;
 }

@@ -1,29 +1,34 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
-import { readOptions } from '../../src/read-options.js';
+import { readOptions, type WithDefaults } from '../../src/read-options.js';
 import type { SessionCookie } from './cookie/cookie.js';
 import { cookieGuard } from './cookie/guard.js';
-import type { CookieAttributes } from './cookie/options.js';
-import { attributesFor, readCookieOptions, type SessionCookieSettings } from './cookie/options.js';
+import {
+  attributesFor,
+  type CookieAttributes,
+  readCookieOptions,
+  type SessionCookieSettings,
+} from './cookie/options.js';
 import { checks, defaults, hints, type SessionOptions } from './options.js';
-import type { DraftOptions } from './session-changes.js';
+import type { SessionSecret } from './secret.js';
 
-/** What a request's session needs of the options. */
-export interface SessionSettings extends DraftOptions {
+/** The options of `session`, checked and completed. */
+export interface SessionSettings extends WithDefaults<SessionOptions, typeof defaults> {
   readonly name: string;
-  readonly rolling: boolean;
-  readonly saveUninitialized: boolean;
-  readonly unset: 'keep' | 'destroy';
-  readonly genid: (req: Request) => string;
+  /** Undefined: the secret of cookie-parser, which is on the request. */
+  readonly secrets: readonly SessionSecret[] | undefined;
+  /** The path below which requests have a session. */
+  pathFor(req: Request): string;
   attributes(req: Request): CookieAttributes;
+  /** Whether the cookie may be sent over the connection of this request. */
   maySend(req: Request, cookie: SessionCookie): boolean;
 }
 
-/** The options, checked and completed. @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
-export function readSettings(given: SessionOptions) {
+/** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
+export function readSettings(given: SessionOptions): SessionSettings {
   const options = readOptions('session', given, checks, defaults, ['redis'], hints);
-  refuseUserless(options);
+  requireUser(options);
   const { name, cookieFor } = cookieSettings(options);
   const logger = options.logger ?? consoleLogger;
   if (options.resave) explainResave(logger);
@@ -31,13 +36,13 @@ export function readSettings(given: SessionOptions) {
     ...options,
     name,
     secrets: options.secret === undefined ? undefined : [options.secret].flat(),
-    pathFor: (req: Request) => cookieFor(req).path ?? '/',
-    attributes: (req: Request) => attributesFor(req, cookieFor(req), options.proxy),
+    pathFor: (req) => cookieFor(req).path ?? '/',
+    attributes: (req) => attributesFor(req, cookieFor(req), options.proxy),
     maySend: cookieGuard(logger, options.proxy),
   };
 }
 
-function refuseUserless(options: SessionOptions): void {
+function requireUser(options: SessionOptions): void {
   for (const name of ['maxPerUser', 'device'] as const) {
     if (options[name] === undefined || options.user) continue;
     throw new ToolkitError('OPTION_INVALID', `session: option "${name}" needs option "user" beside it`);
@@ -47,7 +52,7 @@ function refuseUserless(options: SessionOptions): void {
 function explainResave(logger: Logger): void {
   logger.warn(
     { code: 'SESSION_RESAVE_UNNEEDED' },
-    'session: option "resave" does nothing: what a request did not change is never written, and a session that is read lives on. Leave it out',
+    'session: option "resave" has no effect: unchanged properties are never written, and reading a session extends it. Leave it out',
   );
 }
 
@@ -60,11 +65,11 @@ function cookieSettings({
   }
   const fixed = readCookieOptions(cookie);
   const chosen = name ?? defaultName(fixed);
-  refuseBrokenPrefix(chosen, fixed);
+  checkPrefix(chosen, fixed);
   return { name: chosen, cookieFor: () => fixed };
 }
 
-/** The prefix binds the cookie to its host (RFC 6265bis), wherever its rules can be kept. */
+/** Chooses the prefix that binds the cookie to its host (RFC 6265bis), if the attributes allow it. */
 function defaultName({ secure, domain, path }: SessionCookieSettings): string {
   return secure === true && domain === undefined && (path ?? '/') === '/'
     ? '__Host-connect.sid'
@@ -72,15 +77,15 @@ function defaultName({ secure, domain, path }: SessionCookieSettings): string {
 }
 
 /** @throws ToolkitError `OPTION_INVALID` */
-function refuseBrokenPrefix(name: string, { secure, domain, path }: SessionCookieSettings): void {
-  const host = name.startsWith('__Host-');
-  if (!host && !name.startsWith('__Secure-')) return;
-  if (secure !== true) throw broken(name, 'cookie.secure: true');
-  if (host && domain !== undefined) throw broken(name, 'no cookie.domain');
-  if (host && (path ?? '/') !== '/') throw broken(name, 'cookie.path: "/"');
+function checkPrefix(name: string, { secure, domain, path }: SessionCookieSettings): void {
+  const isHost = name.startsWith('__Host-');
+  if (!isHost && !name.startsWith('__Secure-')) return;
+  if (secure !== true) throw prefixError(name, 'cookie.secure: true');
+  if (isHost && domain !== undefined) throw prefixError(name, 'no cookie.domain');
+  if (isHost && (path ?? '/') !== '/') throw prefixError(name, 'cookie.path: "/"');
 }
 
-function broken(name: string, demand: string): ToolkitError {
+function prefixError(name: string, demand: string): ToolkitError {
   return new ToolkitError(
     'OPTION_INVALID',
     `session: browsers drop the cookie "${name}" without ${demand} (RFC 6265bis, cookie name prefixes)`,

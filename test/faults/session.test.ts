@@ -31,7 +31,7 @@ function serve(port: number, onUnavailable: 'error' | 'anonymous') {
   return { redis, get, tookMs };
 }
 
-// A cookie for the scenes in which nobody could log in before.
+// A cookie for the scenes in which Redis was never there, so that no login was possible.
 async function anyCookie(get: ReturnType<typeof serve>['get'], bootsDown: boolean | undefined) {
   const { sign } = require('cookie-signature');
   return bootsDown
@@ -41,9 +41,9 @@ async function anyCookie(get: ReturnType<typeof serve>['get'], bootsDown: boolea
 
 const refused = { status: 503, text: 'REDIS_UNAVAILABLE', cookie: undefined };
 
-describe.each(Object.entries(SCENES))('Redis %s', (_name, stage) => {
+describe.each(Object.entries(SCENES))('sessions while Redis is %s', (_name, stage) => {
   test.each(['error', 'anonymous'] as const)(
-    '%s: answered in time, no cookie for what was not saved, and service within a second of its return',
+    'onUnavailable: %s answers in time, sends no cookie for an unsaved session, and recovers within a second',
     async (mode) => {
       const scene = await stage();
       const { redis, get, tookMs } = serve(scene.port, mode);

@@ -11,14 +11,14 @@ const COMPARED = [
   'priority',
 ] as const satisfies readonly (keyof CookieAttributes)[];
 
-/** How long a cookie lives: milliseconds from now, a date, or (false, null) until the browser closes. */
+/** The lifetime of a cookie: milliseconds from now, a date, or (false, null) until the browser closes. */
 export type CookieLife = number | Date | false | null | undefined;
 
-/** The cookie of one session (`req.session.cookie`), which a request may change. */
+/** The cookie of one session (`req.session.cookie`), which the application may change. */
 export class SessionCookie {
-  /** Milliseconds that `touch` gives the cookie anew, or null for one that ends with the browser. */
+  /** The full lifetime in milliseconds, which `touch` starts anew; null for a cookie that ends with the browser. */
   originalMaxAge: number | null;
-  // Not #private: people copy cookies together with their prototype.
+  // Not #private: applications copy cookies together with their prototype.
   private _expires: Date | null;
   httpOnly: boolean;
   sameSite: boolean | 'lax' | 'strict' | 'none';
@@ -28,9 +28,9 @@ export class SessionCookie {
   partitioned: boolean;
   priority: 'low' | 'medium' | 'high' | undefined;
 
-  /** `elapsedMs`: how much of `maxAge` has passed already. */
+  /** `elapsedMs` is the part of `maxAge` that has already passed. */
   constructor(options: CookieAttributes = {}, elapsedMs = 0) {
-    // What was set to null, at run time, stays null: it leaves the attribute out.
+    // An attribute that was set to null at run time stays null, and is omitted.
     const { httpOnly = true, sameSite = 'lax', secure = false, path = '/', partitioned = false } = options;
     this.httpOnly = httpOnly;
     this.sameSite = sameSite;
@@ -43,7 +43,7 @@ export class SessionCookie {
     this._expires = options.expires ?? fromNow(this.originalMaxAge, elapsedMs);
   }
 
-  /** The cookie of a stored session; `json` is what `differences` gave. */
+  /** The cookie of a stored session. `json` is the result of `differences`. */
   static stored(json: string | undefined, options: CookieAttributes, elapsedMs: number): SessionCookie {
     if (json === undefined) return new SessionCookie(options, elapsedMs);
     const own = JSON.parse(json) as CookieAttributes;
@@ -51,7 +51,7 @@ export class SessionCookie {
     return new SessionCookie({ ...options, ...own, expires }, elapsedMs);
   }
 
-  /** What an application sets `req.session.cookie` to: a cookie, or one that went through JSON. */
+  /** Accepts an assignment of the application to `req.session.cookie`: a cookie, or a copy that went through JSON. */
   static from(value: unknown, options: CookieAttributes): SessionCookie {
     if (value instanceof SessionCookie) return value;
     if (value === null || typeof value !== 'object') {
@@ -69,12 +69,12 @@ export class SessionCookie {
 
   /** Milliseconds from now until the cookie expires, or null for a cookie that ends with the browser. */
   get maxAge(): number | null {
-    return this._expires && untilThen(this._expires);
+    return this._expires && msUntil(this._expires);
   }
 
-  // As in express-session `maxAge` and `expires` take the same: milliseconds from now, or a date.
+  // As in express-session, `maxAge` and `expires` both take milliseconds from now, or a date.
   set maxAge(value: CookieLife) {
-    this.live('maxAge', value);
+    this.setLifetime('maxAge', value);
   }
 
   get expires(): Date | null {
@@ -82,7 +82,7 @@ export class SessionCookie {
   }
 
   set expires(value: CookieLife) {
-    this.live('expires', value);
+    this.setLifetime('expires', value);
   }
 
   resetMaxAge(): void {
@@ -109,22 +109,22 @@ export class SessionCookie {
     return stringifySetCookie(name, value, { ...flags, ...optional } as SerializeOptions);
   }
 
-  /** What a request has set otherwise than the options say, to be stored with the session. */
+  /** The attributes that differ from the options. They are stored with the session. */
   differences(options: CookieAttributes): CookieAttributes | undefined {
     const standard = new SessionCookie(options);
     const own: Record<string, unknown> = {};
     for (const name of COMPARED) {
-      const wanted = this[name] ?? null;
-      if (wanted !== (standard[name] ?? null)) own[name] = wanted;
+      const value = this[name] ?? null;
+      if (value !== (standard[name] ?? null)) own[name] = value;
     }
     if (this.originalMaxAge !== standard.originalMaxAge) own.maxAge = this.originalMaxAge;
     if (Object.keys(own).length === 0) return undefined;
-    // Once stored, an attribute that no cookie can have would fail every later request.
+    // Throws for an attribute that no cookie can have. Once stored, it would fail every later request.
     this.serialize('sid', '');
     return own;
   }
 
-  private live(name: 'maxAge' | 'expires', value: CookieLife): void {
+  private setLifetime(name: 'maxAge' | 'expires', value: CookieLife): void {
     const ends = typeof value === 'number' ? fromNow(value) : value || null;
     if (ends !== null && !isDate(ends)) {
       throw new TypeError(
@@ -132,17 +132,17 @@ export class SessionCookie {
       );
     }
     this._expires = ends;
-    this.originalMaxAge = typeof value === 'number' ? value : ends && untilThen(ends);
+    this.originalMaxAge = typeof value === 'number' ? value : ends && msUntil(ends);
   }
 }
 
-const untilThen = (date: Date): number => date.getTime() - Date.now();
+const msUntil = (date: Date): number => date.getTime() - Date.now();
 
 function fromNow(ms: number | null, elapsedMs = 0): Date | null {
   return ms === null ? null : new Date(Date.now() + ms - elapsedMs);
 }
 
-// What Redis and the browser are told must be a time: `Number(process.env.UNSET)` is none.
+// `Number(process.env.UNSET)` is not a time, and neither Redis nor a browser could use it.
 function isDate(value: unknown): boolean {
   return value instanceof Date && !Number.isNaN(value.getTime());
 }

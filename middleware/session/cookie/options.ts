@@ -2,70 +2,71 @@ import type { Request } from 'express';
 import { aBoolean, anyOf, aString, type Check, oneOf, readOptions } from '../../../src/read-options.js';
 import { isSecure } from './secure-request.js';
 
-/** Cookie settings of a session; express-session's names and meanings. */
+/** Attributes of the session cookie. Names and meanings are express-session's. */
 export interface SessionCookieOptions {
   /**
-   * Milliseconds that the browser keeps the cookie; it is also the idle timeout then. False or null: until it closes.
+   * Lifetime of the cookie in milliseconds, which is then also the idle timeout of the session. False or null: the cookie
+   * ends when the browser closes.
    * @default until the browser closes
    */
   readonly maxAge?: number | Date | false | null;
   /**
-   * A fixed end for all cookies, or milliseconds as in `maxAge`; of the two the one that is written last counts.
+   * A fixed end for all cookies, or milliseconds as in `maxAge`. If both are given, the one that is written last wins.
    * @default until the browser closes
    */
   readonly expires?: Date | number | false | null;
   /**
-   * Hidden from scripts in the page.
+   * Scripts in the page cannot read the cookie.
    * @default true
    */
   readonly httpOnly?: boolean;
   /**
-   * Whether it is sent along with requests from other sites; true is `'strict'`, false leaves it out, `'auto'` is
-   * `'none'` over HTTPS and otherwise `'lax'`. In any case.
+   * Whether requests from other sites carry the cookie. True means `'strict'`, false omits the attribute, and `'auto'`
+   * means `'none'` over HTTPS and `'lax'` otherwise. Case-insensitive.
    * @default 'lax'
    */
   readonly sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto';
   /**
-   * Sent over HTTPS only; `'auto'`: when the request came over HTTPS.
+   * The browser sends the cookie over HTTPS only. `'auto'` means true if the request came over HTTPS.
    * @default 'auto'
    */
   readonly secure?: boolean | 'auto';
   /**
-   * Requests to other paths have no session.
+   * Only requests to this path and the paths below it have a session.
    * @default '/'
    */
   readonly path?: string;
   /**
-   * For this domain and those below it.
-   * @default this host alone
+   * The browser sends the cookie to this domain and its subdomains.
+   * @default this host only
    */
   readonly domain?: string | null;
   /**
-   * One cookie jar per top-level site (CHIPS).
+   * The browser keeps one cookie per top-level site (CHIPS).
    * @default false
    */
   readonly partitioned?: boolean;
   /**
-   * What Chrome evicts last when it has too many cookies. In any case.
+   * Chrome evicts cookies of a high priority last when it has too many. Case-insensitive.
    * @default none
    */
   readonly priority?: 'low' | 'medium' | 'high';
 }
 
-/** Options in one form: how long the cookie lives in one of two, words in lower case. */
+/** The options in one form: the lifetime in one of its two attributes, words in lower case. */
 export type SessionCookieSettings = Omit<SessionCookieOptions, 'maxAge' | 'expires' | 'domain'> & {
   readonly domain?: string | undefined;
   readonly maxAge?: number | null;
   readonly expires?: Date | undefined;
 };
 
-/** Attributes with the request's own answers in the place of `'auto'`. */
+/** The attributes for one request: `'auto'` is decided. */
 export type CookieAttributes = Omit<SessionCookieSettings, 'secure' | 'sameSite'> & {
   readonly secure?: boolean;
   readonly sameSite?: boolean | 'lax' | 'strict' | 'none';
 };
 
-const aLife: Check = (value) => {
+const aLifetime: Check = (value) => {
   if (value === false || value === null) return undefined;
   const ends = typeof value === 'number' && value > 0 ? new Date(Date.now() + value) : value;
   return ends instanceof Date && !Number.isNaN(ends.getTime())
@@ -73,21 +74,21 @@ const aLife: Check = (value) => {
     : 'must be a number of milliseconds above 0, a valid Date, or null';
 };
 
-const inAnyCase =
+const ignoringCase =
   (check: Check): Check =>
   (value) =>
     check(lowerCase(value));
 
 const checks = {
-  maxAge: aLife,
-  expires: aLife,
+  maxAge: aLifetime,
+  expires: aLifetime,
   httpOnly: aBoolean,
-  sameSite: inAnyCase(oneOf(true, false, 'lax', 'strict', 'none', 'auto')),
+  sameSite: ignoringCase(oneOf(true, false, 'lax', 'strict', 'none', 'auto')),
   secure: oneOf(true, false, 'auto'),
   path: aString,
   domain: anyOf(oneOf(null, ''), aString),
   partitioned: aBoolean,
-  priority: inAnyCase(oneOf('low', 'medium', 'high')),
+  priority: ignoringCase(oneOf('low', 'medium', 'high')),
 };
 
 const hints = {
@@ -104,11 +105,11 @@ export function readCookieOptions(given: SessionCookieOptions): SessionCookieSet
     ...(sameSite !== undefined && { sameSite: lowerCase(sameSite) }),
     ...(priority !== undefined && { priority: lowerCase(priority) }),
     domain: domain || undefined,
-    ...lifeIn(given),
+    ...lifetimeOf(given),
   };
 }
 
-function lifeIn(given: SessionCookieOptions): Pick<SessionCookieSettings, 'maxAge' | 'expires'> {
+function lifetimeOf(given: SessionCookieOptions): Pick<SessionCookieSettings, 'maxAge' | 'expires'> {
   const names = Object.keys(given).filter((name) => name === 'maxAge' || name === 'expires');
   const value = names.map((name) => given[name]).findLast((each) => each !== undefined);
   if (value instanceof Date) return { expires: value };
@@ -119,7 +120,7 @@ function lowerCase<Value>(value: Value): Value {
   return typeof value === 'string' ? (value.toLowerCase() as Value) : value;
 }
 
-/** The options with `'auto'` decided for this request. */
+/** Decides `'auto'` for this request. */
 export function attributesFor(
   req: Request,
   { secure = 'auto', sameSite, ...rest }: SessionCookieSettings,
@@ -128,7 +129,7 @@ export function attributesFor(
   const overHttps = isSecure(req, proxy);
   return {
     ...rest,
-    // Once per request: what is compared with it later must not have run on.
+    // Computed once per request: a later comparison must not see the time that has passed since.
     ...(rest.expires && { maxAge: rest.expires.getTime() - Date.now() }),
     secure: secure === 'auto' ? overHttps : secure,
     sameSite: sameSite === 'auto' ? (overHttps ? 'none' : 'lax') : (sameSite ?? 'lax'),

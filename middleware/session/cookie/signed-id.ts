@@ -7,24 +7,24 @@ import { amendHead } from '../../response/index.js';
 import { type SessionSecret, secretsFor } from '../secret.js';
 import type { SessionCookie } from './cookie.js';
 
-/** An id whose signature is by one of the secrets. */
+/** A session id with a valid signature. */
 export interface SignedId {
   readonly id: string;
-  /** By a secret that is no longer the first. */
+  /** The signature is by a secret that is no longer the first. */
   readonly stale: boolean;
 }
 
-const REMEMBERED_COOKIES = 10_000;
+const MAX_VERIFIED_COOKIES = 10_000;
 
-/** Reads cookies of express-session's format: `s:`, the id, and its signature. */
+/** Reads cookies in express-session's format: `s:`, the id, and its signature. */
 export function sessionIdReader(name: string, secrets: readonly SessionSecret[] | undefined) {
-  // Checking a signature takes 8 µs, and a client sends the same cookie with each request. Only good ones are kept,
-  // and only under secrets that do not depend on the request.
-  const verified = new LRUCache<string, SignedId>({ max: REMEMBERED_COOKIES });
+  // Checking a signature takes 8 µs, and a client sends the same cookie with each request. Only valid cookies are kept,
+  // and only if the secrets do not depend on the request.
+  const verified = new LRUCache<string, SignedId>({ max: MAX_VERIFIED_COOKIES });
   return (req: Request): SignedId | undefined => {
     const accepted = secretsFor(req, secrets);
     const value = cookieValue(req, name);
-    if (value === undefined) return alreadyRead(req, name);
+    if (value === undefined) return fromCookieParser(req, name);
     const known = verified.get(value);
     if (known) return known;
     const signed = verifiedId(value, accepted);
@@ -44,14 +44,14 @@ function verifiedId(value: string, secrets: readonly SessionSecret[]): SignedId 
 
 function cookieValue(req: Request, name: string): string | undefined {
   const header = req.headers.cookie;
-  // Parsing all cookies costs more than looking for the name of one.
+  // Searching for one name costs less than parsing all cookies.
   const value = header?.includes(name) ? parseCookie(header)[name] : undefined;
   return unquoted(value) ?? (req.cookies as Record<string, string> | undefined)?.[name];
 }
 
-// cookieParser(secret) has checked the signature and moved the cookie. It is asked only where the cookie itself is no
-// longer there: its secret may be one that this session no longer accepts.
-function alreadyRead(req: Request, name: string): SignedId | undefined {
+// cookieParser(secret) has checked the signature and moved the cookie. Its result counts only if the cookie itself is no
+// longer there: cookie-parser may use a secret that this session no longer accepts.
+function fromCookieParser(req: Request, name: string): SignedId | undefined {
   const id: unknown = (req.signedCookies as Record<string, unknown> | undefined)?.[name];
   return typeof id === 'string' && id !== '' ? { id, stale: false } : undefined;
 }
@@ -59,14 +59,14 @@ function alreadyRead(req: Request, name: string): SignedId | undefined {
 // RFC 6265, section 4.1.1: a cookie's value may be in quotes.
 const unquoted = (value: string | undefined): string | undefined => value?.replace(/^"(.*)"$/, '$1');
 
-// cookie-parser knows only secrets that are text.
+// cookie-parser accepts only secrets that are text.
 function idIn(value: string, secret: SessionSecret): string | false | undefined {
   return typeof secret === 'string'
     ? cookieParser.signedCookie(value, secret)
     : unsign(value.slice(2), secret);
 }
 
-/** Sends the cookie as express-session does: `s:` and a signature by the newest secret. */
+/** Adds the cookie to the response, in express-session's format. */
 export function writeSessionId(
   res: Response,
   name: string,

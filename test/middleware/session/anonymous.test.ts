@@ -6,7 +6,7 @@ import { data, serveSessions } from './support/session-client.js';
 
 const file = redisForFile();
 
-/** An app that Redis does not answer while `proxy` swallows, and a client that is logged in. */
+/** An app with onUnavailable: anonymous behind a proxy that can freeze Redis, and a client that is logged in. */
 async function serveAnonymous(given: { saveUninitialized?: boolean; rolling?: boolean } = {}) {
   const { proxy, redis } = await throughProxy(file.server);
   const options = { redis, timeoutMs: 150, onUnavailable: 'anonymous', ...given } as const;
@@ -44,7 +44,7 @@ async function serveAnonymous(given: { saveUninitialized?: boolean; rolling?: bo
 }
 
 test.each(['/set', '/destroy', '/regenerate'])(
-  'what Redis did not take is not confirmed: %s',
+  'an anonymous session confirms no change that Redis did not store: %s',
   async (path) => {
     const { proxy, one } = await serveAnonymous();
     proxy.freeze();
@@ -56,13 +56,13 @@ test.each(['/set', '/destroy', '/regenerate'])(
   },
 );
 
-test('a request that changes nothing is answered, and takes no cookie away', async () => {
+test('a request that changes nothing is answered from an anonymous session, and the cookie is not replaced', async () => {
   const { proxy, one } = await serveAnonymous({ saveUninitialized: true, rolling: true });
   proxy.freeze();
   expect(await one.get('/show')).toMatchObject({ status: 200, text: 'nobody', cookie: undefined });
 });
 
-test('a session begun after Redis has come back is stored, and its cookie sent', async () => {
+test('a session that is regenerated after Redis has recovered is stored, and its cookie is sent', async () => {
   const { proxy, one } = await serveAnonymous();
   const before = one.cookie;
   proxy.freeze();

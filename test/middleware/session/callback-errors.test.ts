@@ -6,7 +6,7 @@ import { data, serveSessions } from './support/session-client.js';
 const file = redisForFile();
 const METHODS = ['reload', 'save', 'regenerate', 'destroy'] as const;
 
-/** Handlers that wait for nothing, and a Redis that is gone when they run. */
+/** Handlers that do not wait for their session methods, while Redis does not answer. */
 async function serveAndLose() {
   const { proxy, redis } = await throughProxy(file.server);
   const told: string[] = [];
@@ -35,15 +35,18 @@ async function serveAndLose() {
 }
 
 // An unhandled rejection fails the run.
-test.each(METHODS)('%s that fails and is not waited for raises nothing', async (method) => {
-  for (const how of ['callback', 'promise']) {
-    const { one } = await serveAndLose();
-    expect((await one.get(`/${method}/${how}`)).cookie).toBeUndefined();
-    await new Promise(setImmediate);
-  }
-});
+test.each(METHODS)(
+  'a failed %s that the handler does not await causes no unhandled rejection',
+  async (method) => {
+    for (const how of ['callback', 'promise']) {
+      const { one } = await serveAndLose();
+      expect((await one.get(`/${method}/${how}`)).cookie).toBeUndefined();
+      await new Promise(setImmediate);
+    }
+  },
+);
 
-test("a reload whose callback was told is no failure of the response's, one without callback is", async () => {
+test('a failed reload fails the response only if no callback received the error', async () => {
   const { one, told, heard } = await serveAndLose();
   expect(await one.get('/reload/callback')).toMatchObject({ status: 200, text: 'sent' });
   await heard.passed;
@@ -52,7 +55,7 @@ test("a reload whose callback was told is no failure of the response's, one with
   expect((await other.one.get('/reload/promise')).status).toBe(503);
 });
 
-test('that a callback was told of a failed save or destroy does not make its response true', async () => {
+test('a handler whose callback ignores a failed save or destroy cannot answer 200', async () => {
   for (const method of ['save', 'destroy']) {
     const { one, told } = await serveAndLose();
     expect((await one.get(`/${method}/callback`)).status).toBe(503);

@@ -6,7 +6,7 @@ import { data, serveSessions } from './support/session-client.js';
 
 const file = redisForFile();
 
-/** Two requests that have loaded the same session, of which the first saves before the second. */
+/** Two requests load the same session, and the first saves before the second. */
 async function conflict(onConflict: SessionOptions['onConflict'], first: string, second: string) {
   const [loaded, saved] = [gate(), gate()];
   const options = onConflict === undefined ? {} : { onConflict };
@@ -40,12 +40,12 @@ async function conflict(onConflict: SessionOptions['onConflict'], first: string,
   return { status, answer: JSON.parse(text), stored: JSON.parse((await one.get('/show')).text) };
 }
 
-test('by default the last one to save wins', async () => {
+test('by default the last request to save a property wins', async () => {
   const { stored } = await conflict(undefined, 'add=pen', 'add=cup');
   expect(stored).toEqual({ cart: ['book', 'cup'], theme: 'dark' });
 });
 
-test('onConflict: fail answers 409 and leaves what the other stored', async () => {
+test('onConflict: fail answers 409 and keeps the value that the other request stored', async () => {
   for (const second of ['add=cup', 'drop=cart']) {
     const { status, answer, stored } = await conflict('fail', 'add=pen', second);
     expect({ status, answer }).toEqual({ status: 409, answer: { error: 'SESSION_CONFLICT' } });
@@ -55,13 +55,13 @@ test('onConflict: fail answers 409 and leaves what the other stored', async () =
 
 test.each([
   ['different properties', 'add=pen', 'set=light', { cart: ['book', 'pen'], theme: 'light' }],
-  ['both deleted it', 'drop=cart', 'drop=cart', { theme: 'dark' }],
-])('it is no conflict: %s', async (_what, first, second, expected) => {
+  ['both delete the same property', 'drop=cart', 'drop=cart', { theme: 'dark' }],
+])('requests do not conflict when they make these changes: %s', async (_what, first, second, expected) => {
   const { status, stored } = await conflict('fail', first, second);
   expect({ status, stored }).toEqual({ status: 200, stored: expected });
 });
 
-test('a function merges, is told all three values, and the session shows what it gave', async () => {
+test('an onConflict function receives all three values, and the session holds the value it returns', async () => {
   const seen: object[] = [];
   const { answer, stored } = await conflict(
     (conflict) => {
@@ -78,20 +78,20 @@ test('a function merges, is told all three values, and the session shows what it
   expect(answer.cart).toEqual(['book', 'pen', 'cup']);
 });
 
-test('two that come to the same value are in conflict as well: they may both have counted', async () => {
+test('two requests that write the same value also conflict, because both may have incremented it', async () => {
   const both = ({ theirs, ours }: SessionConflict) => [...(theirs as string[]), (ours as string[]).at(-1)];
   const { stored } = await conflict(both, 'add=pen', 'add=pen');
   expect(stored.cart).toEqual(['book', 'pen', 'pen']);
 });
 
-test('a deletion is undefined to the function, and undefined deletes', async () => {
+test('an onConflict function receives undefined for a deleted property, and returning undefined deletes it', async () => {
   const theirs = await conflict(({ theirs }) => theirs, 'drop=cart', 'add=cup');
   expect(theirs.stored).toEqual({ theme: 'dark' });
   const ours = await conflict(({ ours }) => ours, 'add=pen', 'drop=cart');
   expect(ours.stored).toEqual({ theme: 'dark' });
 });
 
-test('a function that merges loses nothing, however many change one property at once', async () => {
+test('an onConflict function that adds differences loses none of eight parallel increments', async () => {
   const merge: SessionOptions['onConflict'] = ({ before, theirs, ours }) =>
     (theirs as number) + (ours as number) - (before as number);
   const { client } = await serveSessions({ redis: file.redis, onConflict: merge }, (app) => {

@@ -39,8 +39,8 @@ const CASES: readonly Case[] = [
     roundTrips: 1,
   },
   { what: 'destroyed', path: '/destroy', withCookie: true, commands: [LOAD, 'unlink'], roundTrips: 2 },
-  // Not two: the old id and the new one lie in different slots of a Cluster, where no script may touch both. What ends
-  // the one leaves with what stores the other.
+  // Two commands in one write: the old id and the new one lie in different slots of a Cluster, and no script may touch
+  // both.
   {
     what: 'regenerated with data',
     path: '/regenerate',
@@ -68,20 +68,20 @@ const ways: Record<string, (req: Request, res: Response) => unknown> = {
 };
 
 test.each(CASES)(
-  '$what: $roundTrips round trips',
+  'a request costs $roundTrips round trips to Redis: $what',
   async ({ path, withCookie, options, commands, roundTrips }) => {
     const counted = await countedRedis();
     const { client } = await serveSessions({ redis: counted.redis, ...options }, (app) => {
       app.get('/:way', (req, res) => ways[req.params.way]!(req, res));
     });
-    // The scripts are known to Redis from here on.
+    // From here on Redis knows the scripts.
     for (const way of Object.keys(ways)) {
       const other = client();
       await other.get('/set');
       await other.get('/set');
       await other.get(`/${way}`);
     }
-    // The connection is in order: by its answer nothing of the others is under way.
+    // The connection keeps the order of commands: after this answer no earlier command is in flight.
     await client().get('/set');
     const one = client(path === '/forged' ? 'connect.sid=s%3Aforged.c2lnbmF0dXJl' : '');
     if (withCookie) await one.get('/set');

@@ -35,7 +35,7 @@ async function serveBoth(order: 'session first' | 'invalidation first') {
 }
 
 test.each(['session first', 'invalidation first'] as const)(
-  'a mutation that saves a session is both purged and saved before its answer: %s',
+  'a mutation that changes the session is purged and saved before it is answered: %s',
   async (order) => {
     const url = await serveBoth(order);
     for (const path of ['/plain', '/stack']) {
@@ -49,7 +49,7 @@ test.each(['session first', 'invalidation first'] as const)(
 );
 
 test.each(['session first', 'invalidation first'] as const)(
-  'when the session cannot be saved the purge is done all the same and the error answers: %s',
+  'when the session cannot be saved, the purge is still done and the client gets the error: %s',
   async (order) => {
     const url = await serveBoth(order);
     for (const path of ['/plain', '/stack']) {

@@ -17,7 +17,7 @@ const routes = (app: Express) => {
   app.get('/show', (req, res) => void res.json(data(req).user ?? null));
 };
 
-test('nobody looks at the session: no id is made, nothing is parsed or serialised', async () => {
+test('a session that no handler reads costs no id, no JSON.parse and no JSON.stringify', async () => {
   const genid = vi.fn(() => `id-${Math.random()}`);
   const user = vi.fn(() => undefined);
   const { client } = await serveSessions({ redis: file.redis, genid, user }, routes);
@@ -38,7 +38,7 @@ test('nobody looks at the session: no id is made, nothing is parsed or serialise
   expect(genid).toHaveBeenCalledTimes(1);
 });
 
-test('a cookie by an older secret is signed anew with the first one, even when nobody looks at the session', async () => {
+test('a cookie signed by an older secret is signed again with the first one, even if no handler reads the session', async () => {
   const before = await serveSessions({ redis: file.redis, secret: 'old' }, routes);
   const during = await serveSessions({ redis: file.redis, secret: ['new', 'old'] }, routes);
   const after = await serveSessions({ redis: file.redis, secret: 'new' }, routes);
@@ -60,7 +60,7 @@ test('a cookie by an older secret is signed anew with the first one, even when n
   expect((await unknown.get('/untouched')).cookie).toBeUndefined();
 });
 
-test('genid must return a text', async () => {
+test('a genid that returns an empty string fails the requests that need an id', async () => {
   const { client } = await serveSessions({ redis: file.redis, genid: () => '' }, routes);
   expect(await client().get('/set')).toMatchObject({ status: 500, text: '{"error":"OPTION_INVALID"}' });
   expect((await client().get('/untouched')).status).toBe(200);

@@ -6,7 +6,7 @@ import { SECRET } from './support/session-client.js';
 
 const file = redisForFile();
 
-test('the options of express-session that have no place here say what to do', () => {
+test('options of express-session that do not exist here are refused with advice', () => {
   for (const [option, advice] of [
     ['store', /option "redis"/],
     ['key', /"name"/],
@@ -18,7 +18,7 @@ test('the options of express-session that have no place here say what to do', ()
   }
 });
 
-test('attributes of the cookie that have no place here say what to do', () => {
+test('cookie attributes that do not exist here are refused with advice', () => {
   for (const [attribute, advice] of [
     ['signed', /always signed/],
     ['overwrite', /one cookie/],
@@ -48,7 +48,7 @@ test.each([
   expect(make).toThrow(`session cookie: option "${name}" must be`);
 });
 
-test('what cannot sign is refused as a secret', () => {
+test('a secret that cannot sign is refused', () => {
   const { privateKey } = generateKeyPairSync('ed25519');
   for (const secret of ['', Buffer.alloc(0), [], [''], ['x', ''], 7, privateKey]) {
     expect(() => session({ redis: file.redis, secret: secret as string })).toThrow(
@@ -57,7 +57,7 @@ test('what cannot sign is refused as a secret', () => {
   }
 });
 
-test('resave: true is explained once, and nothing else', () => {
+test('resave: true is logged once, and resave: false is not', () => {
   const warn = vi.fn();
   const logger = { info() {}, warn, error() {} };
   session({ redis: file.redis, secret: SECRET, logger, resave: false });
@@ -68,7 +68,7 @@ test('resave: true is explained once, and nothing else', () => {
   ]);
 });
 
-test('options about users need to know who that is', () => {
+test('maxPerUser and device are refused without the option user', () => {
   for (const option of [{ maxPerUser: 1 }, { device: () => ({}) }]) {
     expect(() => session({ redis: file.redis, secret: SECRET, ...option })).toThrow(/needs option "user"/);
   }

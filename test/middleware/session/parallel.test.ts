@@ -33,7 +33,7 @@ afterAll(async () => {
   );
 });
 
-/** Asks an instance for something that it does only after `meanwhile`, with the session as it was before. */
+/** Sends a request that loads the session, waits for `meanwhile`, and then changes the session it has loaded. */
 async function during(
   one: { child: TypeScriptChild; url: string },
   cookie: string,
@@ -76,7 +76,7 @@ async function resurrects(here: Instance, there: Instance): Promise<boolean> {
 
 describe('two processes', () => {
   test.each([
-    ['requests that set different fields in parallel lose nothing', loses],
+    ['parallel requests that set different session properties lose none', loses],
     ['a session destroyed during a slower request stays destroyed', resurrects],
   ])('%s', { timeout: 120_000 }, async (what, round) => {
     const [theirs, ours] = [await rounds('express-session', round), await rounds('ours', round)];
@@ -84,12 +84,12 @@ describe('two processes', () => {
       `${what}: in ${ROUNDS} rounds ours failed ${ours}, express-session + connect-redis ${theirs}`,
     );
     expect(ours).toBe(0);
-    // A harness that the old way passed would prove nothing.
+    // If the peer passed as well, the test would prove nothing.
     expect(theirs).toBeGreaterThan(0);
   });
 });
 
-test('ten fields set at once through two processes are all there', async () => {
+test('ten session properties that are set in parallel through two processes are all stored', async () => {
   const [left, right] = instances.ours;
   for (let round = 0; round < sized({ quick: 5, full: 50 }); round++) {
     const one = clientOf(left.url);

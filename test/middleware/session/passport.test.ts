@@ -44,7 +44,7 @@ const form = (password: string): RequestInit => ({
 describe.each(KINDS)('passport on %s', (kind) => {
   const start = () => serveKind(kind, file.redis, {}, passportRoutes);
 
-  test('login gives a new id and forgets the rest, keepSessionInfo keeps it', async () => {
+  test('login gives the session a new id and drops its data, unless keepSessionInfo is set', async () => {
     const { client } = await start();
     for (const [path, cart] of [
       ['/login', null],
@@ -61,7 +61,7 @@ describe.each(KINDS)('passport on %s', (kind) => {
     }
   });
 
-  test('a failed login leaves a flash message, which is shown once', async () => {
+  test('a failed login leaves a flash message that is shown once', async () => {
     const { client } = await start();
     const one = client();
     expect((await one.get('/login', form('wrong'))).headers.get('location')).toBe('/login');
@@ -69,7 +69,7 @@ describe.each(KINDS)('passport on %s', (kind) => {
     expect((await one.get('/login')).text).toBe('[]');
   });
 
-  test('logout ends the old id; keepSessionInfo keeps what else there was', async () => {
+  test('logout ends the old session id and drops its data, unless keepSessionInfo is set', async () => {
     const { client } = await start();
     for (const [path, cart] of [
       ['/logout', null],

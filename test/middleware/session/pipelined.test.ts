@@ -10,7 +10,7 @@ import { data, serveSessions } from './support/session-client.js';
 
 const file = redisForFile();
 
-test('of pipelined requests each answer waits for its own save, and they come in order', async () => {
+test('the responses to pipelined requests come in order, each after the save of its own session', async () => {
   const proxy = await startProxy(file.server.port);
   const redis = patient(connectRedis({ url: `redis://127.0.0.1:${proxy.port}`, logger: quiet }));
   onTestFinished(async () => {

@@ -7,7 +7,7 @@ import { data, serveSessions } from './support/session-client.js';
 const file = redisForFile();
 const HOUR = 3_600_000;
 
-test('a request that ran while another set cookie.maxAge leaves the longer timeout alone', async () => {
+test('a request that runs while another one sets cookie.maxAge does not undo the longer timeout', async () => {
   const [arrived, remembered] = [gate(), gate()];
   const { client } = await serveSessions({ redis: file.redis, idleTimeoutMs: 60_000 }, (app) => {
     app.get('/start', (req, res) => {
@@ -48,29 +48,32 @@ test.each([
   ['maxAge', 1e300],
   ['expires', new Date(Number.NaN)],
   ['originalMaxAge', Number.NaN],
-] as const)('cookie.%s = %s is an error and leaves what is stored as it was', async (name, value) => {
-  const { client } = await serveSessions({ redis: file.redis }, (app) => {
-    app.get('/start', (req, res) => {
-      data(req).x = 1;
-      res.send(req.sessionID);
+] as const)(
+  'assigning an invalid lifetime fails the request and leaves the stored session unchanged: cookie.%s = %s',
+  async (name, value) => {
+    const { client } = await serveSessions({ redis: file.redis }, (app) => {
+      app.get('/start', (req, res) => {
+        data(req).x = 1;
+        res.send(req.sessionID);
+      });
+      app.get('/break', (req, res) => {
+        Object.assign(req.session.cookie, { [name]: value });
+        data(req).x = 2;
+        res.end();
+      });
     });
-    app.get('/break', (req, res) => {
-      Object.assign(req.session.cookie, { [name]: value });
-      data(req).x = 2;
-      res.end();
-    });
-  });
-  const before = new Set(await file.redis.keys('*'));
-  expect(await client().get('/break')).toMatchObject({ status: 500, cookie: undefined });
-  expect((await file.redis.keys('*')).filter((key) => !before.has(key))).toEqual([]);
-  const one = client();
-  const key = keyOf((await one.get('/start')).text);
-  const meta = await file.redis.hget(key, '@meta');
-  expect((await one.get('/break')).status).toBe(500);
-  expect(await file.redis.hmget(key, 'x', '@meta')).toEqual(['1', meta]);
-});
+    const before = new Set(await file.redis.keys('*'));
+    expect(await client().get('/break')).toMatchObject({ status: 500, cookie: undefined });
+    expect((await file.redis.keys('*')).filter((key) => !before.has(key))).toEqual([]);
+    const one = client();
+    const key = keyOf((await one.get('/start')).text);
+    const meta = await file.redis.hget(key, '@meta');
+    expect((await one.get('/break')).status).toBe(500);
+    expect(await file.redis.hmget(key, 'x', '@meta')).toEqual(['1', meta]);
+  },
+);
 
-test('the error names what was set', () => {
+test('the error for an invalid cookie lifetime names the attribute and the value', () => {
   const cookie = new SessionCookie();
   const maxAge = () => Object.assign(cookie, { maxAge: Number(undefined) });
   expect(maxAge).toThrow(

@@ -6,7 +6,7 @@ import { type Client, data, serveSessions } from './support/session-client.js';
 const file = redisForFile();
 const ROUNDS = sized({ quick: 50, full: 1_000 });
 
-test('a redirect followed at once always finds the session, behind a Redis that is 20 ms away', {
+test('a redirect that is followed at once always finds the session, with Redis 20 ms away', {
   timeout: 60_000,
 }, async () => {
   const { proxy, redis } = await throughProxy(file.server);
@@ -28,7 +28,7 @@ test('a redirect followed at once always finds the session, behind a Redis that 
   expect(found).toEqual(Array(ROUNDS).fill('u'));
 });
 
-/** An app that changes the session in every way of answering, and Redis gone just before the save. */
+/** An app whose routes answer in different ways. Redis goes away just before the session is saved. */
 async function serveAndLose(prepare: (one: Client) => Promise<unknown> = async () => {}) {
   const { proxy, redis } = await throughProxy(file.server);
   const { client } = await serveSessions({ redis, timeoutMs: 150 }, (app) => {
@@ -72,7 +72,7 @@ async function serveAndLose(prepare: (one: Client) => Promise<unknown> = async (
 }
 
 test.each(['send', 'redirect', 'head', 'stream', 'unawaited'])(
-  'after a save that failed the error handler answers alone, without a cookie: %s',
+  'after a failed save only the error handler answers, without a cookie, when the handler responds by %s',
   async (way) => {
     const answer = await (await serveAndLose()).get(`/${way}`);
     expect(answer).toMatchObject({ status: 503, text: '{"error":"REDIS_UNAVAILABLE"}', cookie: undefined });
@@ -81,27 +81,27 @@ test.each(['send', 'redirect', 'head', 'stream', 'unawaited'])(
   },
 );
 
-test('so it is for a session that existed, and for a logout that nobody waited for', async () => {
+test('a failed save of an existing session and a failed logout that is not awaited end in a 503', async () => {
   for (const way of ['send', 'destroy']) {
     const one = await serveAndLose((client) => client.get('/start'));
     expect(await one.get(`/${way}`)).toMatchObject({ status: 503, cookie: undefined });
   }
 });
 
-test('a callback is told, and may answer with an error of its own', async () => {
+test('the callback of a failed save receives the error and may answer with an error of its own', async () => {
   const answer = await (await serveAndLose()).get('/callback');
   expect(answer).toMatchObject({ status: 418, text: 'REDIS_UNAVAILABLE', cookie: undefined });
 });
 
 test.each(['careless', 'careless-logout', 'awaited'])(
-  'no handler can answer as if it had been stored, and the error is handled once: %s',
+  'a handler that ignores a failed save cannot answer 200, and the error is handled once: %s',
   async (way) => {
     const answer = await (await serveAndLose((one) => one.get('/start'))).get(`/${way}`);
     expect(answer).toMatchObject({ status: 503, text: '{"error":"REDIS_UNAVAILABLE"}', cookie: undefined });
   },
 );
 
-test('what cannot be stored goes to the error handler', async () => {
+test('a value that cannot be stored goes to the error handler', async () => {
   const circular: Record<string, unknown> = {};
   circular.self = circular;
   const values: Record<string, () => unknown> = {
@@ -126,7 +126,7 @@ test('what cannot be stored goes to the error handler', async () => {
   expect((await client().get('/large')).text).toContain('SESSION_TOO_LARGE');
 });
 
-test('property names that reach the prototype are refused', async () => {
+test('session property names that reach the prototype are refused', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/', (req, res) => {
       Object.assign(data(req), JSON.parse(String(req.query.json)));
@@ -144,7 +144,7 @@ test('property names that reach the prototype are refused', async () => {
   expect(({} as { admin?: boolean }).admin).toBeUndefined();
 });
 
-test('what a handler changes after its first byte is saved as well', async () => {
+test('a change that a handler makes after its first byte is saved', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/start', (req, res) => {
       data(req).start = 1;
@@ -160,7 +160,7 @@ test('what a handler changes after its first byte is saved as well', async () =>
   expect(JSON.parse((await one.get('/show')).text)).toMatchObject({ start: 1, later: 2 });
 });
 
-test('without Redis: 503 before the handler, or an anonymous session whose changes are not confirmed', async () => {
+test('without Redis a request gets a 503, or with onUnavailable: anonymous an empty session whose changes are refused', async () => {
   const { proxy, redis } = await throughProxy(file.server);
   const routes = (app: import('express').Express) =>
     app.get('/', (req, res) => {

@@ -9,7 +9,7 @@ import { data, SECRET, serveSessions } from './support/session-client.js';
 
 const file = redisForFile();
 
-/** Lives through all that a session can go through; answers every id that was a key to one. */
+/** Uses sessions in every way, and returns all ids that were used. */
 async function useSessions(): Promise<string[]> {
   const ids: string[] = [];
   const options = { redis: file.redis, user: () => 'watched', maxPerUser: 2, onConflict: 'fail' } as const;
@@ -28,7 +28,7 @@ async function useSessions(): Promise<string[]> {
   return ids;
 }
 
-test('no command that Redis sees holds an id or a cookie', async () => {
+test('no command sent to Redis contains a session id', async () => {
   const seen: string[] = [];
   const monitor = await file.redis.duplicate().monitor();
   onTestFinished(() => monitor.disconnect());
@@ -44,7 +44,7 @@ test('no command that Redis sees holds an id or a cookie', async () => {
   for (const id of ids) expect(seen.filter((line) => line.includes(id))).toEqual([]);
 });
 
-test('nor does dump.rdb', async () => {
+test('dump.rdb contains no session id', async () => {
   await file.redis.config('SET', 'rdbcompression', 'no');
   const ids = await useSessions();
   await file.redis.save();

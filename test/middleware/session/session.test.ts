@@ -15,7 +15,7 @@ const set = (req: Request, res: Response) => {
 const show = (req: Request, res: Response) =>
   res.json({ id: req.sessionID, ...data(req), cookie: undefined });
 
-test('a session that nothing is written to is not stored and has no cookie', async () => {
+test('a new session that the application does not write to is not stored and has no cookie', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => app.get('/show', show));
   const answer = await client().get('/show');
   expect(answer.cookie).toBeUndefined();
@@ -23,7 +23,7 @@ test('a session that nothing is written to is not stored and has no cookie', asy
   expect(await file.redis.exists(`session:${hashId(id)}`)).toBe(0);
 });
 
-test('saveUninitialized stores it, rolling sends the cookie each time', async () => {
+test('saveUninitialized stores an empty session, and rolling sends the cookie with each response', async () => {
   const ok = (_req: Request, res: Response) => res.send('ok');
   const uninitialized = { redis: file.redis, saveUninitialized: true };
   const { client: first } = await serveSessions(uninitialized, (app) => app.get('/', ok));
@@ -37,7 +37,7 @@ test('saveUninitialized stores it, rolling sends the cookie each time', async ()
   expect((await one.get('/')).cookie).toMatch(/Expires=/);
 });
 
-test('what is written is there on the next request; nested changes and delete are seen', async () => {
+test('the next request sees properties that were written, changed deep inside or deleted', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/show', show);
     app.get('/fill', (req, res) => {
@@ -57,7 +57,7 @@ test('what is written is there on the next request; nested changes and delete ar
   expect(stored).toEqual({ cart: { items: [1, 2] }, kept: 'yes' });
 });
 
-test.each(['forged', 'unsigned', 'unknown'])('an id that is %s is never adopted', async (kind) => {
+test.each(['forged', 'unsigned', 'unknown'])('a session id that is %s is never adopted', async (kind) => {
   const { client } = await serveSessions({ redis: file.redis }, (app) =>
     app.get('/set', set).get('/show', show),
   );
@@ -79,7 +79,7 @@ test.each(['forged', 'unsigned', 'unknown'])('an id that is %s is never adopted'
   expect(await fields()).toEqual(before);
 });
 
-test('regenerate kills the old id, and the new one carries only what is written to it', async () => {
+test('regenerate ends the old session id, and the new session starts empty', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/set', set).get('/show', show);
     app.get('/promise', async (req, res) => {
@@ -107,7 +107,7 @@ test('regenerate kills the old id, and the new one carries only what is written 
   expect(JSON.parse((await one.get('/show')).text)).toMatchObject({ after: 'callback' });
 });
 
-test('destroy, save and reload take a callback and return a promise', async () => {
+test('the session methods destroy, save and reload take a callback and return a promise', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/set', set).get('/show', show);
     app.get('/save', (req, res, next) => {
@@ -137,7 +137,7 @@ test('destroy, save and reload take a callback and return a promise', async () =
   expect(JSON.parse((await one.get('/save-late')).text)).toEqual({ code: 'SESSION_NOT_FOUND' });
 });
 
-test('a save that the handler does not wait for is over before the response, and is not done twice', async () => {
+test('a save that the handler does not await is done before the response, and only once', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/show', show);
     app.get('/login', (req, res) => {
@@ -176,7 +176,7 @@ test('req.session = null keeps the stored session, or destroys it with unset: de
   }
 });
 
-test('a client that leaves early does not keep the session from being saved', async () => {
+test('the session is saved although the client has disconnected', async () => {
   const [arrived, left] = [gate(), gate()];
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/set', set).get('/show', show);

@@ -10,7 +10,7 @@ import { clientOf, data, SECRET } from './support/session-client.js';
 
 const file = redisForFile();
 
-/** A server whose sockets say who they belong to, and count in the session what they are sent. */
+/** A server whose sockets send the name of their user, and count their messages in the session. */
 async function serveSockets(way: 'load' | 'as a middleware') {
   const sessions = session({ redis: file.redis, secret: SECRET, logger: quiet });
   const app = express();
@@ -51,7 +51,7 @@ async function serveSockets(way: 'load' | 'as a middleware') {
 }
 
 test.each(['load', 'as a middleware'] as const)(
-  'a WebSocket has the session of its upgrade: %s',
+  'a WebSocket has the session of its upgrade request: %s',
   async (way) => {
     const host = await serveSockets(way);
     const one = clientOf(`http://${host}`);
@@ -65,7 +65,7 @@ test.each(['load', 'as a middleware'] as const)(
 );
 
 test.each(['', 'connect.sid=s%3Aforged.c2lnbmF0dXJl'])(
-  'an upgrade with the cookie "%s" is refused',
+  'an upgrade request with the cookie "%s" has no session',
   async (cookie) => {
     const ws = new WebSocket(`ws://${await serveSockets('load')}`, { headers: { cookie } });
     const [, response] = await once(ws, 'unexpected-response');

@@ -27,7 +27,7 @@ function serveTheirs(secret: string) {
   return serve(app).then((url) => ({ client: (cookie?: string) => clientOf(url, cookie), store }));
 }
 
-test('a cookie that express-session signed is read, and one of ours is read by express-session', async () => {
+test('express-session and the toolkit read the cookies that the other one signed', async () => {
   const theirs = await serveTheirs(SECRET);
   const ours = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/show', show);
@@ -57,7 +57,7 @@ test('a cookie that express-session signed is read, and one of ours is read by e
   });
 });
 
-test('the first secret signs, every secret in the list is accepted, one taken out is not', async () => {
+test('the first secret signs, cookies signed by any listed secret are accepted, and those of a removed one are not', async () => {
   const routes = (app: express.Express) => {
     app.get('/show', show);
     app.get('/login', (req, res) => {
@@ -78,7 +78,7 @@ test('the first secret signs, every secret in the list is accepted, one taken ou
   expect(await user(before, fresh.cookie)).toBeUndefined();
 });
 
-test('by default the cookie is HttpOnly, SameSite=Lax, for the path /, and ends with the browser', async () => {
+test('by default the session cookie is HttpOnly, SameSite=Lax, for the path /, and ends with the browser', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/', (req, res) => {
       data(req).user = 'u';
@@ -89,7 +89,7 @@ test('by default the cookie is HttpOnly, SameSite=Lax, for the path /, and ends 
   expect(cookie).toMatch(/^connect\.sid=s%3A[\w-]{43}\.[\w%-]+; Path=\/; HttpOnly; SameSite=Lax$/);
 });
 
-test('secure: auto follows the connection; secure: true takes the __Host- name', async () => {
+test('cookie.secure: auto follows the connection, and cookie.secure: true makes the default name __Host-', async () => {
   const login = (app: express.Express) => {
     app.get('/', (req, res) => {
       data(req).user = 'u';
@@ -113,11 +113,11 @@ test.each([
   ['__Host-sid', { secure: true, domain: 'example.com' }, /no cookie\.domain/],
   ['__Host-sid', { secure: true, path: '/admin' }, /cookie\.path/],
   ['__Secure-sid', { secure: false }, /secure: true/],
-] as const)('the name %s with %j is refused at construction', (name, cookie, why) => {
+] as const)('the cookie name %s with the attributes %j is refused at construction', (name, cookie, why) => {
   expect(() => session({ redis: file.redis, secret: SECRET, name, cookie })).toThrow(why);
 });
 
-test("cookie.maxAge of one request is that session's idle timeout and the cookie's life", async () => {
+test("cookie.maxAge that a request sets is the session's idle timeout and the cookie's lifetime", async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/remember', (req, res) => {
       data(req).user = 'u';
@@ -148,7 +148,7 @@ test("cookie.maxAge of one request is that session's idle timeout and the cookie
   expect(Number((await one.get('/age')).text)).toBeGreaterThan(290_000);
 });
 
-test('maxAge and expires are two views of one thing', () => {
+test('cookie.maxAge and cookie.expires change each other', () => {
   const cookie = new SessionCookie({ maxAge: 1000 });
   expect(cookie.expires).toBeInstanceOf(Date);
   cookie.expires = false;
@@ -157,7 +157,7 @@ test('maxAge and expires are two views of one thing', () => {
   expect(cookie.toJSON()).toMatchObject({ originalMaxAge: 5000, expires: expect.any(Date), httpOnly: true });
 });
 
-test('two sessions with names of their own live beside each other', async () => {
+test('two session middlewares with their own names and prefixes keep separate sessions', async () => {
   const app = express();
   const put = (req: express.Request, res: express.Response) => {
     data(req).count = (data(req).count ?? 0) + 1;

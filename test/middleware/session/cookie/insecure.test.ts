@@ -32,13 +32,16 @@ test.each([
   ['a proxy that is not trusted', { secure: 'auto' }, https, /without Secure.*X-Forwarded-Proto/, true],
   ['SameSite=None without Secure', { sameSite: 'none' }, {}, /SameSite=None without Secure/, true],
   ['Partitioned without Secure', { partitioned: true }, {}, /Partitioned without Secure/, true],
-] as const)('%s is explained, once', async (_what, cookie, init, message, isSent) => {
-  const { messages, cookies } = await explained({ cookie }, init);
-  expect(messages).toEqual([expect.stringMatching(message)]);
-  expect(cookies.every((given) => (given !== undefined) === isSent)).toBe(true);
-});
+] as const)(
+  'a cookie that browsers would drop is logged once: %s',
+  async (_what, cookie, init, message, isSent) => {
+    const { messages, cookies } = await explained({ cookie }, init);
+    expect(messages).toEqual([expect.stringMatching(message)]);
+    expect(cookies.every((given) => (given !== undefined) === isSent)).toBe(true);
+  },
+);
 
-test('where all is well nothing is said', async () => {
+test('a cookie that browsers accept logs nothing', async () => {
   const all = { secure: true, sameSite: 'none', partitioned: true } as const;
   const { messages, cookies } = await explained({ cookie: all }, https, true);
   expect(messages).toEqual([]);

@@ -15,8 +15,8 @@ const count: RequestHandler = (req, res) => {
 };
 const show: RequestHandler = (req, res) => void res.json(data(req)?.count ?? null);
 
-// What users of express-session depend on, run on both.
-describe.each(KINDS)('as people know it: %s', (kind) => {
+// Users of express-session depend on this behaviour. It runs on both.
+describe.each(KINDS)('sessions on %s', (kind) => {
   test('regenerate gives a new cookie even when nothing is written to the new session', async () => {
     const { client } = await serveKind(kind, file.redis, {}, (app) => {
       app.get('/count', count).get('/show', show);
@@ -66,7 +66,7 @@ describe.each(KINDS)('as people know it: %s', (kind) => {
     ]);
   });
 
-  test('destroy takes req.session away, and nothing sets a cookie any more', async () => {
+  test('destroy takes req.session away, and no cookie is sent afterwards', async () => {
     const { client } = await serveKind(kind, file.redis, {}, (app) => {
       app.get('/count', count).get('/show', show);
       app.get('/destroy', (req, res) => {
@@ -84,7 +84,7 @@ describe.each(KINDS)('as people know it: %s', (kind) => {
     ['delete', 'destroy', 'null'],
     ['null', 'keep', '1'],
     ['null', 'destroy', 'null'],
-  ] as const)('req.session gone by %s, with unset: %s', async (how, unset, left) => {
+  ] as const)('req.session taken away by %s, with unset: %s', async (how, unset, left) => {
     const { client } = await serveKind(kind, file.redis, { unset }, (app) => {
       app.get('/count', count).get('/show', show);
       app.get('/unset', (req, res) => {
@@ -100,7 +100,7 @@ describe.each(KINDS)('as people know it: %s', (kind) => {
     expect((await one.get('/show')).text).toBe(left);
   });
 
-  test('genid names the session', async () => {
+  test('genid makes the session id', async () => {
     const genid = (req: Request) => `id-${req.query.n}-${Math.random()}`;
     const { client } = await serveKind(kind, file.redis, { genid }, (app) => {
       app.get('/', (req, res) => {
@@ -149,7 +149,7 @@ describe.each(KINDS)('as people know it: %s', (kind) => {
     expect((await ask('/unknown')).status).toBe(404);
   });
 
-  test("it works in a server of Node's own, without Express", async () => {
+  test("a session works in a server of Node's own, without Express", async () => {
     const sessions = sessionsOf(kind, file.redis);
     const server = createServer((req, res) => {
       sessions(req as never, res as never, () => {

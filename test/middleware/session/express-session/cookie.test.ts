@@ -11,12 +11,12 @@ const count: RequestHandler = (req, res) => {
   data(req).count = (data(req).count ?? 0) + 1;
   res.json(data(req).count);
 };
-// express-session's maxAge is what is left of it a moment later.
+// express-session's maxAge is the remaining time, a moment later.
 const seconds = (ms: number | null) => ms && Math.round(ms / 1000);
 const show: RequestHandler = (req, res) => void res.json(data(req)?.count ?? null);
 
-describe.each(KINDS)('cookies as people know them: %s', (kind) => {
-  test('a session that lasts gets its cookie anew when it is written to, one that ends with the browser does not', async () => {
+describe.each(KINDS)('session cookies on %s', (kind) => {
+  test('a change sends the cookie again if it has a maxAge, and not if it ends with the browser', async () => {
     const routes = (app: express.Express) => {
       app.get('/count', count).get('/show', show);
       app.get('/remember', (req, res) => {
@@ -43,7 +43,7 @@ describe.each(KINDS)('cookies as people know them: %s', (kind) => {
     expect(left).toBeGreaterThan(50_000);
   });
 
-  test('a cookie that was made to end with the browser does so on later requests, whatever the option says', async () => {
+  test('a cookie that a request made end with the browser stays so, although the option has a maxAge', async () => {
     const { client } = await serveKind(kind, file.redis, { cookie: { maxAge: 60_000 } }, (app) => {
       app.get('/forget', (req, res) => {
         data(req).count = 1;
@@ -57,7 +57,7 @@ describe.each(KINDS)('cookies as people know them: %s', (kind) => {
     expect((await one.get('/age')).text).toBe('null');
   });
 
-  test('attributes that a request gives its cookie stay with the session', async () => {
+  test('cookie attributes that a request sets are kept with the session', async () => {
     const { client } = await serveKind(kind, file.redis, { rolling: true }, (app) => {
       app.get('/count', count).get('/show', show);
       app.get('/strict', (req, res) => {
@@ -74,7 +74,7 @@ describe.each(KINDS)('cookies as people know them: %s', (kind) => {
     expect(cookie).not.toMatch(/HttpOnly/);
   });
 
-  test('a Secure cookie is not sent over plain HTTP; proxy tells whether X-Forwarded-Proto counts', async () => {
+  test('a Secure cookie is not sent over plain HTTP, and the option proxy decides whether X-Forwarded-Proto counts', async () => {
     const forwarded = { headers: { 'x-forwarded-proto': 'https, http' } };
     const cookieWith = async (proxy: boolean | undefined, trust: boolean) => {
       const options = { name: 'sid', cookie: { secure: true }, ...(proxy === undefined ? {} : { proxy }) };
@@ -119,7 +119,7 @@ describe.each(KINDS)('cookies as people know them: %s', (kind) => {
     expect((await client().get('/')).text).toBe('60');
   });
 
-  test('without a secret, that of cookieParser signs; with neither the request fails', async () => {
+  test('without the option secret, the secret of cookieParser signs, and without both the request fails', async () => {
     const parser = (app: express.Express) => void app.use(cookieParser('of the parser'));
     const routes = (app: express.Express) => void app.get('/', count);
     const { client } = await serveKind(kind, file.redis, { secret: undefined as never }, routes, parser);
@@ -130,7 +130,7 @@ describe.each(KINDS)('cookies as people know them: %s', (kind) => {
     expect((await without.client().get('/')).status).toBe(500);
   });
 
-  test('cookieParser before it changes nothing, even when it has taken the cookie out', async () => {
+  test('a session works behind cookieParser, even if the Cookie header was removed', async () => {
     const parser = (app: express.Express) => {
       app.use(cookieParser());
       app.use((req, _res, next) => {
@@ -144,7 +144,7 @@ describe.each(KINDS)('cookies as people know them: %s', (kind) => {
     expect((await one.get('/')).text).toBe('2');
   });
 
-  test('outside of cookie.path there is no session; below a mount the whole path counts', async () => {
+  test('requests outside cookie.path have no session, and below a mount the whole path counts', async () => {
     const app = express();
     app.use('/admin', sessionsOf(kind, file.redis, { name: 'admin.sid', cookie: { path: '/admin' } }));
     app.use('/other', sessionsOf(kind, file.redis, { name: 'other.sid', cookie: { path: '/admin' } }));
@@ -156,7 +156,7 @@ describe.each(KINDS)('cookies as people know them: %s', (kind) => {
     expect((await clientOf(url).get('/other/count')).text).toBe('"undefined"');
   });
 
-  test('of two on one path the first counts; on paths of their own each has its name and its data', async () => {
+  test('of two session middlewares on one path the first counts, and on separate paths each has its own name and data', async () => {
     const app = express();
     app.use('/a', sessionsOf(kind, file.redis, { name: 'a.sid' }), count);
     app.use('/b', sessionsOf(kind, file.redis, { name: 'b.sid' }), count);
@@ -171,7 +171,7 @@ describe.each(KINDS)('cookies as people know them: %s', (kind) => {
     expect((await clientOf(url, a).get('/b')).text).toBe('1');
   });
 
-  test('a cookie that has been made to end in the past is sent, for the browser to drop', async () => {
+  test('a cookie whose end is in the past is sent, so that the browser drops it', async () => {
     const { client } = await serveKind(kind, file.redis, {}, (app) => {
       app.get('/', (req, res) => {
         data(req).count = 1;
@@ -186,7 +186,7 @@ describe.each(KINDS)('cookies as people know them: %s', (kind) => {
     expect((await one.get('/show')).text).toBe('null');
   });
 
-  test('the cookie is `s:`, the id and its signature', async () => {
+  test('the cookie value is `s:`, the session id and its signature', async () => {
     const routes = (app: express.Express) => void app.get('/', count);
     const { client } = await serveKind(kind, file.redis, { secret: [SECRET, 'older'] }, routes);
     expect(decodeURIComponent((await client().get('/')).cookie!)).toMatch(

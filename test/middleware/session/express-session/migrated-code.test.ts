@@ -11,35 +11,38 @@ import { KINDS, serveKind } from '../support/session-kinds.js';
 
 const file = redisForFile();
 
-// What code written for express-session does to its sessions, run on both.
-describe.each(KINDS)('brought along from express-session: %s', (kind) => {
-  test.each(['copy', 'plain', 'prototype'] as const)('req.session.cookie may be set: %s', async (how) => {
-    const { client } = await serveKind(kind, file.redis, {}, (app) => {
-      app.get('/', (req, res) => {
-        data(req).a = 1;
-        if (how === 'plain') data(req).cookie = { maxAge: 5000, path: '/' };
-        if (how === 'copy') {
-          req.session.cookie.maxAge = 5000;
-          Object.assign(req.session, JSON.parse(JSON.stringify(req.session)));
-        }
-        if (how === 'prototype') {
-          req.session.cookie.maxAge = 5000;
-          const { cookie } = req.session;
-          req.session.cookie = Object.assign(Object.create(Object.getPrototypeOf(cookie)), cookie);
-        }
-        const ms = req.session.cookie.originalMaxAge ?? req.session.cookie.maxAge ?? 0;
-        res.json([Math.round(ms / 1000), Object.keys(req.session)]);
+// Code written for express-session does these things to its sessions. They run on both.
+describe.each(KINDS)('code written for express-session, on %s', (kind) => {
+  test.each(['copy', 'plain', 'prototype'] as const)(
+    'req.session.cookie may be assigned: %s',
+    async (how) => {
+      const { client } = await serveKind(kind, file.redis, {}, (app) => {
+        app.get('/', (req, res) => {
+          data(req).a = 1;
+          if (how === 'plain') data(req).cookie = { maxAge: 5000, path: '/' };
+          if (how === 'copy') {
+            req.session.cookie.maxAge = 5000;
+            Object.assign(req.session, JSON.parse(JSON.stringify(req.session)));
+          }
+          if (how === 'prototype') {
+            req.session.cookie.maxAge = 5000;
+            const { cookie } = req.session;
+            req.session.cookie = Object.assign(Object.create(Object.getPrototypeOf(cookie)), cookie);
+          }
+          const ms = req.session.cookie.originalMaxAge ?? req.session.cookie.maxAge ?? 0;
+          res.json([Math.round(ms / 1000), Object.keys(req.session)]);
+        });
+        app.get('/show', (req, res) => void res.json(data(req).a ?? null));
       });
-      app.get('/show', (req, res) => void res.json(data(req).a ?? null));
-    });
-    const one = client();
-    const { status, text: json } = await one.get('/');
-    expect(status).toBe(200);
-    expect(JSON.parse(json)).toEqual([5, expect.arrayContaining(['a', 'cookie'])]);
-    expect((await one.get('/show')).text).toBe('1');
-  });
+      const one = client();
+      const { status, text: json } = await one.get('/');
+      expect(status).toBe(200);
+      expect(JSON.parse(json)).toEqual([5, expect.arrayContaining(['a', 'cookie'])]);
+      expect((await one.get('/show')).text).toBe('1');
+    },
+  );
 
-  test('after reload the old object can still save', async () => {
+  test('the session object from before reload can still save', async () => {
     const { client } = await serveKind(kind, file.redis, {}, (app) => {
       app.get('/set', (req, res) => {
         data(req).x = 1;
@@ -57,12 +60,12 @@ describe.each(KINDS)('brought along from express-session: %s', (kind) => {
     const one = client();
     await one.get('/set');
     expect((await one.get('/reload')).status).toBe(200);
-    // express-session then stores the new object over it.
+    // express-session then overwrites it with the new object.
     expect((await one.get('/show')).text).toBe(kind === 'ours' ? '[1,2]' : '[1,null]');
   });
 });
 
-test('destroy of the object before regenerate leaves the new session stored', async () => {
+test('destroy on the session object from before regenerate leaves the new session stored', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/', async (req, res) => {
       const old = req.session;
@@ -80,7 +83,7 @@ test('destroy of the object before regenerate leaves the new session stored', as
   expect(await file.redis.hget(keyOf(fresh), 'x')).toBe('2');
 });
 
-test('the object before regenerate cannot save: its id stays dead', async () => {
+test('the session object from before regenerate cannot save, and its id stays ended', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/', async (req, res) => {
       const old = data(req);
@@ -101,7 +104,7 @@ test('the object before regenerate cannot save: its id stays dead', async () => 
   }
 });
 
-test('req.sessionID cannot become another id', async () => {
+test('assigning another id to req.sessionID is refused', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/', (req) => {
       req.sessionID = 'chosen';
@@ -111,7 +114,7 @@ test('req.sessionID cannot become another id', async () => {
   expect(await file.redis.exists(keyOf('chosen'))).toBe(0);
 });
 
-test('an attribute that no cookie can have is an error, and is not stored', async () => {
+test('an invalid cookie attribute fails the request and is not stored', async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/', (req, res) => {
       data(req).x = 1;
@@ -126,7 +129,7 @@ test('an attribute that no cookie can have is an error, and is not stored', asyn
   expect((await one.get('/')).status).toBe(200);
 });
 
-test('a cookie attribute that was taken away stays away, and is not sent again', async () => {
+test('a cookie attribute that was set to null stays omitted, and the cookie is not sent again', async () => {
   const { client } = await serveSessions({ redis: file.redis, rolling: false }, (app) => {
     app.get('/set', (req, res) => {
       data(req).x = 1;
@@ -140,7 +143,7 @@ test('a cookie attribute that was taken away stays away, and is not sent again',
   expect(await one.get('/show')).toMatchObject({ text: '1', cookie: undefined });
 });
 
-test('what cookieParser accepts does not outlive a secret that was rotated out', async () => {
+test('a cookie signed by a removed secret is refused even if cookieParser still accepts it', async () => {
   const routes = (app: Express) => {
     app.get('/set', (req, res) => {
       data(req).x = 1;
@@ -158,7 +161,7 @@ test('what cookieParser accepts does not outlive a secret that was rotated out',
   expect((await after.client(one.cookie).get('/show')).text).toBe('null');
 });
 
-test('with cookie.expires all cookies end at that moment, and the session is stored until then', async () => {
+test('with cookie.expires all cookies end at that time, and sessions are stored until then', async () => {
   const expires = new Date(Math.ceil(Date.now() / 1000) * 1000 + 600_000);
   const { client } = await serveSessions({ redis: file.redis, cookie: { expires } }, (app) => {
     app.get('/', (req, res) => {
@@ -174,7 +177,7 @@ test('with cookie.expires all cookies end at that moment, and the session is sto
   expect(await file.redis.hexists(keyOf(first[0]), '@cookie')).toBe(0);
 });
 
-test('a request target with scheme and host has a session', async () => {
+test('a request whose target has scheme and host has a session', async () => {
   const { url } = await serveKind('ours', file.redis, {}, (app) => {
     app.get('/', (req, res) => void res.send(typeof req.session));
   });
@@ -183,7 +186,7 @@ test('a request target with scheme and host has a session', async () => {
   expect(await text(answer)).toBe('object');
 });
 
-test("properties may have the names of Object.prototype's", async () => {
+test("session properties may have the names of Object.prototype's properties", async () => {
   const { client } = await serveSessions({ redis: file.redis }, (app) => {
     app.get('/set', (req, res) => {
       data(req).valueOf = 'kept';
@@ -196,7 +199,7 @@ test("properties may have the names of Object.prototype's", async () => {
   expect((await one.get('/show')).text).toBe('kept');
 });
 
-test('a user whose id is a number is listed under it as text', async () => {
+test('the sessions of a user whose id is a number are listed under the number as text', async () => {
   const { client, sessions } = await serveSessions(
     { redis: file.redis, user: (session) => (session as { userId?: number }).userId },
     (app) => {

@@ -38,10 +38,10 @@ describe('as on express-session, the option cookie', () => {
     ['secure: false', { secure: false }],
   ])('%s', (_name, cookie) => expectAlike(file, { options: { cookie }, asks: WRITES }));
 
-  test('maxAge: false ends with the browser', () =>
+  test('maxAge: false makes a cookie that ends with the browser', () =>
     expectAlike(file, { options: { cookie: { maxAge: false } }, asks: [['/write', '/read']] }));
 
-  test('a function that capitalises', () =>
+  test('a function that returns a capitalised sameSite', () =>
     expectAlike(file, { options: { cookie: () => ({ sameSite: 'Lax', maxAge: HOUR }) }, asks: WRITES }));
 });
 
@@ -69,7 +69,7 @@ describe.each([{}, { maxAge: 9 * HOUR }, { expires: inHours(9) }])(
     ])('%s', (_name, attributes) =>
       expectAlike(file, {
         options: { cookie },
-        // What is set for a session that exists is sent at once by ours alone.
+        // Only ours sends a changed attribute of an existing session at once.
         asks: [['/act', '/read', '/write']],
         act: (req, res) => {
           data(req).acted = true;

@@ -123,7 +123,7 @@ describe('as on express-session, the methods', () => {
     expectAlike(file, { act: (req, res) => void act(req, res) }),
   );
 
-  test('values come back as JSON has them, in the order in which they were set', () =>
+  test('values come back as JSON represents them, in the order in which they were set', () =>
     expectAlike(file, {
       routes: (app) => {
         app.get('/fill', (req, res) => {

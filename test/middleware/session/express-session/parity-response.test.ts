@@ -55,12 +55,12 @@ describe('as on express-session, a response', () => {
       if (req.query.n) data(req).count = req.query.n;
       way(res);
     };
-    // A new session, one that is there and changed, and one that is not changed.
+    // A new session, an existing one that is changed, and an existing one that is not.
     const asks = [['/act?n=1', '/read', '/act?n=2', '/read', '/act', '/read']];
     for (const method of ['GET', 'HEAD']) await expectAlike(file, { act, asks, init: { method } });
   });
 
-  test('what is written to the session after the end is lost', () =>
+  test('a session property that is written after res.end is lost', () =>
     expectAlike(file, {
       act: (req, res) => {
         data(req).count = 50;

@@ -108,7 +108,7 @@ describe('as on express-session, the app', () => {
   };
   test.each(Object.entries(scenes))('%s', (_name, scene) => expectAlike(file, scene));
 
-  test.each(KINDS)('has it twice, the second time in an app below: %s', async (kind) => {
+  test.each(KINDS)('has the session middleware twice, the second time in a mounted app: %s', async (kind) => {
     const sessions = sessionsOf(kind, file.redis);
     const below = express()
       .use(sessions)

@@ -3,7 +3,7 @@ import { hashId } from '../../../../src/sessions/session-record.js';
 
 export const keyOf = (id: string) => `session:${hashId(id)}`;
 
-/** Moves a session's past, as if it had been created and last seen that long ago. */
+/** Moves a session into the past, as if it had been created and last seen that long ago. */
 export async function age(redis: Redis, id: string, { createdMs = 0, seenMs = 0 }): Promise<void> {
   const [created, absolute, idle, seen, bytes] = (await redis.hget(keyOf(id), '@meta'))!
     .split(' ')

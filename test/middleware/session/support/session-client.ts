@@ -33,7 +33,7 @@ export function clientOf(url: string, cookie = ''): Client {
   };
 }
 
-/** An app with sessions, and an error handler that tells the code. */
+/** An app with sessions, and an error handler that sends the error's code. */
 export async function serveSessions(
   options: Partial<SessionOptions> & Pick<SessionOptions, 'redis'>,
   routes: (app: Express) => void,

@@ -11,7 +11,7 @@ export const KINDS: readonly Kind[] = ['express-session', 'ours'];
 
 type Given = Omit<Parameters<typeof session>[0], 'redis'>;
 
-/** The same middleware of either kind, so that one test shows that both behave alike. */
+/** The middleware of either kind, so that one test can compare both. */
 export function sessionsOf(kind: Kind, redis: Parameters<typeof session>[0]['redis'], options: Given = {}) {
   const given = { secret: SECRET, ...options };
   if (kind === 'ours') return session({ redis, logger: quiet, prefix: `${Math.random()}:`, ...given });

@@ -11,10 +11,10 @@ import { patient } from '../../../support/patient.js';
 
 const { REDIS_URL: url, SECRET: secret } = process.env as { REDIS_URL: string; SECRET: string };
 
-// One that lasts is sent with every save.
+// A cookie with a maxAge is sent with every save.
 const cookie = { maxAge: 600_000 };
 
-/** A process of its own with sessions: ours, or those of express-session and connect-redis. */
+/** A separate process with sessions: ours, or those of express-session and connect-redis. */
 async function sessions(): Promise<RequestHandler> {
   if (process.env.KIND === 'ours') return session({ redis: patient(connectRedis(url)), secret, cookie });
   const client = await createClient({ url }).connect();
@@ -32,7 +32,7 @@ serve({
       Object.assign(req.session, req.query);
       res.end();
     });
-    // Holds the session as it was loaded until the parent has let something else happen.
+    // Keeps the session that it has loaded until the parent process releases it.
     app.get('/hold', async (req, res) => {
       Object.keys(req.session);
       arrived.open();

@@ -4,22 +4,22 @@ import type { redisForFile } from '../../../support/redis-for-file.js';
 import { data } from '../../support/session-client.js';
 import { KINDS, type Kind, serveKind } from '../../support/session-kinds.js';
 
-/** One app and what a browser asks of it, to be played on express-session and on ours. */
+/** An app and the requests of a browser, to run on express-session and on ours. */
 export interface Scene {
   readonly options?: object;
   /** Mounted before the session. */
   readonly before?: (app: Express) => void;
   readonly routes?: (app: Express) => void;
-  /** `/act`; `/write` counts in the session, and `/read` tells the count. */
+  /** The handler of `/act`. `/write` increments a counter in the session, and `/read` sends it. */
   readonly act?: RequestHandler;
-  /** Each list is asked by a browser of its own. */
+  /** The paths to request; each list by its own browser. */
   readonly asks?: readonly (readonly string[])[];
   readonly init?: RequestInit;
 }
 
 const OURS_BY_DEFAULT = { sameSite: 'lax', secure: 'auto' };
 
-/** Both answer alike: status, body, and every cookie with its attributes. */
+/** Expects the same answers from both: status, body, and every cookie with its attributes. */
 export async function expectAlike(file: ReturnType<typeof redisForFile>, scene: Scene): Promise<void> {
   const [theirs, ours] = [await play(KINDS[0]!, file, scene), await play(KINDS[1]!, file, scene)];
   expect(ours).toEqual(theirs);
@@ -58,7 +58,7 @@ async function play(kind: Kind, file: ReturnType<typeof redisForFile>, scene: Sc
   return answers;
 }
 
-// Ids are their own; lives are hours, which a busy machine does not blur.
+// Ids differ. Lifetimes are compared in hours, so that a slow machine makes no difference.
 function comparable(line: string): string {
   const [pair = '', ...attributes] = line.split('; ');
   const hours = (date: string) => Math.round((Date.parse(date) - Date.now()) / 3_600_000);
