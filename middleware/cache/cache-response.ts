@@ -1,11 +1,11 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { LRUCache } from 'lru-cache';
-import { type Lookup, responseCache } from '../../src/cache/index.js';
+import { type Lookup, ResponseCache } from '../../src/cache/index.js';
 import { isUnavailable } from '../../src/errors.js';
 import type { Fields } from '../../src/http/fields.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
-import { fillTurns } from '../../src/single-flight/index.js';
+import { SingleFlight } from '../../src/single-flight/index.js';
 import { type Before, middlewareOf } from '../stack/index.js';
 import { bypass } from './bypass.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
@@ -37,11 +37,11 @@ interface Asked {
 export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   const settings = settingsOf(readOptions('cacheResponse', given, checks, defaults, ['redis']));
   linkTo(settings.redis, settings.logger);
-  const cache = responseCache(settings.redis, settings);
-  const turns = fillTurns(settings.redis, cache.versions, settings);
+  const cache = new ResponseCache(settings.redis, settings);
+  const flights = new SingleFlight(settings.redis, cache.versions, settings);
   const passedOn: PassedOn = new LRUCache({ max: 10_000 });
   const { of: questionOf, renewed } = questions(settings);
-  const decide = decisions(cache, turns, settings, passedOn);
+  const decide = decisions(cache, flights, settings, passedOn);
 
   const lookUp = (question: Question, req: Request): Promise<Lookup> => {
     const found = cache.lookUp(question.id, question.tags, req.headers as Fields);

@@ -4,7 +4,7 @@ import type { Directives } from '../../src/http/cache-control.js';
 import type { Fields } from '../../src/http/fields.js';
 import { type Reuse, reuseOf } from '../../src/http/reuse.js';
 import { variantOf } from '../../src/http/vary.js';
-import type { FillTurns } from '../../src/single-flight/index.js';
+import type { SingleFlight } from '../../src/single-flight/index.js';
 import { detachResponse } from '../response/index.js';
 import { setCacheStatus } from './cache-status.js';
 import { hasForeignCondition, isConditional, type PassedOn } from './conditional-request.js';
@@ -20,7 +20,7 @@ export type Decision = Pick<Forwarded, 'fwd' | 'turn' | 'stale' | 'inBackground'
 /** Answers from the cache, waits for another request's answer, or takes the turn to ask the handler. */
 export function decisions(
   cache: ResponseCache,
-  turns: FillTurns,
+  flights: SingleFlight,
   settings: CacheSettings,
   passedOn: PassedOn,
 ) {
@@ -33,7 +33,7 @@ export function decisions(
     detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
     // What these bring back may not be stored.
     if (req.method === 'HEAD' || settings.wantedBy(req.headers as Fields).has('no-store')) return undefined;
-    const turn = await turns.take(id, tags, { patiently: false }).catch(() => undefined);
+    const turn = await flights.take(id, tags, { patiently: false }).catch(() => undefined);
     return turn && { fwd: 'stale', turn, stale, inBackground: true };
   };
 
@@ -82,14 +82,14 @@ export function decisions(
       const fwd = reuse === undefined ? miss : reuse === 'request' ? reuse : 'stale';
       const { id, tags } = question;
       if (!isForOthers(question, reuse, lookup.entry, req)) {
-        return { fwd, turn: await turns.free(tags), ...(entry && { stale: entry }) };
+        return { fwd, turn: await flights.takeUnshared(tags), ...(entry && { stale: entry }) };
       }
       const seen = lookup;
       const lookAgain = () => cache.lookUp(id, tags, req.headers as Fields);
       // The second look goes in the lease's write: between the first and the lease somebody may have filled and left.
       // A turn that was taken must be ended, so a look that fails counts as the first did.
       const [turn, beside] = await Promise.all([
-        turns.take(id, tags, { patiently: true }),
+        flights.take(id, tags, { patiently: true }),
         lookAgain().catch(() => seen),
       ]);
       const isNew = isFreshFor(beside, req, settings, wanted);

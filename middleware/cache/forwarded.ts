@@ -1,6 +1,6 @@
 import type { Entry } from '../../src/cache/index.js';
 import type { Fields } from '../../src/http/fields.js';
-import type { Turn } from '../../src/single-flight/index.js';
+import type { FillRight } from '../../src/single-flight/index.js';
 import type { CacheStatus } from './cache-status.js';
 
 /** A request that the handler answers. */
@@ -8,7 +8,7 @@ export interface Forwarded {
   readonly id: string;
   readonly tags: readonly string[];
   readonly fwd: NonNullable<CacheStatus['fwd']>;
-  readonly turn: Turn;
+  readonly turn: FillRight;
   /** The request's fields before any were changed for the handler. */
   readonly asked: Fields;
   /** What the handler may validate, and what stands in for its errors. */

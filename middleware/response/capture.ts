@@ -22,7 +22,7 @@ export interface Capture {
 
 /** Copies what a handler sends, without holding it back. Past `maxBodyBytes` the copy is dropped. */
 export function captureResponse(res: Response, { maxBodyBytes, onHead, onTooLarge, onBody }: Capture): void {
-  const { writeHead, write, end } = res;
+  const { writeHead, write, end, flushHeaders } = res;
   const copy = bodyCopy(maxBodyBytes, onTooLarge);
   let state = 'untouched' as 'untouched' | 'sent' | 'replaced';
   let declared: unknown;
@@ -37,8 +37,13 @@ export function captureResponse(res: Response, { maxBodyBytes, onHead, onTooLarg
     const { keep, instead } = onHead();
     if (keep) copy.start();
     if (!instead) return;
-    const watched = { writeHead: res.writeHead, write: res.write, end: res.end };
-    Object.assign(res, { writeHead, write, end });
+    const watched = {
+      writeHead: res.writeHead,
+      write: res.write,
+      end: res.end,
+      flushHeaders: res.flushHeaders,
+    };
+    Object.assign(res, { writeHead, write, end, flushHeaders });
     instead();
     Object.assign(res, watched);
     state = 'replaced';
@@ -70,6 +75,10 @@ export function captureResponse(res: Response, { maxBodyBytes, onHead, onTooLarg
     if (isReplaced()) return res;
     return pass(() => (first ? writeHead.call(res, res.statusCode) : writeHead.apply(res, args as never)));
   } as typeof res.writeHead;
+  res.flushHeaders = () => {
+    begin();
+    if (!isReplaced()) flushHeaders.call(res);
+  };
   res.write = ((...args: unknown[]) => {
     begin();
     return pass(() => {

@@ -13,36 +13,36 @@ import type { RedisClient } from '../redis/index.js';
 /** Options of `cacheAside`. */
 export interface CacheAsideOptions {
   /**
-   * When Redis cannot take the mark of a mutation: refuse to run it, or run it at the risk of stale values until
-   * their `ttlSeconds` are over.
+   * When Redis cannot set the marks of a mutation: `refuse` does not run it, `proceed` runs it, and callers may get
+   * stale values until their `ttlSeconds` are over.
    * @default 'refuse'
    */
   readonly onUnavailable?: 'refuse' | 'proceed';
   /**
-   * A Redis that comes back may come back with an older state: `forget` begins with a cold cache then, `keep` risks
-   * stale answers until their time is over.
+   * After a restart Redis may hold old data. `forget`: ignore everything cached before. `keep`: use it, and perhaps
+   * return stale values until they expire.
    * @default 'forget'
    */
   readonly onRestart?: 'forget' | 'keep';
   /**
-   * How many replicas must have heard of a mark or a purge (`WAIT`) before it counts as made, so that a failover brings
-   * back no older state. Fewer within half of `timeoutMs`: as if Redis were unavailable. The connection is held up
-   * meanwhile; give it one of its own.
+   * How many replicas must have acknowledged a mark or a purge (`WAIT`), so that a failover brings back no older state.
+   * Fewer within half of `timeoutMs` count as an unavailable Redis. `WAIT` blocks the connection, so use a client of its
+   * own.
    * @default 0
    */
   readonly waitForReplicas?: number;
   /**
-   * Milliseconds to wait for Redis; after that a value is loaded as if there were no cache.
+   * Milliseconds to wait for an answer of Redis. After that a value is loaded as if there were no cache.
    * @default 100
    */
   readonly timeoutMs?: number;
   /**
-   * In front of every key in Redis; the same as `cacheResponse` has.
+   * Prefix of every key in Redis; give `cacheResponse` the same.
    * @default ''
    */
   readonly prefix?: string;
   /**
-   * Told of outages and of purges that failed.
+   * Receives one message per outage and one per purge that failed.
    * @default console
    */
   readonly logger?: Logger;
@@ -58,14 +58,14 @@ export interface CachedValueOptions {
    */
   readonly tags?: readonly string[];
   /**
-   * Seconds after `ttlSeconds` for which the old value is given at once, while one caller loads a new one. Never
+   * Seconds after `ttlSeconds` during which callers get the old value at once while one of them loads a new one. Never
    * after an invalidation.
    * @default 0
    */
   readonly staleSeconds?: number;
   /**
-   * How eagerly the value is loaded anew in the background shortly before `ttlSeconds` are over, by one caller and by
-   * chance: the β of XFetch. 1 is right for most, 0 turns it off.
+   * Refresh popular values in the background before they expire. 0 = off, 1 = recommended, more = earlier (β of
+   * XFetch).
    * @default 0
    */
   readonly earlyRefresh?: number;

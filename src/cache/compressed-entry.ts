@@ -6,7 +6,7 @@ import type { Entry, EntryHead } from './record.js';
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
 
-/** An entry as it is stored compressed; who wants its plain bytes has them unpacked, once. */
+/** An entry that is stored compressed. Its body is unpacked when it is first read. */
 export function codedEntry(head: EntryHead, coded: Buffer, isNear?: true): Entry {
   let plain: Buffer | undefined;
   return {
@@ -20,12 +20,12 @@ export function codedEntry(head: EntryHead, coded: Buffer, isNear?: true): Entry
   };
 }
 
-/** The same with its plain bytes ready; unpacking a large body would hold up everybody else. */
+/** The same entry with its body unpacked. Unpacking a large body in one go would block the event loop. */
 export async function unpacked({ head, coded, isNear }: Entry & { coded: Buffer }): Promise<Entry> {
   return { head, coded, body: await decompress(coded), ...(isNear && { isNear }) };
 }
 
-/** The entry to be stored: compressed when it is large, of a kind that shrinks, and did. */
+/** The entry to be stored: compressed if it is large, if its type compresses well, and if that made it smaller. */
 export async function packed(entry: Entry, aboveBytes: number): Promise<Entry> {
   const { coding: _, ...head } = entry.head;
   const plain = { head, body: entry.body };

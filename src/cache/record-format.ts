@@ -5,34 +5,34 @@ import type { CacheRecord, EntryHead } from './record.js';
 
 const HEAD_LENGTH_BYTES = 4;
 
-/** Where a record's stamp lies, for `GETRANGE`: as long as it is the same, so is the record. */
-export const STAMP_RANGE = { first: 0, last: 11 } as const;
-const STAMP_BYTES = STAMP_RANGE.last + 1;
+/** The bytes of a record's stamp, for `GETRANGE`. The same stamp means the same record. */
+export const RECORD_STAMP_RANGE = { first: 0, last: 11 } as const;
+const STAMP_BYTES = RECORD_STAMP_RANGE.last + 1;
 
-/** A stamp, the length of the head, the head as JSON, and the bytes of the body as they are. */
+/** Encodes the record stamp, the length of the head, the head as JSON, and the body's bytes unchanged. */
 export function encodeRecord({ head, coded, ...record }: CacheRecord): Buffer {
   const body = coded ?? record.body;
   const json = Buffer.from(JSON.stringify(head));
   const start = Buffer.alloc(STAMP_BYTES + HEAD_LENGTH_BYTES);
-  // Each variant puts the signpost up anew: the same one has the same stamp.
+  // Each variant writes the signpost again: the same signpost has the same stamp.
   const stamp = body ? randomBytes(STAMP_BYTES) : createHash('sha256').update(json).digest();
   start.write(stamp.toString('base64url'), 0, STAMP_BYTES, 'latin1');
   start.writeUInt32BE(json.length, STAMP_BYTES);
   return body ? Buffer.concat([start, json, body]) : Buffer.concat([start, json]);
 }
 
-export const stampOf = (bytes: Buffer): string => bytes.toString('latin1', 0, STAMP_BYTES);
+export const recordStampOf = (bytes: Buffer): string => bytes.toString('latin1', 0, STAMP_BYTES);
 
-// What lies in Redis is read with each hit; parsing its head again takes as long as a command. By the stamp: it changes
-// with whatever is stored.
+// Each hit reads a head from Redis, and parsing it takes as long as a command. The stamp is the key, because it changes
+// with the record.
 const heads = new LRUCache<string, EntryHead>({ max: 2_000 });
 
-// Something else under the key (another version of this package, a hand-written SET) is a miss, not an error.
+// A value that is no record (of another version of this package, or from a hand-written SET) is a miss, not an error.
 export function decodeRecord(bytes: Buffer): CacheRecord | undefined {
   try {
     const headAt = STAMP_BYTES + HEAD_LENGTH_BYTES;
     const bodyAt = headAt + bytes.readUInt32BE(STAMP_BYTES);
-    const stamp = stampOf(bytes);
+    const stamp = recordStampOf(bytes);
     const head = heads.get(stamp) ?? (JSON.parse(bytes.toString('utf8', headAt, bodyAt)) as EntryHead | null);
     if (!Array.isArray(head?.vary)) return undefined;
     if (!head.fields || !head.terms || !head.versions) return { head: { vary: head.vary } };

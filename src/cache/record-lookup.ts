@@ -1,67 +1,122 @@
-import type { Keys } from '../keys.js';
-import { linkTo, type RedisClient, sharedQuestions } from '../redis/index.js';
+import {
+  linkTo,
+  type RedisClient,
+  type RedisLink,
+  type ShareQuestion,
+  sharedQuestions,
+} from '../redis/index.js';
 import type { TagVersions, Versions } from '../tags/index.js';
 import type { NearCache } from './near/near-cache.js';
 import type { CacheRecord } from './record.js';
-import { decodeRecord } from './record-format.js';
-import type { StoredRecords } from './record-store.js';
+import type { RecordStore, RecordsAndVersions } from './record-store.js';
 
-interface Parts {
-  readonly names: Keys;
+interface Sources {
   readonly near: NearCache | undefined;
-  readonly records: StoredRecords;
+  readonly stored: RecordStore;
   readonly versions: TagVersions;
+  /** The key of a tag. */
+  readonly keyOfTag: (tag: string) => string;
 }
 
-/** Cache records, and beside them the versions that their tags have at that moment. */
-export interface ReadTogether {
-  readonly found: readonly (CacheRecord | undefined)[];
-  readonly current: Versions;
-}
+/** Cache records from the memory of this process or from Redis. The only user of the near cache. */
+export class RecordLookup {
+  readonly #near: NearCache | undefined;
+  readonly #stored: RecordStore;
+  readonly #storedVersions: TagVersions;
+  readonly #keyOfTag: (tag: string) => string;
+  readonly #link: RedisLink;
+  readonly #share: ShareQuestion<RecordsAndVersions>;
 
-/** Reads records and versions in one round trip, and what is near from memory; once for all who ask the same in one turn. */
-export function recordReader(redis: RedisClient, { names, near, records, versions: stored }: Parts) {
-  const link = linkTo(redis);
+  constructor(redis: RedisClient, { near, stored, versions, keyOfTag }: Sources) {
+    this.#near = near;
+    this.#stored = stored;
+    this.#storedVersions = versions;
+    this.#keyOfTag = keyOfTag;
+    this.#link = linkTo(redis);
+    this.#share = sharedQuestions(this.#link);
+  }
 
-  const versions = async (tags: readonly string[]): Promise<Versions> => {
-    if (!near) return stored.read(tags);
-    const known = tags.map((tag) => near.version(names.tag(tag)));
+  /** Records and the versions of tags, in one round trip; requests that ask the same in one turn share the answer. */
+  together(keys: readonly string[], tags: readonly string[]): Promise<RecordsAndVersions> {
+    const near = this.#near;
+    if (!near) return this.#askTogether(keys, tags, () => this.#stored.readWithVersions(keys, tags));
+    const read = () => this.#readEach(keys, tags);
+    // Items of a tracked near cache may be known to have changed when another request would share them.
+    if (!near.isTracked) return this.#askTogether(keys, tags, read);
+    const confirmed = () => near.confirmedTogether(keys, tags.map(this.#keyOfTag));
+    return confirmed() ? this.#link.endOfTurn().then(() => confirmed() ?? read()) : read();
+  }
+
+  async versions(tags: readonly string[]): Promise<Versions> {
+    const near = this.#near;
+    if (!near) return this.#storedVersions.read(tags);
+    const known = tags.map((tag) => near.version(this.#keyOfTag(tag)));
     const unknown = tags.filter((_tag, position) => known[position] === undefined);
     if (unknown.length === 0) return known as Versions;
     const since = near.now();
-    const read = await stored.read(unknown);
+    const read = await this.#storedVersions.read(unknown);
     for (const [position, tag] of unknown.entries()) {
       const version = read[position]!;
-      if (version !== null) near.keepVersion(names.tag(tag), version, since);
+      if (version !== null) near.keepVersion(this.#keyOfTag(tag), version, since);
     }
     let next = 0;
     return known.map((version) => version ?? read[next++]!);
-  };
+  }
 
-  const read = async (recordKeys: readonly string[], tags: readonly string[]): Promise<ReadTogether> => {
-    if (near) {
-      const asked = recordKeys.map((key) => records.read(key));
-      const [found, current] = await Promise.all([Promise.all(asked), versions(tags)]);
-      return { found, current };
+  async record(key: string): Promise<CacheRecord | undefined> {
+    const near = this.#near;
+    if (!near) return (await this.#stored.read(key))?.record;
+    const known = near.record(key);
+    if (known && near.isConfirmed(known)) return known.value;
+    const since = near.now();
+    if (known) {
+      const stamp = await this.#stored.readStamp(key);
+      if (stamp === known.stamp) {
+        near.confirm(key, known, since);
+        return known.value;
+      }
+      near.forget(key);
+      if (stamp === '') return undefined;
     }
-    const { values, versions: current } = await stored.readWith(recordKeys, tags);
-    return { found: values.map((bytes) => (bytes ? decodeRecord(bytes) : undefined)), current };
-  };
+    const stored = await this.#stored.read(key);
+    if (stored) near.keepRecord(key, stored.record, stored.bytes, since);
+    return stored?.record;
+  }
 
-  const shared = sharedQuestions<ReadTogether>(link);
-  // No key has white space in it, whatever a tag has.
-  const ask = (recordKeys: readonly string[], tags: readonly string[]) =>
-    shared([...recordKeys, ...tags.map(names.tag)].join(' '), () => read(recordKeys, tags));
+  /** The record in the memory of this process, whether or not it is current. */
+  lastKnown(key: string): CacheRecord | undefined {
+    return this.#near?.record(key)?.value;
+  }
 
-  return {
-    versions,
+  /** Drops the record from the memory of this process. */
+  forget(key: string): void {
+    this.#near?.forget(key);
+  }
 
-    together(recordKeys: readonly string[], tags: readonly string[]): Promise<ReadTogether> {
-      if (!near) return ask(recordKeys, tags);
-      const proven = () => near.proven(recordKeys, tags.map(names.tag));
-      if (proven()) return link.endOfTurn().then(() => proven() ?? read(recordKeys, tags));
-      // What one takes from memory may be known to have changed when another would share it.
-      return near.isTracked ? read(recordKeys, tags) : ask(recordKeys, tags);
-    },
-  };
+  async write(key: string, record: CacheRecord, expiryMs: number): Promise<void> {
+    const bytes = await this.#stored.write(key, record, expiryMs);
+    this.#near?.keepRecord(key, record, bytes);
+  }
+
+  remove(key: string): Promise<void> {
+    this.forget(key);
+    return this.#stored.remove(key);
+  }
+
+  #askTogether(
+    keys: readonly string[],
+    tags: readonly string[],
+    ask: () => Promise<RecordsAndVersions>,
+  ): Promise<RecordsAndVersions> {
+    // A key of Redis has no white space in it, whatever a tag has.
+    return this.#share([...keys, ...tags.map(this.#keyOfTag)].join(' '), ask);
+  }
+
+  async #readEach(keys: readonly string[], tags: readonly string[]): Promise<RecordsAndVersions> {
+    const [records, versions] = await Promise.all([
+      Promise.all(keys.map((key) => this.record(key))),
+      this.versions(tags),
+    ]);
+    return { records, versions };
+  }
 }

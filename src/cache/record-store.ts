@@ -1,44 +1,66 @@
 import { linkTo, type RedisClient } from '../redis/index.js';
-import type { NearCache } from './near/near-cache.js';
+import type { TagVersions, Versions } from '../tags/index.js';
 import type { CacheRecord } from './record.js';
-import { decodeRecord, encodeRecord, STAMP_RANGE } from './record-format.js';
+import { decodeRecord, encodeRecord, RECORD_STAMP_RANGE } from './record-format.js';
 
-/** Cache records by key in Redis; what is near as well does not travel again. */
-export function storedRecords(redis: RedisClient, ask: { timeoutMs: number }, near?: NearCache) {
+/** Cache records, and the versions that their tags had at the same moment. */
+export interface RecordsAndVersions {
+  readonly records: readonly (CacheRecord | undefined)[];
+  readonly versions: Versions;
+}
+
+/** A record and its bytes as they are in Redis. */
+export interface StoredRecord {
+  readonly record: CacheRecord;
+  readonly bytes: Buffer;
+}
+
+/** Cache records by key in Redis. */
+export interface RecordStore {
+  read(key: string): Promise<StoredRecord | undefined>;
+  /** The stamp of the record under a key; empty when there is none. */
+  readStamp(key: string): Promise<string>;
+  readWithVersions(keys: readonly string[], tags: readonly string[]): Promise<RecordsAndVersions>;
+  /** @returns the bytes that were stored */
+  write(key: string, record: CacheRecord, expiryMs: number): Promise<Buffer>;
+  remove(key: string): Promise<void>;
+}
+
+export function recordStore(
+  redis: RedisClient,
+  versions: TagVersions,
+  { timeoutMs }: { timeoutMs: number },
+): RecordStore {
   const link = linkTo(redis);
+  const ask = { timeoutMs };
+  const askBytes = { timeoutMs, as: 'bytes' } as const;
+  const decoded = (bytes: Buffer | null) => (bytes ? decodeRecord(bytes) : undefined);
+
+  const read = async (key: string) => {
+    const bytes = await link.send<Buffer | null>('get', [key], askBytes);
+    const record = decoded(bytes);
+    return record && { record, bytes: bytes! };
+  };
 
   return {
-    async read(key: string): Promise<CacheRecord | undefined> {
-      const known = near?.record(key);
-      if (known && near?.isProven(known)) return known.value;
-      const since = near?.now();
-      if (known) {
-        const { first, last } = STAMP_RANGE;
-        const stamp = await link.send<string>('getrange', [key, first, last], ask);
-        if (stamp === known.stamp) {
-          near?.prove(key, known, since);
-          return known.value;
-        }
-        near?.forget(key);
-        if (stamp === '') return undefined;
-      }
-      const bytes = await link.send<Buffer | null>('get', [key], { ...ask, as: 'bytes' });
-      const record = bytes ? decodeRecord(bytes) : undefined;
-      if (record) near?.keepRecord(key, record, bytes!, since);
-      return record;
+    read,
+
+    readStamp: (key) =>
+      link.send<string>('getrange', [key, RECORD_STAMP_RANGE.first, RECORD_STAMP_RANGE.last], ask),
+
+    async readWithVersions(keys, tags) {
+      const { values, versions: current } = await versions.readWith(keys, tags);
+      return { records: values.map(decoded), versions: current };
     },
 
-    async write(key: string, record: CacheRecord, expiryMs: number): Promise<void> {
+    async write(key, record, expiryMs) {
       const bytes = encodeRecord(record);
       await link.send('set', [key, bytes, 'PX', Math.max(1, Math.ceil(expiryMs))], ask);
-      near?.keepRecord(key, record, bytes);
+      return bytes;
     },
 
-    async remove(key: string): Promise<void> {
-      near?.forget(key);
+    async remove(key) {
       await link.send('del', [key], ask);
     },
   };
 }
-
-export type StoredRecords = ReturnType<typeof storedRecords>;

@@ -1,28 +1,26 @@
-import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import { publish } from '../diagnostics.js';
 import { takesGzip } from '../http/content-coding.js';
 import type { Fields } from '../http/fields.js';
 import { variantOf } from '../http/vary.js';
-import { keys } from '../keys.js';
+import { type Keys, keys } from '../keys.js';
 import type { RedisClient } from '../redis/index.js';
-import { type TagVersionsOptions, tagVersions, type Versions } from '../tags/index.js';
+import { type TagVersions, type TagVersionsOptions, tagVersions, type Versions } from '../tags/index.js';
 import { unpacked } from './compressed-entry.js';
 import { trackingOf } from './near/change-tracking.js';
-import { nearCache } from './near/near-cache.js';
+import { NearCache } from './near/near-cache.js';
 import type { NearCacheSettings } from './near/options.js';
 import { type CacheRecord, type Entry, isEntry } from './record.js';
-import { recordReader } from './record-lookup.js';
-import { storedRecords } from './record-store.js';
+import { RecordLookup } from './record-lookup.js';
+import { recordStore } from './record-store.js';
+import { variantSlotOf } from './variant-slot.js';
 
-// Requests choose the variant: without a bound they could fill Redis with one URL.
-const VARIANT_SLOTS = 32;
 const REMEMBERED_IDS = 10_000;
 
 export interface Lookup {
   readonly entry?: Entry;
-  /** What there was in place of an entry (RFC 9211 §2.2). */
+  /** Why there is no entry (RFC 9211 §2.2). */
   readonly miss: 'uri-miss' | 'vary-miss';
 }
 
@@ -31,134 +29,142 @@ export interface ResponseCacheOptions extends TagVersionsOptions {
 }
 
 /**
- * Responses in Redis, each with the versions of its tags. A lookup is one round trip and changes nothing. Under a
- * URL's key lies its response, or, when responses vary, the names of the request fields that tell which of a bounded
- * number of slots holds the one for a request.
+ * Responses in Redis, each with the versions of its tags. A lookup is one round trip and changes nothing. The key of a
+ * URL holds its response. If its responses vary, the key holds a signpost: the request fields that `Vary` names, from
+ * which a request's variant slot follows.
  */
-export function responseCache(redis: RedisClient, options: ResponseCacheOptions) {
-  const names = keys(options.prefix);
-  const near = nearOf(redis, options);
-  const records = storedRecords(redis, { timeoutMs: options.timeoutMs }, near);
-  const versions = tagVersions(redis, options);
-  const read = recordReader(redis, { names, near, records, versions });
-  // The names that Vary had last time, so that the variant can be asked for together with them.
-  const varied = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
+export class ResponseCache {
+  readonly versions: TagVersions;
+  /** Whether Redis executes commands in the order in which they are sent; the nodes of a Cluster do not. */
+  readonly keepsOrder: boolean;
+  readonly #names: Keys;
+  readonly #records: RecordLookup;
+  // The `Vary` names of the last response, so that the variant can be asked for together with the signpost.
+  readonly #lastVary = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
+  // The tags that the handler named last time, for the same reason.
+  readonly #lastHandlerTags = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
 
-  // The tags that its handler named last time, likewise.
-  const extraTags = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
+  constructor(redis: RedisClient, options: ResponseCacheOptions) {
+    this.#names = keys(options.prefix);
+    this.versions = tagVersions(redis, options);
+    this.keepsOrder = !redis.isCluster;
+    this.#records = new RecordLookup(redis, {
+      near: nearOf(redis, options),
+      stored: recordStore(redis, this.versions, options),
+      versions: this.versions,
+      keyOfTag: this.#names.tag,
+    });
+  }
+
+  /** The response for a request, if all its tags still have the versions from before its handler ran. */
+  async lookUp(id: string, tags: readonly string[], request: Fields): Promise<Lookup> {
+    const handlerTags = this.#lastHandlerTags.get(id);
+    const asked = handlerTags ? [...new Set([...tags, ...handlerTags])] : tags;
+    const vary = this.#lastVary.get(id);
+    const base = this.#names.cache(id);
+    const recordKeys = vary ? [base, this.#variantKey(id, vary, request)] : [base];
+    const { records, versions } = await this.#records.together(recordKeys, asked);
+    const [first, likely] = records;
+    const varies = first !== undefined && !isEntry(first);
+    const found = varies ? await this.#variantBehind(id, first, { vary, likely }, request) : first;
+    const unread = isEntry(found) ? this.#unreadTags(id, found, tags, { asked, versions }) : undefined;
+    const isCurrent = unread?.length === 0 || (unread && (await this.#areCurrent(found as Entry, unread)));
+    const current = isCurrent ? (found as Entry) : undefined;
+    // An invalidated response must not even stand in for an error.
+    if (isEntry(found) && !current) this.#records.forget(this.#keyOf(id, found));
+    const entry = current?.coded ? await readyFor(request, current) : current;
+    publish(entry ? 'hit' : 'miss', () => ({ id, tags }));
+    return { ...(entry ? { entry } : {}), miss: varies ? 'vary-miss' : 'uri-miss' };
+  }
+
+  /** The response in the near cache, whether or not it is current; for when Redis does not answer. */
+  lastKnown(id: string, request: Fields): Entry | undefined {
+    const base = this.#records.lastKnown(this.#names.cache(id));
+    if (!base || isEntry(base)) return base;
+    const found = this.#records.lastKnown(this.#variantKey(id, base.head.vary, request));
+    return isEntry(found) && found.head.variant === variantOf(base.head.vary, request) ? found : undefined;
+  }
+
+  async store(id: string, entry: Entry, keepMs: number): Promise<void> {
+    const { vary } = entry.head;
+    await Promise.all([
+      this.#records.write(this.#keyOf(id, entry), entry, keepMs),
+      vary.length > 0 && this.#records.write(this.#names.cache(id), { head: { vary } }, keepMs),
+    ]);
+    publish('filled', () => ({ id, bytes: entry.body.length, keepMs }));
+  }
+
+  /** Removes the response that a request was found to have made old. */
+  drop(id: string, entry: Entry): Promise<void> {
+    return this.#records.remove(this.#keyOf(id, entry));
+  }
 
   /**
-   * What of the entry's tags was not read beside it, those that the request names first; nothing at all when a version
-   * is not the one that the entry was filled under.
+   * The entry's tags whose versions were not read together with it; undefined when the entry is not current.
+   *
+   * @param tags those that the request names
+   * @param read the tags that were asked for, and their versions
    */
-  const leftToRead = (
+  #unreadTags(
     id: string,
     { head }: Entry,
     tags: readonly string[],
-    read: readonly string[],
-    current: Versions,
-  ): readonly string[] | undefined => {
-    const pinned = Object.keys(head.versions);
+    read: { readonly asked: readonly string[]; readonly versions: Versions },
+  ): readonly string[] | undefined {
     const isPinned = (tag: string) => Object.hasOwn(head.versions, tag);
-    // Marked or missing is not current, whatever the entry says.
-    const isCurrent = (tag: string, position: number) => current[position] === head.versions[tag];
+    // A tag without a version, or with a mark, is not current, whatever the entry says.
+    const isSame = (tag: string, position: number) => read.versions[position] === head.versions[tag];
     if (!tags.every(isPinned)) return undefined;
-    if (!read.every((tag, position) => !isPinned(tag) || isCurrent(tag, position))) return undefined;
+    if (!read.asked.every((tag, position) => !isPinned(tag) || isSame(tag, position))) return undefined;
+    const pinned = Object.keys(head.versions);
     if (pinned.length === tags.length) return [];
-    extraTags.set(
+    this.#lastHandlerTags.set(
       id,
       pinned.filter((tag) => !tags.includes(tag)),
     );
-    return pinned.filter((tag) => !read.includes(tag));
-  };
-  const areCurrent = async ({ head }: Entry, tags: readonly string[]): Promise<boolean> => {
-    const current = await read.versions(tags);
-    return tags.every((tag, position) => current[position] === head.versions[tag]);
-  };
+    return pinned.filter((tag) => !read.asked.includes(tag));
+  }
 
-  const keyOf = (id: string, { head }: Entry) =>
-    head.vary.length > 0 ? names.cacheVariant(id, slotOf(head.variant)) : names.cache(id);
-  const variantKey = (id: string, vary: readonly string[], request: Fields) =>
-    names.cacheVariant(id, slotOf(variantOf(vary, request)));
-  const variantBehind = async (
+  async #areCurrent({ head }: Entry, tags: readonly string[]): Promise<boolean> {
+    const versions = await this.#records.versions(tags);
+    return tags.every((tag, position) => versions[position] === head.versions[tag]);
+  }
+
+  async #variantBehind(
     id: string,
     { head: { vary } }: CacheRecord,
-    { expected, likely }: { expected: readonly string[] | undefined; likely: CacheRecord | undefined },
+    guess: { readonly vary: readonly string[] | undefined; readonly likely: CacheRecord | undefined },
     request: Fields,
-  ): Promise<Entry | undefined> => {
-    varied.set(id, vary);
-    const isLikely = sameNames(vary, expected);
-    const record = isLikely ? likely : await records.read(variantKey(id, vary, request));
+  ): Promise<Entry | undefined> {
+    this.#lastVary.set(id, vary);
+    const record = isSameVary(vary, guess.vary)
+      ? guess.likely
+      : await this.#records.record(this.#variantKey(id, vary, request));
     return isEntry(record) && record.head.variant === variantOf(vary, request) ? record : undefined;
-  };
+  }
 
-  return {
-    versions,
-    /** What is sent first is done first; not so in a Cluster, whose nodes know nothing of each other. */
-    keepsOrder: !redis.isCluster,
+  #keyOf(id: string, { head }: Entry): string {
+    return head.vary.length > 0
+      ? this.#names.cacheVariant(id, variantSlotOf(head.variant))
+      : this.#names.cache(id);
+  }
 
-    /** The response for a request, if all its tags are at the versions that it was filled under. */
-    async lookUp(id: string, tags: readonly string[], request: Fields): Promise<Lookup> {
-      const extra = extraTags.get(id);
-      const all = extra ? [...new Set([...tags, ...extra])] : tags;
-      const expected = varied.get(id);
-      const base = names.cache(id);
-      const recordKeys = expected ? [base, variantKey(id, expected, request)] : [base];
-      const { found: stored, current } = await read.together(recordKeys, all);
-      const [first, likely] = stored;
-      const varies = first !== undefined && !isEntry(first);
-      const found = varies ? await variantBehind(id, first, { expected, likely }, request) : first;
-      const unread = isEntry(found) ? leftToRead(id, found, tags, all, current) : undefined;
-      const isValid = unread?.length === 0 || (unread && (await areCurrent(found as Entry, unread)));
-      const valid = isValid ? (found as Entry) : undefined;
-      // What was invalidated may not even stand in.
-      if (isEntry(found) && !valid) near?.forget(keyOf(id, found));
-      const entry = valid?.coded ? await readyFor(request, valid) : valid;
-      publish(entry ? 'hit' : 'miss', () => ({ id, tags }));
-      return { ...(entry ? { entry } : {}), miss: varies ? 'vary-miss' : 'uri-miss' };
-    },
-
-    /** What is near, whether or not it is still current; for when Redis cannot be asked. */
-    lastKnown(id: string, request: Fields): Entry | undefined {
-      const base = near?.record(names.cache(id))?.value;
-      if (!base || isEntry(base)) return base;
-      const variant = variantOf(base.head.vary, request);
-      const found = near?.record(names.cacheVariant(id, slotOf(variant)))?.value;
-      return isEntry(found) && found.head.variant === variant ? found : undefined;
-    },
-
-    async store(id: string, entry: Entry, keepMs: number): Promise<void> {
-      const { vary } = entry.head;
-      await Promise.all([
-        records.write(keyOf(id, entry), entry, keepMs),
-        vary.length > 0 && records.write(names.cache(id), { head: { vary } }, keepMs),
-      ]);
-      publish('filled', () => ({ id, bytes: entry.body.length, keepMs }));
-    },
-
-    /** Forgets the response for a request, where it turned out to be old. */
-    drop: (id: string, entry: Entry) => records.remove(keyOf(id, entry)),
-  };
+  #variantKey(id: string, vary: readonly string[], request: Fields): string {
+    return this.#names.cacheVariant(id, variantSlotOf(variantOf(vary, request)));
+  }
 }
 
-export type ResponseCache = ReturnType<typeof responseCache>;
-
-// What cannot be unpacked is not there.
+// A body that cannot be unpacked counts as a miss.
 async function readyFor(request: Fields, entry: Entry): Promise<Entry | undefined> {
   return takesGzip(request) ? entry : unpacked(entry as Entry & { coded: Buffer }).catch(() => undefined);
 }
 
-// Two variants may share a slot: the later takes it, and the other is a miss.
-function slotOf(variant: string): number {
-  return createHash('sha1').update(variant).digest().readUInt32BE() % VARIANT_SLOTS;
-}
-
-function sameNames(a: readonly string[], b: readonly string[] | undefined): boolean {
-  return a.length === b?.length && a.every((name, position) => name === b[position]);
+function isSameVary(one: readonly string[], other: readonly string[] | undefined): boolean {
+  return one.length === other?.length && one.every((name, position) => name === other[position]);
 }
 
 function nearOf(redis: RedisClient, { nearCache: given, prefix }: ResponseCacheOptions) {
   if (!given) return undefined;
   const tracking = given.mode === 'tracked' ? trackingOf(redis as Redis, prefix) : undefined;
-  return nearCache(given.maxBytes, tracking);
+  return new NearCache(given.maxBytes, tracking);
 }

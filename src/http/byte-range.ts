@@ -6,7 +6,7 @@ export interface ByteRange {
 }
 
 /**
- * The single range that a `Range` field asks of so many bytes (RFC 9110 §14.1.2). Undefined when the field is
+ * The single range of a `Range` field in a body of this length (RFC 9110 §14.1.2). Undefined when the field is
  * malformed, in another unit, or asks for several ranges: it may be ignored then (§14.2).
  */
 export function byteRange(

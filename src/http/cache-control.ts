@@ -1,7 +1,7 @@
 import { parseDictionary } from 'structured-headers';
 import { combined, deltaSeconds, type Fields, linesOf, splitList } from './fields.js';
 
-/** Cache directives by lower-case name; true for one without an argument. */
+/** Cache directives by lower-case name; true for a directive without an argument. */
 export type Directives = ReadonlyMap<string, string | true>;
 
 /** `Cache-Control` of a request or a response (RFC 9111 §5.2). The first of a repeated directive counts (§4.2.1). */
@@ -22,19 +22,19 @@ function argumentOf(member: string, equals: number): string {
   return /^".*"$/s.test(argument) ? argument.slice(1, -1).replace(/\\(.)/gs, '$1') : argument;
 }
 
-/** The seconds that a directive gives: undefined when it is absent, NaN when they are malformed. */
+/** The seconds of a directive: undefined when it is absent, NaN when they are malformed. */
 export function secondsOf(directives: Directives, name: string): number | undefined {
   const argument = directives.get(name);
   return argument === undefined ? undefined : deltaSeconds(argument === true ? '' : argument);
 }
 
-/** What decides about storing a response: a targeted field, or `Cache-Control` and `Expires`. */
+/** The directives that decide about storing a response: of a targeted field, or of `Cache-Control`. */
 export interface ResponseDirectives {
   readonly directives: Directives;
   readonly isTargeted: boolean;
 }
 
-/** The first valid and non-empty targeted field is heard in place of `Cache-Control` (RFC 9213 §2.2). */
+/** The first valid and non-empty targeted field replaces `Cache-Control` (RFC 9213 §2.2). */
 export function responseDirectives(fields: Fields, targets: readonly string[]): ResponseDirectives {
   for (const name of targets) {
     const directives = targetedDirectives(linesOf(fields, name));
@@ -43,7 +43,7 @@ export function responseDirectives(fields: Fields, targets: readonly string[]): 
   return { directives: cacheControlOf(fields), isTargeted: false };
 }
 
-// A Dictionary of RFC 9651: a parse error makes the whole field void, a member of a wrong type is passed over.
+// A Dictionary of RFC 9651: a parse error makes the whole field invalid; a member of a wrong type is ignored.
 function targetedDirectives(lines: readonly string[]): Directives | undefined {
   if (lines.length === 0) return undefined;
   try {

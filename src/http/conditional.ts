@@ -1,7 +1,7 @@
 import { combined, type Fields, linesOf } from './fields.js';
 import { parseHttpDate } from './http-date.js';
 
-// An opaque-tag has no escapes. Unquoted ones are not valid, but they are sent, and their meaning is clear.
+// An opaque-tag has no escapes. Unquoted tags are invalid, but clients send them, and their meaning is clear.
 const ENTITY_TAG = /(?:W\/)?"[^"]*"|[^\s,]+/g;
 
 const opaque = (tag: string) => tag.replace(/^W\//, '');
@@ -23,7 +23,7 @@ export function isNotModified(request: Fields, stored: Fields): boolean {
   return modified <= since;
 }
 
-/** Whether the client's part is one of this representation (RFC 9110 §13.1.5); a weak tag never says so. */
+/** Whether the client's part belongs to this representation (RFC 9110 §13.1.5); a weak tag never proves it. */
 export function rangeIsCurrent(request: Fields, stored: Fields): boolean {
   const condition = combined(request, 'if-range');
   if (condition === undefined) return true;
@@ -41,7 +41,7 @@ export function validatorsOf(stored: Fields): Record<string, string> {
   return validators;
 }
 
-/** Whether a 304 or a HEAD speaks of the representation that is stored (RFC 9111 §4.3.4, §4.3.5). */
+/** Whether a 304, or the answer to a HEAD, is about the stored representation (RFC 9111 §4.3.4, §4.3.5). */
 export function isSameRepresentation(update: Fields, stored: Fields): boolean {
   return ['etag', 'last-modified'].every(
     (name) => update[name] === undefined || linesOf(update, name)[0] === linesOf(stored, name)[0],

@@ -3,7 +3,7 @@ import Negotiator from 'negotiator';
 import { cacheControlOf } from './cache-control.js';
 import { combined, type Fields, linesOf, namesIn } from './fields.js';
 
-// They speak of the bytes as they are.
+// Fields that describe the exact bytes of the body.
 const DIGESTS = ['digest', 'content-digest', 'repr-digest', 'content-md5'];
 
 /** Whether a response may be stored in another coding than the handler's (RFC 9110 §7.7: not with `no-transform`). */
@@ -14,21 +14,21 @@ export function isCompressible({ status, fields }: { status: number; fields: Fie
   return DIGESTS.every((name) => fields[name] === undefined);
 }
 
-/** Whether a request is best answered with gzip; parts are of the plain bytes. */
+/** Whether gzip is the best coding for a request; ranges count in the plain bytes. */
 export function takesGzip(request: Fields): boolean {
   if (request['accept-encoding'] === undefined || request.range !== undefined) return false;
   const headers = { 'accept-encoding': combined(request, 'accept-encoding') };
   return new Negotiator({ headers }).encoding(['gzip', 'identity']) === 'gzip';
 }
 
-/** The fields of the gzip representation: other bytes, so no strong tag of the plain ones (RFC 9110 §8.8.1). */
+/** The fields of the gzip representation. Its bytes differ, so it must not have the strong tag (RFC 9110 §8.8.1). */
 export function gzipFields(fields: Fields): Fields {
   const [etag] = linesOf(fields, 'etag');
   const coded = { ...fields, 'content-encoding': 'gzip' };
   return etag?.startsWith('"') ? { ...coded, etag: `W/${etag}` } : coded;
 }
 
-/** `Vary` of a response whose coding depends on the request, whichever it is sent in (RFC 9110 §12.5.5). */
+/** `Vary` of a response whose coding depends on the request, whatever coding it has (RFC 9110 §12.5.5). */
 export function varyByCoding(fields: Fields): string {
   const vary = combined(fields, 'vary');
   if (vary === undefined) return 'Accept-Encoding';

@@ -25,7 +25,7 @@ export function namesIn(fields: Fields, name: string): string[] {
   return splitList(combined(fields, name) ?? '').map((member) => member.toLowerCase());
 }
 
-/** A non-negative integer (RFC 9111 §1.2.2), or NaN. One too large to count with is as good as 2^31. */
+/** A non-negative integer (RFC 9111 §1.2.2), or NaN. Larger numbers count as 2^31. */
 export function deltaSeconds(text: string | undefined): number {
   return /^\d+$/.test(text ?? '') ? Math.min(Number(text), 2 ** 31) : Number.NaN;
 }

@@ -3,18 +3,18 @@ import { isDueEarly } from './early-refresh.js';
 import { combined, type Fields } from './fields.js';
 import { ageAt, type Terms } from './storing.js';
 
-/** What a stored response may do for a request (RFC 9111 §4). */
+/** How a stored response may be used for a request (RFC 9111 §4). */
 export type Reuse =
   | 'serve'
-  /** Within stale-while-revalidate, or soon stale: serve it and refresh it in the background (RFC 5861 §3). */
+  /** Serve it, and refresh it in the background: within stale-while-revalidate, or soon stale (RFC 5861 §3). */
   | 'serve-and-refresh'
-  /** The request wants it fresher than it is. */
+  /** The request asks for a fresher response. */
   | 'request'
   | 'stale';
 
 const NONE: Directives = new Map();
 
-/** The request's own directives; `Pragma: no-cache` is an old way to say `no-cache` (RFC 9111 §5.4). */
+/** The directives of the request; `Pragma: no-cache` is an old form of `no-cache` (RFC 9111 §5.4). */
 export function requestDirectives(request: Fields): Directives {
   if (request['cache-control'] !== undefined) return cacheControlOf(request);
   if (request.pragma === undefined) return NONE;
@@ -39,11 +39,11 @@ export function reuseOf(terms: Terms, wanted: Directives, nowMs: number, eagerne
   return -left < patience ? 'serve' : 'stale';
 }
 
-// A gateway that answers so could not reach its origin: the cache is disconnected (RFC 9111 §4.2.4).
+// With these statuses a gateway says that it cannot reach its origin: the cache is disconnected (RFC 9111 §4.2.4).
 const DISCONNECTED = new Set([502, 504]);
 const FAILED = new Set([500, 502, 503, 504]);
 
-/** Whether a stale response stands in for an error (RFC 5861 §4, RFC 9111 §4.2.4). */
+/** Whether a stale response may replace an error (RFC 5861 §4, RFC 9111 §4.2.4). */
 export function mayReplaceError(status: number, terms: Terms, wanted: Directives, nowMs: number): boolean {
   if (terms.neverStale || terms.validateAlways || wanted.has('no-cache')) return false;
   const staleFor = ageAt(terms, nowMs) - terms.lifetime;
@@ -51,7 +51,7 @@ export function mayReplaceError(status: number, terms: Terms, wanted: Directives
   return DISCONNECTED.has(status) || (FAILED.has(status) && staleFor < tolerance);
 }
 
-/** Whether the response itself allows it to stand in for an error (RFC 5861 §4), whatever the request says. */
+/** Whether the stored response itself allows that it replaces an error (RFC 5861 §4), whatever the request says. */
 export function errorIsTolerated(status: number, terms: Terms, nowMs: number): boolean {
   if (terms.neverStale || terms.validateAlways || terms.staleIfError === 0) return false;
   return FAILED.has(status) && ageAt(terms, nowMs) - terms.lifetime < terms.staleIfError;

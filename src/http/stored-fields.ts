@@ -1,7 +1,7 @@
 import type { Directives } from './cache-control.js';
 import { type Fields, namesIn, splitList } from './fields.js';
 
-// They speak of one connection (RFC 9110 §7.6.1) or of one proxy (RFC 9111 §3.1).
+// Fields about one connection (RFC 9110 §7.6.1) or one proxy (RFC 9111 §3.1).
 const HOP_BY_HOP = [
   'connection',
   'keep-alive',
@@ -14,13 +14,13 @@ const HOP_BY_HOP = [
   'transfer-encoding',
   'upgrade',
 ];
-// Made anew for every response.
+// Fields that each response gets anew.
 const PER_RESPONSE = ['age', 'cache-status', 'content-length', 'set-cookie', 'set-cookie2'];
 const NEVER_STORED = new Set([...HOP_BY_HOP, ...PER_RESPONSE]);
-// The stored bytes depend on them (RFC 9111 §3.2).
+// Fields that describe the stored bytes (RFC 9111 §3.2).
 const NEVER_UPDATED = new Set(['content-encoding', 'content-length', 'content-md5', 'content-range']);
 
-/** The fields of a response that are kept (RFC 9111 §3.1), `private="…"` and `no-cache="…"` ones left out. */
+/** The fields of a response that are stored (RFC 9111 §3.1): without those in `private="…"` and `no-cache="…"`. */
 export function storedFields(fields: Fields, directives: Directives): Fields {
   const named = (['private', 'no-cache'] as const).flatMap((name) => fieldNamesOf(directives, name));
   const left = new Set([...namesIn(fields, 'connection'), ...named]);
@@ -34,7 +34,7 @@ export function updatedFields(stored: Fields, update: Fields): Fields {
   return { ...stored, ...news };
 }
 
-/** The fields that `private` or `no-cache` is about; without any it is about the response (§5.2.2.4, §5.2.2.7). */
+/** The fields that `private` or `no-cache` names; if none, it applies to the response (§5.2.2.4, §5.2.2.7). */
 export function fieldNamesOf(directives: Directives, name: 'private' | 'no-cache'): string[] {
   const argument = directives.get(name);
   return typeof argument === 'string' ? splitList(argument.toLowerCase()) : [];

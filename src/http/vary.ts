@@ -3,16 +3,15 @@ import { combined, type Fields, namesIn, splitList } from './fields.js';
 
 const PREFERENCES = new Set(['accept', 'accept-charset', 'accept-encoding', 'accept-language']);
 
-/** The request fields that a response's `Vary` names, sorted; undefined when nothing ever matches (`*`, §4.1). */
+/** The request fields that a response's `Vary` names, sorted; undefined for `*`, which no request matches (§4.1). */
 export function varyNames(response: Fields): string[] | undefined {
   const names = namesIn(response, 'vary');
   return names.includes('*') ? undefined : [...new Set(names)].sort();
 }
 
 /**
- * A digest of what the named request fields say. Requests that differ only in what has no meaning (white space
- * around commas, the order of preferences) have the same. Only the digest is stored: cookies and credentials must
- * not reach Redis.
+ * A digest of the values of the named request fields. Differences without a meaning (white space around commas, the
+ * order of preferences) do not change it. Only the digest is stored: cookies and credentials must not reach Redis.
  */
 export function variantOf(names: readonly string[], request: Fields): string {
   const values = names.map((name) => [name, normalised(name, combined(request, name))]);

@@ -14,4 +14,4 @@ export { loadScript } from './scripts.js';
 export { type ReadWithRun, readWithRunOf } from './server-run.js';
 export { Availability } from './servers/availability.js';
 export { connectsInTime } from './servers/server-connection.js';
-export { sharedQuestions } from './shared-questions.js';
+export { type ShareQuestion, sharedQuestions } from './shared-questions.js';

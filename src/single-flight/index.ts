@@ -1,1 +1,1 @@
-export { type FillOutcome, type FillTurns, fillTurns, type Turn } from './single-flight.js';
+export { type FillOutcome, type FillRight, SingleFlight } from './single-flight.js';

@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import type { RedisClient } from '../redis/index.js';
 import { beginFill, type FillStart, freshVersion, type TagVersions } from '../tags/index.js';
-import { fillLeases, unsharedMsOf } from './lease.js';
+import { FillLeases, unsharedMsOf } from './lease.js';
 
-/** What became of a fill; `invalidated`: it could be stored but for a mutation or a purge meanwhile. */
+/** How a fill ended; `invalidated`: a mutation or a purge during the fill prevented it from being stored. */
 export type FillOutcome = 'stored' | 'unstorable' | 'invalidated' | 'failed';
 
-// For how long nobody waits for a key afterwards. What may not be stored stays so; a mutation is soon over.
+// For how long nobody waits for a key afterwards. A response that may not be stored stays so; a mutation is soon over.
 const UNSHARED_MS: Record<FillOutcome, number> = {
   stored: 0,
   failed: 0,
@@ -15,89 +15,89 @@ const UNSHARED_MS: Record<FillOutcome, number> = {
 };
 
 /** The right to run the handler for a key. */
-export interface Turn {
-  /** What was current before the handler runs. */
+export interface FillRight {
+  /** The versions from before the handler runs. */
   readonly start: FillStart;
-  /** Lets those who wait go on: to the stored response, to the handler, or to their own turn. */
+  /** Wakes the waiting requests: they use the stored response, run the handler, or take the fill right themselves. */
   end(outcome: FillOutcome): void;
 }
 
-/** One handler call per key at a time, in this process and, by a lease in Redis, in all of them. */
-export function fillTurns(
-  redis: RedisClient,
-  versions: TagVersions,
-  options: { prefix: string; timeoutMs: number },
-) {
-  const leases = fillLeases(redis, options);
-  const flights = new Map<string, Promise<void>>();
-  const unshared = new LRUCache<string, true>({ max: 10_000 });
+/** One handler call per key at a time, in this process and, by a lease in Redis, in all processes. */
+export class SingleFlight {
+  readonly #versions: TagVersions;
+  readonly #leases: FillLeases;
+  readonly #flights = new Map<string, Promise<void>>();
+  readonly #unshared = new LRUCache<string, true>({ max: 10_000 });
 
-  const share = (id: string, unsharedMs: number) => {
-    if (unsharedMs > 0) unshared.set(id, true, { ttl: unsharedMs });
-  };
+  constructor(redis: RedisClient, versions: TagVersions, options: { prefix: string; timeoutMs: number }) {
+    this.#versions = versions;
+    this.#leases = new FillLeases(redis, options);
+  }
 
-  /** A turn beside all others, for a response that nobody waits for. */
-  const free = async (tags: readonly string[]): Promise<Turn> => ({
-    start: await beginFill(versions, tags),
-    end() {},
-  });
+  /** A fill right beside all others, for a response that nobody waits for. */
+  async takeUnshared(tags: readonly string[]): Promise<FillRight> {
+    return { start: await beginFill(this.#versions, tags), end() {} };
+  }
 
-  const takeOff = (id: string): (() => void) => {
+  /** The fill right; undefined, after another fill has ended (`patiently`) or at once. */
+  async take(
+    id: string,
+    tags: readonly string[],
+    { patiently }: { patiently: boolean },
+  ): Promise<FillRight | undefined> {
+    if (this.#unshared.has(id)) return this.takeUnshared(tags);
+    const flight = this.#flights.get(id);
+    if (flight) {
+      if (patiently) await flight;
+      return undefined;
+    }
+    const land = this.#takeOff(id);
+    const token = freshVersion();
+    try {
+      const [holder, start] = await Promise.all([
+        this.#leases.take(id, token),
+        beginFill(this.#versions, tags),
+      ]);
+      if (holder === null) return this.#held(id, token, start, land);
+      const unsharedMs = unsharedMsOf(holder);
+      const isHeld = unsharedMs === 0;
+      this.#unshare(id, isHeld && patiently ? unsharedMsOf(await this.#leases.ended(id)) : unsharedMs);
+      land();
+      return isHeld ? undefined : { start, end() {} };
+    } catch (error) {
+      // This process may have got the lease although another question of the same write failed.
+      this.#leases.release(id, token, 0);
+      land();
+      throw error;
+    }
+  }
+
+  #takeOff(id: string): () => void {
     let land!: () => void;
-    flights.set(id, new Promise((resolve) => (land = resolve)));
+    this.#flights.set(id, new Promise((resolve) => (land = resolve)));
     return () => {
-      flights.delete(id);
+      this.#flights.delete(id);
       land();
     };
-  };
+  }
 
-  const held = (id: string, token: string, start: FillStart, landed: () => void): Turn => {
+  #held(id: string, token: string, start: FillStart, land: () => void): FillRight {
     let ended = false;
     const end = (outcome: FillOutcome) => {
       if (ended) return;
       ended = true;
       stopRenewal();
-      share(id, UNSHARED_MS[outcome]);
-      leases.leave(id, token, UNSHARED_MS[outcome]);
-      landed();
+      this.#unshare(id, UNSHARED_MS[outcome]);
+      this.#leases.release(id, token, UNSHARED_MS[outcome]);
+      land();
     };
-    const stopRenewal = leases.keep(id, token, () => end('unstorable'));
+    const stopRenewal = this.#leases.keep(id, token, () => end('unstorable'));
     // Under a mark nothing will be stored: nobody has to wait for the handler to find out.
     if (start.versions.includes(null)) end('invalidated');
     return { start, end };
-  };
+  }
 
-  /** A turn; or nothing, after somebody else's has ended (`patiently`) or at once. */
-  const take = async (
-    id: string,
-    tags: readonly string[],
-    { patiently }: { patiently: boolean },
-  ): Promise<Turn | undefined> => {
-    if (unshared.has(id)) return free(tags);
-    const flight = flights.get(id);
-    if (flight) {
-      if (patiently) await flight;
-      return undefined;
-    }
-    const landed = takeOff(id);
-    const token = freshVersion();
-    try {
-      const [holder, start] = await Promise.all([leases.take(id, token), beginFill(versions, tags)]);
-      if (holder === null) return held(id, token, start, landed);
-      const unsharedMs = unsharedMsOf(holder);
-      const isHeld = unsharedMs === 0;
-      share(id, isHeld && patiently ? unsharedMsOf(await leases.over(id)) : unsharedMs);
-      landed();
-      return isHeld ? undefined : { start, end() {} };
-    } catch (error) {
-      // The lease may have been given although what went with it failed.
-      leases.leave(id, token, 0);
-      landed();
-      throw error;
-    }
-  };
-
-  return { take, free };
+  #unshare(id: string, forMs: number): void {
+    if (forMs > 0) this.#unshared.set(id, true, { ttl: forMs });
+  }
 }
-
-export type FillTurns = ReturnType<typeof fillTurns>;

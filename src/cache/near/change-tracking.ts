@@ -5,38 +5,38 @@ import { trackingConnection } from './tracking-connection.js';
 
 const REMEMBERED_CHANGES = 10_000;
 
-/** A point in an unbroken stretch of time in which every change is heard of. */
-export interface Moment {
+/** A point in a stretch of time during which Redis tells of every change. */
+export interface TrackingPoint {
   readonly stretch: number;
   readonly changes: number;
 }
 
-/** What Redis tells this process of changes to cache entries and tag versions. */
-export interface Tracking {
-  /** The present moment; nothing while changes may go unheard. */
-  now(): Moment | undefined;
-  /** Whether the key has not changed since, as far as is known. */
-  isUnchanged(key: string, since: Moment): boolean;
-  onChange(tell: (key: string) => void): void;
+/** What this process knows of changes to cache entries and tag versions, because Redis tells of them. */
+export interface ChangeTracking {
+  /** The present point; undefined while a change may go unnoticed. */
+  now(): TrackingPoint | undefined;
+  /** Whether Redis would have told of a change of the key since that point, and has not. */
+  isUnchanged(key: string, since: TrackingPoint): boolean;
+  onChange(listener: (key: string) => void): void;
 }
 
-const trackings = new WeakMap<Redis, Map<string, Tracking>>();
+const trackings = new WeakMap<Redis, Map<string, ChangeTracking>>();
 
-/** The tracking of a client's keys under a prefix, over one connection for all who ask. */
-export function trackingOf(redis: Redis, prefix: string): Tracking {
-  const known = trackings.get(redis) ?? new Map<string, Tracking>();
+/** The tracking of a client's keys under a prefix. All near caches of a client and prefix share one connection. */
+export function trackingOf(redis: Redis, prefix: string): ChangeTracking {
+  const known = trackings.get(redis) ?? new Map<string, ChangeTracking>();
   trackings.set(redis, known);
   const tracking = known.get(prefix) ?? track(redis, prefix);
   known.set(prefix, tracking);
   return tracking;
 }
 
-function track(redis: Redis, prefix: string): Tracking {
+function track(redis: Redis, prefix: string): ChangeTracking {
   const listeners: ((key: string) => void)[] = [];
   const keyPrefix = redis.options.keyPrefix ?? '';
   let stretch = 0;
   let changes = 0;
-  // Changes before this one are forgotten: any key may be among them.
+  // Changes before this one are forgotten, so any key may have changed before it.
   let rememberedFrom = 0;
   const changedAt = new LRUCache<string, number>({
     max: REMEMBERED_CHANGES,
@@ -48,7 +48,7 @@ function track(redis: Redis, prefix: string): Tracking {
   const onChange = (key: string) => {
     const own = key.slice(keyPrefix.length);
     changedAt.set(own, ++changes);
-    for (const tell of listeners) tell(own);
+    for (const listener of listeners) listener(own);
   };
   const onGap = () => void stretch++;
   const connection = trackingConnection(redis, decidingPrefixes(keyPrefix + prefix), { onChange, onGap });
@@ -59,6 +59,6 @@ function track(redis: Redis, prefix: string): Tracking {
       since.stretch === stretch &&
       since.changes >= rememberedFrom &&
       (changedAt.get(key) ?? 0) <= since.changes,
-    onChange: (tell) => void listeners.push(tell),
+    onChange: (listener) => void listeners.push(listener),
   };
 }

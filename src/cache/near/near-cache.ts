@@ -1,88 +1,117 @@
 import { LRUCache } from 'lru-cache';
 import { codedEntry } from '../compressed-entry.js';
 import { type CacheRecord, isEntry } from '../record.js';
-import { stampOf } from '../record-format.js';
-import type { Moment, Tracking } from './change-tracking.js';
+import { recordStampOf } from '../record-format.js';
+import type { ChangeTracking, TrackingPoint } from './change-tracking.js';
 
-// What an item costs besides its text and its bytes: objects, the LRU's own lists, a buffer of its own.
+// The size of an item besides its text and bytes: objects, the lists of the LRU, a buffer of its own.
 const ITEM_BYTES = 1_024;
 
-interface Kept<Value> {
+interface NearItem<Value> {
   readonly value: Value;
-  /** By which Redis can be asked whether it still has the same; tag versions have none. */
+  /** The record's stamp in Redis; empty for tag versions. */
   readonly stamp: string;
-  /** The stretch of tracking in which Redis would have told of a change. */
-  provenIn: number | undefined;
+  /** The stretch of tracking in which Redis would have told of a change; undefined when the item may be old. */
+  confirmedIn: number | undefined;
 }
 
-export type KeptRecord = Kept<CacheRecord>;
+export type NearRecord = NearItem<CacheRecord>;
 
 /**
- * What lies under some keys of Redis, in the memory of this process. It may be used when Redis has just said that it is
- * still the same, or would have told of a change.
+ * The values of some keys of Redis, in the memory of this process. A value may be used when Redis has just confirmed it,
+ * or would have told of a change.
  */
-export function nearCache(maxBytes: number, tracking?: Tracking) {
-  const kept = new LRUCache<string, Kept<unknown>>({ maxSize: maxBytes });
-  tracking?.onChange((key) => {
-    const changed = kept.peek(key);
-    if (changed) changed.provenIn = undefined;
-  });
+export class NearCache {
+  readonly #items: LRUCache<string, NearItem<unknown>>;
+  readonly #tracking: ChangeTracking | undefined;
 
-  const provenSince = (key: string, since: Moment | undefined) =>
-    since && tracking?.isUnchanged(key, since) ? since.stretch : undefined;
-  const isProven = ({ provenIn }: Kept<unknown>): boolean =>
-    provenIn !== undefined && provenIn === tracking?.now()?.stretch;
+  constructor(maxBytes: number, tracking?: ChangeTracking) {
+    this.#items = new LRUCache({ maxSize: maxBytes });
+    this.#tracking = tracking;
+    tracking?.onChange((key) => {
+      const changed = this.#items.peek(key);
+      if (changed) changed.confirmedIn = undefined;
+    });
+  }
 
-  return {
-    isProven,
-    /** Whether Redis tells of changes, so that some things are not asked for again. */
-    isTracked: tracking !== undefined,
-    /** To be taken before Redis is asked: what has changed since is not proven by its answer. */
-    now: (): Moment | undefined => tracking?.now(),
+  /** Whether Redis tells of changes, so that the process need not ask about every item. */
+  get isTracked(): boolean {
+    return this.#tracking !== undefined;
+  }
 
-    record: (key: string) => kept.get(key) as KeptRecord | undefined,
-    prove(key: string, record: KeptRecord, since: Moment | undefined): void {
-      record.provenIn = provenSince(key, since);
-    },
-    /** @param bytes the record as it is in Redis */
-    keepRecord(key: string, record: CacheRecord, bytes: Buffer, since?: Moment): void {
-      const value = nearCopy(record);
-      const bodyBytes = (record.coded ?? record.body)?.length ?? 0;
-      const size = sizeOf(key, bytes.length - bodyBytes) + bodyBytes;
-      kept.set(key, { value, stamp: stampOf(bytes), provenIn: provenSince(key, since) }, { size });
-    },
-    forget: (key: string): void => void kept.delete(key),
+  /** To be read before Redis is asked: its answer does not confirm what changed after the question. */
+  now(): TrackingPoint | undefined {
+    return this.#tracking?.now();
+  }
 
-    /** The version under a tag's key, as long as Redis would have told of another. */
-    version(key: string): string | undefined {
-      const known = kept.get(key);
-      return known && isProven(known) ? (known.value as string) : undefined;
-    },
-    /** Records and versions of which all are here, and none could have changed unheard; nothing when one is missing. */
-    proven(recordKeys: readonly string[], versionKeys: readonly string[]) {
-      const found: CacheRecord[] = [];
-      const current: string[] = [];
-      for (const key of recordKeys) {
-        const known = kept.get(key) as KeptRecord | undefined;
-        if (!known || !isProven(known)) return undefined;
-        found.push(known.value);
-      }
-      for (const key of versionKeys) {
-        const known = kept.get(key);
-        if (!known || !isProven(known)) return undefined;
-        current.push(known.value as string);
-      }
-      return { found, current };
-    },
-    keepVersion(key: string, value: string, since: Moment | undefined): void {
-      const provenIn = provenSince(key, since);
-      if (provenIn === undefined) return;
-      kept.set(key, { value, stamp: '', provenIn }, { size: sizeOf(key, value.length) });
-    },
-  };
+  record(key: string): NearRecord | undefined {
+    return this.#items.get(key) as NearRecord | undefined;
+  }
+
+  /** Whether Redis would have told of a change. */
+  isConfirmed({ confirmedIn }: NearRecord): boolean {
+    return this.#isPresent(confirmedIn);
+  }
+
+  /** Redis still has the same record as this process. */
+  confirm(key: string, record: NearRecord, since: TrackingPoint | undefined): void {
+    record.confirmedIn = this.#stretchSince(key, since);
+  }
+
+  /** @param bytes the record as it is in Redis */
+  keepRecord(key: string, record: CacheRecord, bytes: Buffer, since?: TrackingPoint): void {
+    const value = nearCopy(record);
+    const bodyBytes = (record.coded ?? record.body)?.length ?? 0;
+    const size = sizeOf(key, bytes.length - bodyBytes) + bodyBytes;
+    const confirmedIn = this.#stretchSince(key, since);
+    this.#items.set(key, { value, stamp: recordStampOf(bytes), confirmedIn }, { size });
+  }
+
+  forget(key: string): void {
+    this.#items.delete(key);
+  }
+
+  /** The version under a tag's key; undefined when it may have changed. */
+  version(key: string): string | undefined {
+    return this.#confirmed(key) as string | undefined;
+  }
+
+  keepVersion(key: string, value: string, since: TrackingPoint | undefined): void {
+    const confirmedIn = this.#stretchSince(key, since);
+    if (confirmedIn === undefined) return;
+    this.#items.set(key, { value, stamp: '', confirmedIn }, { size: sizeOf(key, value.length) });
+  }
+
+  /** Records and versions, if all of them are here and Redis would have told of a change of any. */
+  confirmedTogether(recordKeys: readonly string[], versionKeys: readonly string[]) {
+    const records: CacheRecord[] = [];
+    const versions: string[] = [];
+    for (const key of recordKeys) {
+      const record = this.#confirmed(key);
+      if (record === undefined) return undefined;
+      records.push(record as CacheRecord);
+    }
+    for (const key of versionKeys) {
+      const version = this.#confirmed(key);
+      if (version === undefined) return undefined;
+      versions.push(version as string);
+    }
+    return { records, versions };
+  }
+
+  #confirmed(key: string): unknown {
+    const item = this.#items.get(key);
+    return item && this.#isPresent(item.confirmedIn) ? item.value : undefined;
+  }
+
+  #isPresent(stretch: number | undefined): boolean {
+    return stretch !== undefined && stretch === this.#tracking?.now()?.stretch;
+  }
+
+  #stretchSince(key: string, since: TrackingPoint | undefined): number | undefined {
+    return since && this.#tracking?.isUnchanged(key, since) ? since.stretch : undefined;
+  }
 }
-
-export type NearCache = ReturnType<typeof nearCache>;
 
 function nearCopy(record: CacheRecord): CacheRecord {
   if (!isEntry(record)) return { head: record.head };
@@ -90,7 +119,7 @@ function nearCopy(record: CacheRecord): CacheRecord {
   return { head: record.head, body: copied(record.body), isNear: true };
 }
 
-// A slice would keep the whole chunk alive that came from the socket.
+// A slice would keep alive the whole chunk that was read from the socket.
 function copied(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);

@@ -2,14 +2,14 @@ import { ToolkitError } from '../../errors.js';
 import { aPositiveInteger, oneOf, readOptions } from '../../read-options.js';
 import type { RedisClient } from '../../redis/index.js';
 
-/** Responses that stay in the memory of the process. */
+/** Responses that the process keeps in its memory. */
 export interface NearCacheOptions {
-  /** Bytes of memory that they may take; the one that was not asked for longest goes first. */
+  /** Bytes of memory that they may take. The least recently used response is dropped first. */
   readonly maxBytes: number;
   /**
-   * `validated`: Redis is asked whether the response is still current, and its bytes do not travel. `tracked`: Redis
-   * tells the process of every change and is asked nothing; after an invalidation the older response may be served for
-   * a moment, a second at the most. Not on a Cluster.
+   * `validated`: the process asks Redis whether the response is still current, and the response itself is not
+   * transferred. `tracked`: Redis tells the process of every change, and the process asks nothing. After an
+   * invalidation it may serve the older response for up to one second. Not on a Cluster.
    * @default 'validated'
    */
   readonly mode?: 'validated' | 'tracked';
@@ -26,7 +26,7 @@ export function readNearCacheOptions(given: NearCacheOptions, redis: RedisClient
   if (settings.mode === 'tracked' && redis.isCluster) {
     throw new ToolkitError(
       'OPTION_INVALID',
-      'cacheResponse: option "nearCache" cannot have the mode "tracked" on a Cluster, each of whose nodes tells of its own keys alone: use "validated"',
+      'cacheResponse: option "nearCache" cannot have the mode "tracked" on a Cluster, where each node tells only of its own keys: use "validated"',
     );
   }
   return settings;

@@ -3,7 +3,7 @@ import { linkTo, readWithRunOf } from '../../redis/index.js';
 import { hangUp, isRefusal, ReconnectingConnection } from '../../subscriptions/index.js';
 
 const CHANNEL = '__redis__:invalidate';
-const GENERATION_TIMEOUT_MS = 500;
+const SERVER_RUN_TIMEOUT_MS = 500;
 const REFUSED =
   'Redis refuses CLIENT TRACKING: the near cache asks before each answer, as in the mode "validated"';
 
@@ -14,9 +14,9 @@ interface ChangeListener {
 }
 
 /**
- * A connection on which Redis tells of every change to keys with these prefixes, opened when first asked about. It
- * tracks for itself (`REDIRECT` to its own id), so that its heartbeats prove the tracking too: what was answered to one
- * came after all changes before it.
+ * A connection on which Redis tells of every change to keys with these prefixes. It is opened at the first question
+ * whether it hears all. It tracks for itself (`REDIRECT` to its own id), so that its heartbeats prove the tracking too:
+ * Redis sends the answer to a heartbeat after all changes from before it.
  */
 export function trackingConnection(
   redis: Redis,
@@ -36,14 +36,14 @@ export function trackingConnection(
       isRefused = refusal !== undefined;
     },
     wanted: () => ({ subscribe: [CHANNEL], psubscribe: [] }),
-    // No key is named when all of them are gone.
+    // An empty name means that all keys are gone (FLUSHALL).
     message: (_kind, _name, key) => (key === '' ? onGap() : onChange(key)),
     gap: onGap,
     restored() {},
     closed: onGap,
   });
 
-  // The client's next connection may lead to another server, and what it reads there is to be tracked there.
+  // The client's next connection may lead to another server, and then the changes of that server must be tracked.
   redis.on('close', () => {
     onGap();
     if (connection) hangUp(connection);
@@ -59,13 +59,13 @@ export function trackingConnection(
 }
 
 async function checkServer(redis: Redis, connection: Redis): Promise<void> {
-  const read = await readWithRunOf(redis)('', Promise.resolve(''), GENERATION_TIMEOUT_MS);
-  // Without permission to ask it is empty, and counts as the same.
+  const read = await readWithRunOf(redis)('', Promise.resolve(''), SERVER_RUN_TIMEOUT_MS);
+  // Without permission to ask the run is empty, and counts as the same.
   if (!read || !(await connection.info('server')).includes(read.run))
     throw new Error('this is not the server that is read from');
 }
 
-/** Answers with Redis' own words when it may not. */
+/** Resolves with Redis' error when Redis refuses. */
 async function startTracking(connection: Redis, prefixes: readonly string[]): Promise<Error | undefined> {
   try {
     const id = await connection.client('ID');

@@ -29,6 +29,11 @@ const answers: Record<string, (res: Parameters<RequestHandler>[1], text: string)
     res.write(text.slice(0, 2));
     res.end(text.slice(2));
   },
+  'by flushHeaders and pieces': (res, text) => {
+    res.flushHeaders();
+    res.write(text.slice(0, 2));
+    res.end(text.slice(2));
+  },
 };
 
 test.each(Object.keys(answers))(

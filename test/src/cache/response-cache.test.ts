@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { responseCache } from '../../../src/cache/response-cache.js';
+import { ResponseCache } from '../../../src/cache/response-cache.js';
 import { pinVersions } from '../../../src/tags/pinned-versions.js';
 import { redisForFile } from '../../middleware/support/redis-for-file.js';
 import { terms } from '../support/fresh-terms.js';
@@ -7,8 +7,8 @@ import { terms } from '../support/fresh-terms.js';
 const file = redisForFile();
 beforeEach(async () => void (await file.redis.flushall()));
 
-test('an entry counts only under exactly the tags that it was filled under', async () => {
-  const cache = responseCache(file.redis, { prefix: '', timeoutMs: 1000 });
+test('a response is found only under exactly the tags that it was stored under', async () => {
+  const cache = new ResponseCache(file.redis, { prefix: '', timeoutMs: 1000 });
   const tags = ['a', '__proto__', 'constructor'];
   const pinned = pinVersions(tags, await cache.versions.readOrCreate(tags))!;
   const head = { status: 200, fields: { 'x-a': ['1', '2'] }, terms, versions: pinned, vary: [], variant: '' };
@@ -22,8 +22,8 @@ test('an entry counts only under exactly the tags that it was filled under', asy
   expect(await lookUp('id', tags)).toBeUndefined();
 });
 
-test('an entry cut or overwritten in Redis is a miss', async () => {
-  const cache = responseCache(file.redis, { prefix: '', timeoutMs: 1000 });
+test('a response that was cut or overwritten in Redis is a miss', async () => {
+  const cache = new ResponseCache(file.redis, { prefix: '', timeoutMs: 1000 });
   for (const value of [
     '',
     'x',

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { type ResponseCache, responseCache } from '../../../src/cache/response-cache.js';
+import { ResponseCache } from '../../../src/cache/response-cache.js';
 import type { ToolkitError } from '../../../src/errors.js';
 import { sessionStore } from '../../../src/sessions/session-store.js';
-import { fillLeases } from '../../../src/single-flight/lease.js';
+import { FillLeases } from '../../../src/single-flight/lease.js';
 import { pinVersions } from '../../../src/tags/pinned-versions.js';
 import { countedRedis } from '../../middleware/support/counted-redis.js';
 import { redisForFile, throughProxy } from '../../middleware/support/redis-for-file.js';
@@ -28,7 +28,7 @@ const times = <T>(count: number, act: () => T) => Array.from({ length: count }, 
 
 test('look-ups of the same entry in one turn are one command, look-ups of different entries one each', async () => {
   const counted = await countedRedis();
-  const cache = responseCache(counted.redis, options);
+  const cache = new ResponseCache(counted.redis, options);
   await fill(cache, 'one', ['a'], 'first');
   await fill(cache, 'two', ['a', 'b'], 'second');
   await cache.lookUp('one', ['a'], {});
@@ -65,8 +65,8 @@ test('reads of a session in one turn are one command, of several sessions one ea
 
 test('a look-up after an acknowledged purge sees it, although the same question is still in flight', async () => {
   const { proxy, redis } = await throughProxy(file.server);
-  const cache = responseCache(redis, options);
-  const other = responseCache(file.redis, options);
+  const cache = new ResponseCache(redis, options);
+  const other = new ResponseCache(file.redis, options);
   await fill(cache, 'purged', ['a'], 'old');
   expect(await bodyOf(cache, 'purged', ['a'])).toBe('old');
   proxy.writes.length = 0;
@@ -84,7 +84,7 @@ test('a look-up after an acknowledged purge sees it, although the same question 
 });
 
 test('a look-up behind a store or a lease of the same turn is answered after it', async () => {
-  const cache = responseCache(file.redis, options);
+  const cache = new ResponseCache(file.redis, options);
   await fill(cache, 'ordered', ['a'], 'old');
   const ask = () => bodyOf(cache, 'ordered', ['a']);
   const versions = pinVersions(['a'], await cache.versions.readOrCreate(['a']))!;
@@ -97,8 +97,8 @@ test('a look-up behind a store or a lease of the same turn is answered after it'
   expect([before, after]).toEqual(['old', 'new']);
 
   const counted = await countedRedis();
-  const other = responseCache(counted.redis, options);
-  const leases = fillLeases(counted.redis, options);
+  const other = new ResponseCache(counted.redis, options);
+  const leases = new FillLeases(counted.redis, options);
   await other.lookUp('leased', [], {});
   const { commands } = await counted.costOf(() =>
     Promise.all([
@@ -111,7 +111,7 @@ test('a look-up behind a store or a lease of the same turn is answered after it'
 });
 
 test('a question of an earlier turn is asked again', async () => {
-  const cache = responseCache(file.redis, options);
+  const cache = new ResponseCache(file.redis, options);
   const store = storeOn(file.redis);
   await fill(cache, 'again', ['a'], 'old');
   await store.create('again', fields({ n: 1 }), 60_000);
@@ -126,9 +126,9 @@ test('a question of an earlier turn is asked again', async () => {
 
 test('a failed question fails for all callers who share it, and for no later caller', async () => {
   const { proxy, redis } = await throughProxy(file.server);
-  const cache = responseCache(redis, { ...options, timeoutMs: 300 });
+  const cache = new ResponseCache(redis, { ...options, timeoutMs: 300 });
   const store = storeOn(redis, 300);
-  await fill(responseCache(file.redis, options), 'failing', ['a'], 'there');
+  await fill(new ResponseCache(file.redis, options), 'failing', ['a'], 'there');
   await storeOn(file.redis).create('failing', fields({ n: 1 }), 60_000);
   const ask = () => Promise.all([bodyOf(cache, 'failing', ['a']), store.load('failing')]);
   await eventually('it is read', () => ask().then(Boolean, () => false));

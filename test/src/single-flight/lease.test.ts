@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { fillLeases, unsharedMsOf } from '../../../src/single-flight/lease.js';
+import { FillLeases, unsharedMsOf } from '../../../src/single-flight/lease.js';
 import { redisForFile } from '../../middleware/support/redis-for-file.js';
 
 vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));
@@ -9,17 +9,17 @@ beforeEach(async () => void (await file.redis.flushall()));
 afterEach(() => void vi.useRealTimers());
 
 const KEY = 'cache-lease:page';
-const open = () => fillLeases(file.redis, { prefix: '', timeoutMs: 1000 });
+const open = () => new FillLeases(file.redis, { prefix: '', timeoutMs: 1000 });
 const fakeTimers = () => vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
 
-test('one gets the lease, the others are told who has it', async () => {
+test('one process gets a fill lease, and the others learn whose it is', async () => {
   const leases = open();
   expect(await leases.take('page', 'one')).toBeNull();
   expect(await leases.take('page', 'two')).toBe('one');
   expect(await file.redis.pttl(KEY)).toBeGreaterThan(4_000);
 });
 
-test('it is renewed while it is kept, and no longer', async () => {
+test('a fill lease is renewed until its holder stops the renewal', async () => {
   fakeTimers();
   const leases = open();
   await leases.take('page', 'one');
@@ -31,20 +31,20 @@ test('it is renewed while it is kept, and no longer', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('the lease of somebody else is neither renewed nor given back', async () => {
+test('a process neither renews nor releases the fill lease of another', async () => {
   fakeTimers();
   const leases = open();
   await file.redis.set(KEY, 'other', 'PX', 500);
   const stop = leases.keep('page', 'one', () => {});
   vi.advanceTimersByTime(2_000);
-  leases.leave('page', 'one', 0);
+  leases.release('page', 'one', 0);
   await leases.take('another', 'one');
   stop();
   expect(await file.redis.get(KEY)).toBe('other');
   expect(await file.redis.pttl(KEY)).toBeLessThanOrEqual(500);
 });
 
-test('who keeps it for half a minute gives up', async () => {
+test('the holder of a fill lease gives up after half a minute', async () => {
   fakeTimers();
   const leases = open();
   await leases.take('page', 'one');
@@ -59,11 +59,11 @@ test('who keeps it for half a minute gives up', async () => {
   expect(given).toBe(1);
 });
 
-test('who waits is told when it is given back, and for how long nobody needs to wait', async () => {
+test('a waiting process learns when a fill lease is released, and for how long nobody waits for the key', async () => {
   const leases = open();
   await leases.take('page', 'one');
-  const waiting = leases.over('page');
-  leases.leave('page', 'one', 700);
+  const waiting = leases.ended('page');
+  leases.release('page', 'one', 700);
   expect(unsharedMsOf(await waiting)).toBe(700);
   expect(await file.redis.pttl(KEY)).toBeLessThanOrEqual(700);
 });

@@ -3,7 +3,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { linkTo } from '../../../src/redis/link.js';
-import { fillLeases, unsharedMsOf } from '../../../src/single-flight/lease.js';
+import { FillLeases, unsharedMsOf } from '../../../src/single-flight/lease.js';
 import { subscriberConnectionOf } from '../../../src/subscriptions/subscriber-connection.js';
 import { gate, quiet, redisForFile } from '../../middleware/support/redis-for-file.js';
 import { eventually } from '../../support/eventually.js';
@@ -14,7 +14,7 @@ beforeEach(async () => void (await file.redis.flushall()));
 
 const KEY = 'cache-lease:page';
 const CHANNEL = 'cache-lease-released:page';
-const leasesOf = (redis: Redis, prefix = '') => fillLeases(redis, { prefix, timeoutMs: 5_000 });
+const leasesOf = (redis: Redis, prefix = '') => new FillLeases(redis, { prefix, timeoutMs: 5_000 });
 /** A lease that outlives every test, so that nobody is woken by its end. */
 const hold = (key = KEY) => file.redis.set(key, 'filler', 'PX', 60_000);
 const giveBackUnheard = () => file.redis.del(KEY);
@@ -37,34 +37,34 @@ const looks = () => callsOf('pttl');
 const listeners = async () => Number((await file.redis.pubsub('NUMSUB', CHANNEL))[1]);
 const isHeard = () => eventually('a follower listens', async () => (await listeners()) === 1);
 
-test('a follower is woken by a message: the lease is not polled', async () => {
+test('a message wakes a process that waits for a fill lease, which does not poll', async () => {
   const follower = leasesOf(anotherClient());
   await hold();
   await file.redis.config('RESETSTAT');
-  const over = follower.over('page');
+  const over = follower.ended('page');
   await isHeard();
   await eventually('it looked after the subscription', async () => (await looks()) > 0);
   const before = await looks();
   // The polling of a follower that hears nothing would look nineteen times in this time.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect((await looks()) - before).toBeLessThanOrEqual(2);
-  leasesOf(file.redis).leave('page', 'filler', 700);
+  leasesOf(file.redis).release('page', 'filler', 700);
   expect(unsharedMsOf(await over)).toBe(700);
   expect((await looks()) - before).toBeLessThanOrEqual(3);
   expect(await callsOf('subscribe')).toBe(1);
   await eventually('it listens no more', async () => (await listeners()) === 0);
 });
 
-test('a filler that died wakes nobody: the end of its lease does', async () => {
+test('the expiry of the fill lease of a crashed process wakes a waiting process', async () => {
   const follower = leasesOf(anotherClient());
   await file.redis.set(KEY, 'of the dead', 'PX', 1_500);
   const before = await looks();
-  expect(await follower.over('page')).toBeNull();
+  expect(await follower.ended('page')).toBeNull();
   // Twenty and more by polling.
   expect((await looks()) - before).toBeLessThanOrEqual(10);
 });
 
-test('a release between a look and the acknowledgement of the subscription is not slept through', async () => {
+test('a waiting process notices a release between its look and the acknowledgement of its subscription', async () => {
   const redis = anotherClient();
   const [released, subscribed] = [gate(), gate()];
   const connection = subscriberConnectionOf(redis);
@@ -88,19 +88,19 @@ test('a release between a look and the acknowledgement of the subscription is no
     return answer;
   }) as typeof link.send;
   await hold();
-  const over = leasesOf(redis).over('page');
+  const over = leasesOf(redis).ended('page');
   await subscribed.passed;
   expect(await over).toBeNull();
 });
 
-test('while its subscriber connection is cut a follower polls', async () => {
+test('a process that waits for a fill lease polls while its subscriber connection is cut', async () => {
   const proxy = await startProxy(file.server.port);
   const redis = anotherClient();
   await redis.ping();
   // Only what is dialled from here on goes through the proxy.
   redis.options.port = proxy.port;
   await hold();
-  const over = leasesOf(redis).over('page');
+  const over = leasesOf(redis).ended('page');
   await isHeard();
   await proxy.close();
   const before = await looks();
@@ -109,49 +109,49 @@ test('while its subscriber connection is cut a follower polls', async () => {
   expect(await over).toBeNull();
 });
 
-test('a release that was not heard, because the connection was lost, is noticed over the next', async () => {
+test('a release that was missed with a lost connection is noticed over the next one', async () => {
   const redis = anotherClient();
   await hold();
-  const over = leasesOf(redis).over('page');
+  const over = leasesOf(redis).ended('page');
   await isHeard();
   await giveBackUnheard();
   await file.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
   expect(await over).toBeNull();
 });
 
-test('a user whom an ACL forbids to subscribe polls', async () => {
+test('a process whose ACL forbids SUBSCRIBE polls for the end of a fill lease', async () => {
   await file.redis.acl('SETUSER', 'deaf', 'on', '>secret', '~*', '+@all', 'resetchannels');
   const redis = anotherClient({ username: 'deaf', password: 'secret' });
   await hold();
   const before = await looks();
-  const over = leasesOf(redis).over('page');
+  const over = leasesOf(redis).ended('page');
   await eventually('it polls', async () => (await looks()) > before + 5);
   expect(await listeners()).toBe(0);
   await giveBackUnheard();
   expect(await over).toBeNull();
 });
 
-test('a user whom an ACL forbids to publish gives its lease back all the same', async () => {
+test('a process whose ACL forbids PUBLISH releases its fill lease all the same', async () => {
   await file.redis.acl('SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels');
   await hold();
-  leasesOf(anotherClient({ username: 'mute', password: 'secret' })).leave('page', 'filler', 0);
+  leasesOf(anotherClient({ username: 'mute', password: 'secret' })).release('page', 'filler', 0);
   await eventually('it is gone', async () => (await file.redis.exists(KEY)) === 0);
 });
 
-test("the channel has the prefixes of the lease, ioredis' and ours", async () => {
+test("the channel of a fill lease has ioredis' key prefix and the toolkit's", async () => {
   const redis = new Redis(file.server.url, { keyPrefix: 'app:' });
   onTestFinished(() => closeRedis(redis));
   await hold('app:shop:cache-lease:page');
   const leases = leasesOf(redis, 'shop:');
-  const over = leases.over('page');
+  const over = leases.ended('page');
   const heard = async () => (await file.redis.pubsub('CHANNELS', '*released*')) as string[];
   await eventually('it listens', async () => (await heard()).length > 0);
   expect(await heard()).toEqual(['app:shop:cache-lease-released:page']);
-  leases.leave('page', 'filler', 0);
+  leases.release('page', 'filler', 0);
   expect(await over).toBeNull();
 });
 
-test('no connection is opened for followers before one has to wait', async () => {
+test('no subscriber connection is opened before a process has to wait for a fill', async () => {
   const dedicated = async () => String(await file.redis.call('CLIENT', 'LIST', 'TYPE', 'pubsub')).trim();
   await eventually('those of other tests are closed', async () => (await dedicated()) === '');
   const patiently = { timeoutMs: 5_000, logger: quiet };

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
-import { responseCache } from '../../../src/cache/response-cache.js';
+import { ResponseCache } from '../../../src/cache/response-cache.js';
 import { pinVersions } from '../../../src/tags/pinned-versions.js';
 import { countedRedis } from '../../middleware/support/counted-redis.js';
 import { sized } from '../../support/size.js';
@@ -12,7 +12,7 @@ const ROUNDS = 200;
 
 test(`a tag over ${MANY} entries is invalidated by the same commands and bytes as one over ${FEW}`, async () => {
   const { redis, proxy, costOf } = await countedRedis();
-  const cache = responseCache(redis, { prefix: '', timeoutMs: 10_000 });
+  const cache = new ResponseCache(redis, { prefix: '', timeoutMs: 10_000 });
   const fill = async (tag: string, entries: number) => {
     const versions = pinVersions([tag], await cache.versions.readOrCreate([tag]))!;
     const head = { status: 200, fields: {}, terms, versions, vary: [], variant: '' };

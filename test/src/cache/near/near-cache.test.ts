@@ -4,7 +4,7 @@ import { Cluster, Redis } from 'ioredis';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../../../middleware/cache/cache-response.js';
 import { trackingOf } from '../../../../src/cache/near/change-tracking.js';
-import { nearCache } from '../../../../src/cache/near/near-cache.js';
+import { NearCache } from '../../../../src/cache/near/near-cache.js';
 import type { Entry } from '../../../../src/cache/record.js';
 import { decodeRecord, encodeRecord } from '../../../../src/cache/record-format.js';
 import { closeRedis, connectRedis } from '../../../../src/redis/connect.js';
@@ -22,63 +22,63 @@ const entryOf = (body: Buffer): Entry => ({
 const entry = entryOf(Buffer.from('body'));
 const bytes = encodeRecord(entry);
 
-/** A near cache whose changes are heard of; with the client's own prefix in front of keys. */
+/** A near cache whose changes are tracked; with the client's own prefix in front of keys. */
 async function tracked(keyPrefix = '') {
   const redis = connectRedis({ url: file.server.url, logger: quiet, keyPrefix });
   onTestFinished(() => closeRedis(redis));
   const tracking = trackingOf(redis, 'app:');
-  const near = nearCache(1_000_000, tracking);
-  await eventually('changes are heard of', () => near.now() !== undefined);
+  const near = new NearCache(1_000_000, tracking);
+  await eventually('changes are tracked', () => near.now() !== undefined);
   const heard: string[] = [];
   tracking.onChange((key) => heard.push(key));
-  /** Changes a key and waits until that is known here. */
+  /** Changes a key and waits until Redis has told of it. */
   const change = async (key: string) => {
     heard.length = 0;
     await redis.set(key, 'x', 'PX', 10_000);
     await eventually(`${key} changed`, () => heard.includes(key));
   };
-  const isProven = (key: string) => near.isProven(near.record(key)!);
-  return { redis, near, tracking, change, isProven, heard };
+  const isConfirmed = (key: string) => near.isConfirmed(near.record(key)!);
+  return { redis, near, tracking, change, isConfirmed, heard };
 }
 
 test.each(['', 'shop:'])(
-  'what changed after the question is not proven by the answer (keyPrefix "%s")',
+  'an answer of Redis does not confirm a near record that changed after the question (keyPrefix "%s")',
   async (prefix) => {
-    const { near, change, isProven } = await tracked(prefix);
+    const { near, change, isConfirmed } = await tracked(prefix);
     const before = near.now();
     await change('app:cache:a');
     near.keepRecord('app:cache:a', entry, bytes, before);
     near.keepVersion('app:tag:a', 'v1', before);
-    expect([isProven('app:cache:a'), near.version('app:tag:a')]).toEqual([false, 'v1']);
-    near.prove('app:cache:a', near.record('app:cache:a')!, before);
-    expect(isProven('app:cache:a')).toBe(false);
-    near.prove('app:cache:a', near.record('app:cache:a')!, near.now());
-    expect(isProven('app:cache:a')).toBe(true);
+    expect([isConfirmed('app:cache:a'), near.version('app:tag:a')]).toEqual([false, 'v1']);
+    near.confirm('app:cache:a', near.record('app:cache:a')!, before);
+    expect(isConfirmed('app:cache:a')).toBe(false);
+    near.confirm('app:cache:a', near.record('app:cache:a')!, near.now());
+    expect(isConfirmed('app:cache:a')).toBe(true);
     await change('app:tag:a');
-    expect([isProven('app:cache:a'), near.version('app:tag:a')]).toEqual([true, undefined]);
+    expect([isConfirmed('app:cache:a'), near.version('app:tag:a')]).toEqual([true, undefined]);
     near.keepVersion('app:tag:a', 'v1', before);
     expect(near.version('app:tag:a')).toBeUndefined();
     await change('app:cache:a');
-    expect(isProven('app:cache:a')).toBe(false);
+    expect(isConfirmed('app:cache:a')).toBe(false);
   },
 );
 
-test('an answer from before a gap proves nothing, nor one without tracking', async () => {
-  const { redis, near, isProven } = await tracked();
+test('an answer from before a gap in tracking confirms nothing, and neither does one without tracking', async () => {
+  const { redis, near, isConfirmed } = await tracked();
   const before = near.now();
   near.keepRecord('app:cache:a', entry, bytes, before);
   near.keepVersion('app:tag:a', 'v1', before);
-  expect([isProven('app:cache:a'), near.version('app:tag:a')]).toEqual([true, 'v1']);
+  expect([isConfirmed('app:cache:a'), near.version('app:tag:a')]).toEqual([true, 'v1']);
   await redis.flushall();
   await eventually('a gap', () => near.version('app:tag:a') === undefined);
-  expect(isProven('app:cache:a')).toBe(false);
+  expect(isConfirmed('app:cache:a')).toBe(false);
   near.keepRecord('app:cache:a', entry, bytes, before);
   near.keepRecord('app:cache:b', entry, bytes, undefined);
-  expect(['app:cache:a', 'app:cache:b'].map(isProven)).toEqual([false, false]);
+  expect(['app:cache:a', 'app:cache:b'].map(isConfirmed)).toEqual([false, false]);
 });
 
-test('a question that is older than the changes that are remembered proves nothing', async () => {
-  const { redis, near, change, isProven } = await tracked();
+test('an answer to a question older than the remembered changes confirms nothing', async () => {
+  const { redis, near, change, isConfirmed } = await tracked();
   const before = near.now();
   await change('app:tag:first');
   const pipeline = redis.pipeline();
@@ -87,12 +87,12 @@ test('a question that is older than the changes that are remembered proves nothi
   await change('app:tag:last');
   near.keepRecord('app:tag:first', entry, bytes, before);
   near.keepRecord('app:cache:untouched', entry, bytes, before);
-  expect([isProven('app:tag:first'), isProven('app:cache:untouched')]).toEqual([false, false]);
+  expect([isConfirmed('app:tag:first'), isConfirmed('app:cache:untouched')]).toEqual([false, false]);
   near.keepRecord('app:cache:untouched', entry, bytes, near.now());
-  expect(isProven('app:cache:untouched')).toBe(true);
+  expect(isConfirmed('app:cache:untouched')).toBe(true);
 });
 
-test('leases, limits and sessions are not told of', async () => {
+test('Redis tells a tracked near cache nothing of leases and sessions', async () => {
   const { redis, change, heard } = await tracked();
   await redis.set('app:cache-lease:a', 'x', 'PX', 10_000);
   await redis.set('app:session:a', 'x', 'PX', 10_000);
@@ -100,30 +100,33 @@ test('leases, limits and sessions are not told of', async () => {
   expect(heard).toEqual(['app:cache-variant:1:a']);
 });
 
-test.each([200, 20_000])('bodies of %i bytes take no more memory than maxBytes', async (bodyBytes) => {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  const memory = () => {
-    collect();
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
-  };
-  const maxBytes = 8_000_000;
-  const near = nearCache(maxBytes);
-  for (let collected = 0; collected < 3; collected++) await new Promise(setImmediate).then(collect);
-  const before = memory();
-  for (let kept = 0; kept < 2 * maxBytes; kept += bodyBytes + 1_000) {
-    const whole = encodeRecord(entryOf(Buffer.alloc(bodyBytes)));
-    // As it comes from the socket: a part of a large chunk.
-    const chunk = Buffer.alloc(65_536);
-    whole.copy(chunk);
-    const received = chunk.subarray(0, whole.length);
-    near.keepRecord(`cache:GET:site.example/${kept}`, decodeRecord(received)!, received);
-  }
-  // Buffers that are let go of are swept in the background.
-  await eventually('no more memory', () => memory() - before < 1.25 * maxBytes);
-  expect(near.record('cache:GET:site.example/0')).toBeUndefined();
-});
+test.each([200, 20_000])(
+  'a near cache of bodies of %i bytes takes no more memory than maxBytes',
+  async (bodyBytes) => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const memory = () => {
+      collect();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const maxBytes = 8_000_000;
+    const near = new NearCache(maxBytes);
+    for (let collected = 0; collected < 3; collected++) await new Promise(setImmediate).then(collect);
+    const before = memory();
+    for (let kept = 0; kept < 2 * maxBytes; kept += bodyBytes + 1_000) {
+      const whole = encodeRecord(entryOf(Buffer.alloc(bodyBytes)));
+      // As read from the socket: a part of a large chunk.
+      const chunk = Buffer.alloc(65_536);
+      whole.copy(chunk);
+      const received = chunk.subarray(0, whole.length);
+      near.keepRecord(`cache:GET:site.example/${kept}`, decodeRecord(received)!, received);
+    }
+    // V8 frees dropped buffers in the background.
+    await eventually('no more memory', () => memory() - before < 1.25 * maxBytes);
+    expect(near.record('cache:GET:site.example/0')).toBeUndefined();
+  },
+);
 
 const refused: [string, unknown, string][] = [
   ['no maxBytes', {}, 'maxBytes'],
@@ -139,7 +142,7 @@ test.each(refused)('nearCache with %s is refused', (_what, nearCacheOptions, hin
   expect(construct).toThrow('nearCache');
 });
 
-test('tracked is refused on a Cluster, validated is not', () => {
+test('nearCache refuses the mode tracked on a Cluster, and accepts validated', () => {
   const redis = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
   onTestFinished(() => redis.disconnect());
   expect(() => cacheResponse({ redis, nearCache: { maxBytes: 1, mode: 'tracked' } })).toThrow(
@@ -148,7 +151,7 @@ test('tracked is refused on a Cluster, validated is not', () => {
   cacheResponse({ redis, nearCache: { maxBytes: 1 } });
 });
 
-test('a lazy client stays unconnected until it is asked', () => {
+test('cacheResponse with a tracked near cache does not connect a lazy client', () => {
   const redis = new Redis(file.server.url, { lazyConnect: true });
   onTestFinished(() => redis.disconnect());
   cacheResponse({ redis, nearCache: { maxBytes: 1, mode: 'tracked' } });
