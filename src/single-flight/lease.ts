@@ -4,7 +4,7 @@ import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/in
 import { clearInterval, monotonicNow, setInterval } from '../timers.js';
 
 const releaseLease = loadScript('release-lease');
-const renewHold = loadScript('renew-hold');
+const renewLease = loadScript('renew-lease');
 
 // A filler that died delays the others by at most this long.
 const LEASE_MS = 5_000;
@@ -40,7 +40,7 @@ export function fillLeases(redis: RedisClient, { prefix, timeoutMs }: { prefix: 
       const began = monotonicNow();
       const renewal = setInterval(() => {
         if (monotonicNow() - began > LONGEST_FILL_MS) return giveUp();
-        link.run(renewHold, [nameOf(id)], [token, LEASE_MS], ask).catch(() => undefined);
+        link.run(renewLease, [nameOf(id)], [token, LEASE_MS], ask).catch(() => undefined);
       }, LEASE_MS / 3);
       renewal.unref();
       return () => clearInterval(renewal);
@@ -61,7 +61,7 @@ export function fillLeases(redis: RedisClient, { prefix, timeoutMs }: { prefix: 
       releases.listen().catch(() => undefined);
       try {
         for (let waitMs = LOOK_AGAIN_MS.first; ; ) {
-          await settlesWithin(waitMs, released);
+          await settlesWithin(waitMs, released, releases.closed);
           released = releases.next();
           const { holder, expiresInMs } = await look(id);
           if (holder === null || holder.startsWith(UNSHARED)) return holder;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ToolkitError } from '../../../src/errors.js';
-import { keepLease } from '../../../src/locks/lease.js';
+import { Lease } from '../../../src/locks/lease.js';
 import { gate } from '../../support/gate.js';
 
 vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));
@@ -23,7 +23,8 @@ function lease() {
     asked.push(gate<boolean>());
     return asked.at(-1)!.passed;
   };
-  return { asked, ...keepLease(renew, performance.now(), TTL_MS) };
+  const held = new Lease(renew, performance.now(), TTL_MS);
+  return { asked, lost: held.lost, end: () => held.end() };
 }
 
 test('a lease is renewed every third of its time, and lasts as long as it is renewed', async () => {
