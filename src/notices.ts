@@ -7,7 +7,7 @@ import type { Logger } from './logger.js';
 export const NOTICE_CATALOGUE = {
   RATE_LIMIT_MOUNTED_TWICE: 'One limiter handled the same request twice. It charges once; mount it once.',
   RATE_LIMIT_NAME_REUSED:
-    "Two limiters of one client use the same policy name and prefix, so that each counts the other's requests. Give each its own `identifier`.",
+    "Two limiters of one client have a policy of the same name, window, algorithm and prefix, so that each counts the other's requests. If that is not intended, give each its own `identifier`.",
   RATE_LIMIT_TRUST_PROXY_OFF:
     '`X-Forwarded-For` arrives but `trust proxy` is off: all clients behind the proxy share one limit. Set `trust proxy` to the number of proxies in front.',
   RATE_LIMIT_TRUST_PROXY_ANY:

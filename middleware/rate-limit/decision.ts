@@ -4,9 +4,9 @@ import { isUnavailable } from '../../src/errors.js';
 import {
   LocalLimiter,
   type Policy,
+  type QuotaVerdict,
   type RateLimiter,
   type RefusedClients,
-  type Verdict,
 } from '../../src/limits/index.js';
 import { memoize } from '../../src/memoize.js';
 import { monotonicNow } from '../../src/timers.js';
@@ -16,7 +16,7 @@ import { type DeclaredPolicy, fixedPolicies, present, resolveCost, resolvePolici
 
 /** The verdict on one request, or nothing when it is not limited. */
 export type Asked =
-  | { readonly key: string; readonly verdict: Verdict; readonly refund: () => void }
+  | { readonly key: string; readonly verdict: QuotaVerdict; readonly refund: () => void }
   | undefined;
 type Decide = (key: string, policies: readonly Policy[], cost: number) => Asked | Promise<Asked>;
 
@@ -30,7 +30,7 @@ export function decider(limiter: RateLimiter, refused: RefusedClients, options: 
     by: 'redis' | 'memory' | 'process',
     key: string,
     cost: number,
-    verdict: Verdict,
+    verdict: QuotaVerdict,
     refund: () => void,
   ): Asked => {
     publish(verdict.admitted ? 'admitted' : 'refused', () => ({ key, cost, by, ...verdict }));
@@ -39,15 +39,15 @@ export function decider(limiter: RateLimiter, refused: RefusedClients, options: 
 
   const askLocally = (key: string, policies: readonly Policy[], cost: number): Asked => {
     const verdict = local.consume(key, policies, cost);
-    return told('process', key, cost, verdict, () => local.refund(key, verdict.quotas, cost));
+    return told('process', key, cost, verdict, () => local.refund(key, verdict, cost));
   };
 
   const askRedis = (key: string, policies: readonly Policy[], cost: number): Promise<Asked> => {
     const askedAt = monotonicNow();
-    const heed = (verdict: Verdict): Asked => {
+    const heed = (verdict: QuotaVerdict): Asked => {
       if (!verdict.admitted && remembers) refused.remember(key, policies, cost, verdict, askedAt);
       // The link reports an outage; a refund that is lost leaves the client charged for one window.
-      const refund = () => void limiter.refund(key, verdict.quotas, cost).catch(() => undefined);
+      const refund = () => void limiter.refund(key, verdict, cost).catch(() => undefined);
       return told('redis', key, cost, verdict, refund);
     };
     const doWithout = (error: unknown): Asked => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Response } from 'express';
 import { serializeItem } from 'structured-headers';
-import type { Quota, Verdict } from '../../src/limits/index.js';
+import type { Quota, QuotaVerdict } from '../../src/limits/index.js';
 import { memoize } from '../../src/memoize.js';
 
 export type StandardHeaders = 'draft-6' | 'draft-7' | 'draft-8' | 'draft-11' | boolean;
@@ -75,7 +75,7 @@ function append(res: Response, name: string, members: string): void {
 }
 
 /** `X-RateLimit-*` as express-rate-limit sends them, of the policy that is closest to its limit. */
-export function setLegacyHeaders(res: Response, { quotas, at }: Verdict): void {
+export function setLegacyHeaders(res: Response, { quotas, at }: QuotaVerdict): void {
   const { limit, remaining, resetMs } = tightest(quotas);
   res.setHeader('X-RateLimit-Limit', String(limit));
   res.setHeader('X-RateLimit-Remaining', String(remaining));
@@ -83,7 +83,7 @@ export function setLegacyHeaders(res: Response, { quotas, at }: Verdict): void {
 }
 
 /** Seconds, rounded up: a client that waits this long is admitted, if its cost is ever admitted at all. */
-export function setRetryAfter(res: Response, { quotas, blockedMs }: Verdict): void {
+export function setRetryAfter(res: Response, { quotas, blockedMs }: QuotaVerdict): void {
   const waitMs = Math.max(blockedMs, ...quotas.map(({ retryAfterMs }) => retryAfterMs));
   if (Number.isFinite(waitMs)) res.setHeader('Retry-After', String(Math.max(1, seconds(waitMs))));
 }

@@ -1,9 +1,9 @@
 import { ToolkitError } from '../../src/errors.js';
-import type { Policy, Quota, RateLimiter, RefusedClients, Verdict } from '../../src/limits/index.js';
+import type { Policy, Quota, QuotaVerdict, RateLimiter, RefusedClients } from '../../src/limits/index.js';
 import { aPositiveInteger } from '../../src/read-options.js';
 import { tightest } from './headers.js';
 import type { RateLimitInfo } from './options.js';
-import { type DeclaredPolicy, fixedPolicies, present } from './policies.js';
+import { type DeclaredPolicy, fixedPolicies, hasFixedWindow, present } from './policies.js';
 
 /** What can be done with a client's quota from anywhere. Keys are what `keyGenerator` returns. */
 export interface RateLimitCalls {
@@ -33,8 +33,7 @@ export function rateLimitCalls(
     );
   };
   // Counts of windows whose lengths are not known here cannot be found.
-  const resettable = (call: string) =>
-    declared.every(({ windowMs }) => typeof windowMs === 'number') ? declared : policies(call);
+  const resettable = (call: string) => (declared.every(hasFixedWindow) ? declared : policies(call));
   const points = (call: string, value: number): number => {
     const complaint = aPositiveInteger('points', 1_000_000_000)(value);
     if (complaint) throw new ToolkitError('OPTION_INVALID', `rateLimit.${call}: points ${complaint}`);
@@ -61,7 +60,7 @@ export function rateLimitCalls(
   };
 }
 
-export function infoOf(key: string, { quotas, at }: Verdict): RateLimitInfo {
+export function infoOf(key: string, { quotas, at }: QuotaVerdict): RateLimitInfo {
   const { limit, used, remaining, resetMs }: Quota = tightest(quotas);
   return { limit, used, remaining, resetTime: new Date(at + resetMs), key, policies: quotas };
 }

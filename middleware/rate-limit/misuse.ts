@@ -4,7 +4,7 @@ import { logMisuse, type NoticeCode } from '../../src/notices.js';
 import type { RedisClient } from '../../src/redis/index.js';
 import { recordOf } from '../request-record.js';
 import type { RateLimitSettings } from './options.js';
-import type { DeclaredPolicy } from './policies.js';
+import { type DeclaredPolicy, declaredCounter } from './policies.js';
 
 declare module '../request-record.js' {
   interface RequestRecord {
@@ -47,15 +47,15 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
 
 const namesInUse = new WeakMap<RedisClient, Set<string>>();
 
-/** Two limiters that count under one name count each other's requests. */
+/** Reports two limiters that count each other's requests: same name, window, algorithm and prefix. */
 export function checkNameReuse(declared: readonly DeclaredPolicy[], options: RateLimitSettings): void {
   const inUse = namesInUse.get(options.redis) ?? new Set<string>();
   namesInUse.set(options.redis, inUse);
-  for (const { name } of declared) {
-    const key = `${options.prefix}\n${name}`;
+  for (const policy of declared) {
+    const key = `${options.prefix}\n${declaredCounter(policy)}`;
     if (inUse.has(key)) {
       logMisuse(options.logger ?? consoleLogger, 'RATE_LIMIT_NAME_REUSED', {
-        identifier: name,
+        identifier: policy.name,
         prefix: options.prefix,
       });
     }

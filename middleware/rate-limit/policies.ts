@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import { ToolkitError } from '../../src/errors.js';
-import type { Policy } from '../../src/limits/index.js';
+import { type CounterTerms, counterName, type Policy } from '../../src/limits/index.js';
 import { type Check, readOptions } from '../../src/read-options.js';
 import {
   isCost,
@@ -51,6 +51,14 @@ export function fixedPolicies(declared: readonly DeclaredPolicy[]): readonly Pol
     : undefined;
 }
 
+/** Whether the counter of a policy is known without a request. */
+export const hasFixedWindow = (policy: DeclaredPolicy): policy is DeclaredPolicy & CounterTerms =>
+  typeof policy.windowMs === 'number';
+
+/** The name under which a policy counts; a window that depends on the request is left out. */
+export const declaredCounter = (policy: DeclaredPolicy): string =>
+  hasFixedWindow(policy) ? counterName(policy) : `${policy.name}/${policy.algorithm}`;
+
 export async function resolvePolicies(
   declared: readonly DeclaredPolicy[],
   req: Request,
@@ -60,9 +68,7 @@ export async function resolvePolicies(
     declared.map(async (policy) => {
       const limit = checked('limit', await valueFor(policy.limit, req, res), isLimit);
       const windowMs = checked('windowMs', await valueFor(policy.windowMs, req, res), isWindow);
-      // A short window would forget what a long one has to remember.
-      const countedAs = typeof policy.windowMs === 'function' ? `${policy.name}/${windowMs}` : policy.name;
-      return { ...policy, limit, windowMs, countedAs };
+      return { ...policy, limit, windowMs };
     }),
   );
 }

@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import { RefusedClients, rateLimiter } from '../../src/limits/index.js';
+import { RateLimiter, RefusedClients } from '../../src/limits/index.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
 import { middlewareOf, type Step } from '../stack/index.js';
@@ -8,7 +8,7 @@ import { setLegacyHeaders, setStandardHeaders } from './headers.js';
 import { infoOf, type RateLimitCalls, rateLimitCalls } from './instance-api.js';
 import { checkNameReuse, misuseWatch } from './misuse.js';
 import { checks, defaults, hints, type RateLimitOptions } from './options.js';
-import { readPolicies } from './policies.js';
+import { declaredCounter, readPolicies } from './policies.js';
 import { refundByOutcome } from './refund.js';
 import { answerTooManyRequests } from './refusal.js';
 
@@ -35,7 +35,7 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const declared = readPolicies(given, options);
   checkNameReuse(declared, options);
   const link = linkTo(options.redis, options.logger);
-  const limiter = rateLimiter(options.redis, { ...options, name: declared[0]!.name });
+  const limiter = new RateLimiter(options.redis, { ...options, name: declaredCounter(declared[0]!) });
   const refused = new RefusedClients();
   const ask = asker(declared, decider(limiter, refused, options), options);
   const misuse = misuseWatch(options);

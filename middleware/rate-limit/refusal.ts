@@ -1,5 +1,5 @@
 import type { NextFunction, Request, Response } from 'express';
-import type { Verdict } from '../../src/limits/index.js';
+import type { QuotaVerdict } from '../../src/limits/index.js';
 import { setRetryAfter } from './headers.js';
 import type { RateLimitOptions, RateLimitSettings } from './options.js';
 
@@ -13,7 +13,7 @@ export function answerTooManyRequests(
   req: Request,
   res: Response,
   next: NextFunction,
-  verdict: Verdict,
+  verdict: QuotaVerdict,
   options: RateLimitSettings,
 ): unknown {
   setRetryAfter(res, verdict);
@@ -26,7 +26,7 @@ export function answerTooManyRequests(
   });
 }
 
-function answer(req: Request, res: Response, { quotas }: Verdict, body: unknown): void {
+function answer(req: Request, res: Response, { quotas }: QuotaVerdict, body: unknown): void {
   if (typeof body !== 'string') {
     res.send(body);
     return;

@@ -1,4 +1,5 @@
+export { type CounterTerms, counterName } from './counter-name.js';
 export { LocalLimiter } from './local-limiter.js';
-export type { Algorithm, Policy, Quota, Verdict } from './quota.js';
-export { type RateLimiter, rateLimiter } from './rate-limiter.js';
+export type { Algorithm, Policy, Quota, QuotaVerdict } from './quota.js';
+export { RateLimiter } from './rate-limiter.js';
 export { RefusedClients } from './refused-clients.js';

@@ -1,44 +1,49 @@
 import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '../timers.js';
-import type { Policy, Quota, Verdict } from './quota.js';
+import { counterName } from './counter-name.js';
+import type { Policy, Quota, QuotaVerdict } from './quota.js';
 
 const BUCKETS = 10;
-const MOST_WINDOWS = 50_000;
+const MAX_WINDOWS = 50_000;
 
 /** Counts per bucket, the newest first, and the number of the newest. */
-interface Window {
+interface LocalWindow {
   readonly counts: number[];
   newest: number;
 }
 
 /**
- * Stands in for Redis while it does not answer: the same policies, counted in this process alone and always over
- * sliding windows. It starts empty, so a client may be admitted up to `limit` times more per process.
+ * Decides in place of Redis while Redis does not answer: the same policies, counted in this process only and always
+ * over sliding windows. It starts empty, so each process may admit up to `limit` more requests of a client.
  */
 export class LocalLimiter {
-  readonly #windows = new LRUCache<string, Window>({ max: MOST_WINDOWS });
+  readonly #windows = new LRUCache<string, LocalWindow>({ max: MAX_WINDOWS });
 
-  consume(client: string, policies: readonly Policy[], cost: number): Verdict {
+  consume(client: string, policies: readonly Policy[], cost: number): QuotaVerdict {
     const now = monotonicNow();
     const windows = policies.map((policy) => this.#windowOf(client, policy, now));
-    const fits = policies.map((policy, i) => sum(windows[i]!) + cost <= policy.limit);
-    const admitted = !fits.includes(false);
+    const admitted = policies.every((policy, i) => sum(windows[i]!) + cost <= policy.limit);
     if (admitted) for (const window of windows) window.counts[0]! += cost;
-    const quotas = policies.map((policy, i) => quotaOf(policy, windows[i]!, admitted ? 0 : cost, now));
-    return { admitted, blockedMs: 0, at: Date.now(), quotas };
+    return {
+      admitted,
+      blockedMs: 0,
+      at: Date.now(),
+      quotas: policies.map((policy, i) => quotaOf(policy, windows[i]!, admitted ? 0 : cost, now)),
+      charges: windows.map(({ newest }) => ({ bucket: newest, salt: 0 })),
+    };
   }
 
-  refund(client: string, quotas: readonly Quota[], cost: number): void {
+  refund(client: string, { quotas, charges }: QuotaVerdict, cost: number): void {
     const now = monotonicNow();
-    for (const quota of quotas) {
-      const window = this.#windowOf(client, quota, now);
-      const age = window.newest - quota.charge.place;
-      if (age <= BUCKETS) window.counts[age] = Math.max(0, (window.counts[age] ?? 0) - cost);
+    for (const [i, quota] of quotas.entries()) {
+      const { counts, newest } = this.#windowOf(client, quota, now);
+      const age = newest - charges[i]!.bucket;
+      if (age <= BUCKETS) counts[age] = Math.max(0, (counts[age] ?? 0) - cost);
     }
   }
 
-  #windowOf(client: string, policy: Policy, now: number): Window {
-    const key = `${policy.countedAs ?? policy.name}\n${client}`;
+  #windowOf(client: string, policy: Policy, now: number): LocalWindow {
+    const key = `${counterName(policy)}\n${client}`;
     const current = Math.floor(now / bucketMs(policy));
     const window = this.#windows.get(key) ?? { counts: Array<number>(BUCKETS + 1).fill(0), newest: current };
     const passed = Math.min(BUCKETS + 1, current - window.newest);
@@ -54,26 +59,29 @@ export class LocalLimiter {
 
 const bucketMs = ({ windowMs }: Policy): number => Math.ceil(windowMs / BUCKETS);
 
-function sum({ counts }: Window): number {
+function sum({ counts }: LocalWindow): number {
   return counts.reduce((total, count) => total + count, 0);
 }
 
-function quotaOf(policy: Policy, window: Window, refusedCost: number, now: number): Quota {
-  const leavesIn = (age: number) => (window.newest - age + BUCKETS + 1) * bucketMs(policy) - now;
+function quotaOf(policy: Policy, window: LocalWindow, refusedCost: number, now: number): Quota {
+  const leavesInMs = (age: number) => (window.newest - age + BUCKETS + 1) * bucketMs(policy) - now;
   const used = sum(window);
   const oldest = window.counts.findLastIndex((count) => count > 0);
   let retryAfterMs = 0;
   let left = used;
   for (let age = BUCKETS; age >= 0 && left + refusedCost > policy.limit; age--) {
     left -= window.counts[age]!;
-    retryAfterMs = leavesIn(age);
+    retryAfterMs = leavesInMs(age);
   }
+  const { name, limit, windowMs, algorithm } = policy;
   return {
-    ...policy,
+    name,
+    limit,
+    windowMs,
+    algorithm,
     used,
-    remaining: Math.max(0, policy.limit - used),
-    resetMs: oldest === -1 ? 0 : leavesIn(oldest),
-    retryAfterMs: refusedCost > policy.limit ? Number.POSITIVE_INFINITY : retryAfterMs,
-    charge: { place: window.newest, salt: 0 },
+    remaining: Math.max(0, limit - used),
+    resetMs: oldest === -1 ? 0 : leavesInMs(oldest),
+    retryAfterMs: refusedCost > limit ? Number.POSITIVE_INFINITY : retryAfterMs,
   };
 }

@@ -1,88 +1,101 @@
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient } from '../redis/index.js';
-import { type Batch, parseVerdict, type Reply } from './batch-verdicts.js';
-import type { Policy, Quota, Verdict } from './quota.js';
+import { type Batch, type ConsumeReply, parseVerdict } from './batch-verdicts.js';
+import { type CounterTerms, counterName } from './counter-name.js';
+import type { Policy, QuotaVerdict } from './quota.js';
 
 const consumeQuota = loadScript('consume-quota');
 const refundQuota = loadScript('refund-quota');
 const adjustQuota = loadScript('adjust-quota');
 
-const LETTERS = { 'sliding-window': 's', 'fixed-window': 'f', 'token-bucket': 't' } as const;
+const ALGORITHM_LETTERS = { 'sliding-window': 's', 'fixed-window': 'f', 'token-bucket': 't' } as const;
+
+export interface RateLimiterOptions {
+  readonly prefix: string;
+  readonly timeoutMs: number;
+  /** Names the limiter in the key of a block. */
+  readonly name: string;
+}
 
 /**
- * A limiter in Redis: all policies of a client are decided and charged in one script call, by Redis' clock. A
- * rejection changes nothing. A sliding window is kept as 10 buckets and the current one: no trailing window ever
- * admits more than its limit, and a charge is forgotten at most a tenth of a window late.
+ * A limiter in Redis. One script call decides and charges all policies of a client, by Redis' clock; a rejection
+ * changes nothing. A sliding window is kept as the current bucket and the 10 before it: look back `windowMs` from any
+ * moment, and never more than `limit` was admitted. The price: Redis forgets a charge up to a tenth of a window late.
  */
-export function rateLimiter(
-  redis: RedisClient,
-  { prefix, timeoutMs, name }: { readonly prefix: string; readonly timeoutMs: number; readonly name: string },
-) {
-  const link = linkTo(redis);
-  const names = keys(prefix);
-  const ask = { timeoutMs };
-  const keysOf = (client: string, policies: readonly Counted[]) =>
-    policies.map((policy) => names.rate(client, policy.countedAs ?? policy.name));
+export class RateLimiter {
+  readonly #link;
+  readonly #names;
+  readonly #ask;
+  readonly #name: string;
+  readonly #batches = new Map<string, Batch>();
 
-  const batches = new Map<string, Batch>();
-  const decide = async (client: string, { policies, cost, size }: Batch) =>
-    link.run<Reply>(
-      consumeQuota,
-      [names.rateBlock(client, name), ...keysOf(client, policies)],
-      [cost, size, ...policies.flatMap(terms)],
-      ask,
+  constructor(redis: RedisClient, { prefix, timeoutMs, name }: RateLimiterOptions) {
+    this.#link = linkTo(redis);
+    this.#names = keys(prefix);
+    this.#ask = { timeoutMs };
+    this.#name = name;
+  }
+
+  /** Decides, and charges every policy if all of them admit. With cost 0 it only looks. */
+  consume(client: string, policies: readonly Policy[], cost = 1): Promise<QuotaVerdict> {
+    const batch = this.#batchFor(client, policies, cost);
+    batch.size += 1;
+    const nth = batch.size;
+    return batch.reply.then((reply) => parseVerdict(batch, reply, nth));
+  }
+
+  /** Gives back a charge that `consume` made, as long as its window lasts. */
+  async refund(client: string, { quotas, charges }: QuotaVerdict, cost: number): Promise<void> {
+    const args = quotas.flatMap((quota, i) => [...terms(quota), charges[i]!.bucket, charges[i]!.salt]);
+    await this.#link.run(refundQuota, this.#keysOf(client, quotas), [cost, ...args], this.#ask);
+  }
+
+  /** Charges points whatever the limits are; a negative number forgives them. */
+  async adjust(client: string, policies: readonly Policy[], points: number): Promise<void> {
+    const args = [points, ...policies.flatMap(terms)];
+    await this.#link.run(adjustQuota, this.#keysOf(client, policies), args, this.#ask);
+  }
+
+  /** Forgets a client's charges and its block. */
+  async reset(client: string, policies: readonly CounterTerms[]): Promise<void> {
+    const forgotten = [this.#names.rateBlock(client, this.#name), ...this.#keysOf(client, policies)];
+    await this.#link.send('unlink', forgotten, this.#ask);
+  }
+
+  /** Refuses a client of this limiter for a time, whatever its quotas. */
+  async block(client: string, durationMs: number): Promise<void> {
+    await this.#link.send(
+      'set',
+      [this.#names.rateBlock(client, this.#name), '1', 'PX', durationMs],
+      this.#ask,
     );
-  // A client that asks several times in one turn, as browsers do, is decided in one call.
-  const batchFor = (client: string, policies: readonly Policy[], cost: number): Batch => {
-    const known = batches.get(client);
+  }
+
+  // One call decides all requests of a client in one event-loop turn: browsers send several at once.
+  #batchFor(client: string, policies: readonly Policy[], cost: number): Batch {
+    const known = this.#batches.get(client);
     if (known?.policies === policies && known.cost === cost) return known;
-    const reply = new Promise<Reply>((resolve) => {
-      link.beforeSending(() => {
-        batches.clear();
-        resolve(decide(client, batch));
+    const reply = new Promise<ConsumeReply>((resolve) => {
+      this.#link.beforeSending(() => {
+        this.#batches.clear();
+        resolve(this.#decide(client, batch));
       });
     });
     const batch: Batch = { policies, cost, size: 0, reply };
-    batches.set(client, batch);
+    this.#batches.set(client, batch);
     return batch;
-  };
+  }
 
-  return {
-    /** Decides, and charges every policy when all admit. With cost 0 it only looks. */
-    consume(client: string, policies: readonly Policy[], cost = 1): Promise<Verdict> {
-      const batch = batchFor(client, policies, cost);
-      batch.size += 1;
-      const nth = batch.size;
-      return batch.reply.then((reply) => parseVerdict(batch, reply, nth));
-    },
+  #decide(client: string, { policies, cost, size }: Batch): Promise<ConsumeReply> {
+    const names = [this.#names.rateBlock(client, this.#name), ...this.#keysOf(client, policies)];
+    return this.#link.run(consumeQuota, names, [cost, size, ...policies.flatMap(terms)], this.#ask);
+  }
 
-    /** Takes back a charge that `consume` made, as long as its window lasts. */
-    async refund(client: string, quotas: readonly Quota[], cost: number): Promise<void> {
-      const args = quotas.flatMap((quota) => [...terms(quota), quota.charge.place, quota.charge.salt]);
-      await link.run(refundQuota, keysOf(client, quotas), [cost, ...args], ask);
-    },
-
-    /** Charges points whatever the limits say; below zero, forgives them. */
-    async adjust(client: string, policies: readonly Policy[], points: number): Promise<void> {
-      await link.run(adjustQuota, keysOf(client, policies), [points, ...policies.flatMap(terms)], ask);
-    },
-
-    /** Forgets what a client was charged, and a block. */
-    async reset(client: string, policies: readonly Counted[]): Promise<void> {
-      await link.send('unlink', [names.rateBlock(client, name), ...keysOf(client, policies)], ask);
-    },
-
-    /** Refuses a client of this limiter for a time, whatever its quotas. */
-    async block(client: string, durationMs: number): Promise<void> {
-      await link.send('set', [names.rateBlock(client, name), '1', 'PX', durationMs], ask);
-    },
-  };
+  #keysOf(client: string, policies: readonly CounterTerms[]): string[] {
+    return policies.map((policy) => this.#names.rate(client, counterName(policy)));
+  }
 }
 
-type Counted = Pick<Policy, 'name' | 'countedAs'>;
-
-export type RateLimiter = ReturnType<typeof rateLimiter>;
-
 function terms({ algorithm, limit, windowMs }: Policy): (string | number)[] {
-  return [LETTERS[algorithm], limit, windowMs];
+  return [ALGORITHM_LETTERS[algorithm], limit, windowMs];
 }

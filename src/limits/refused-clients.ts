@@ -1,52 +1,52 @@
 import { LRUCache } from 'lru-cache';
 import { monotonicNow } from '../timers.js';
-import type { Policy, Verdict } from './quota.js';
+import type { Policy, QuotaVerdict } from './quota.js';
 
-const MOST_CLIENTS = 10_000;
-// Another process may reset or forgive the client; this is how long it takes to be noticed here.
-const LONGEST_MEMORY_MS = 5_000;
+const MAX_CLIENTS = 10_000;
+// Another process may reset or forgive the client. This process notices it within this time.
+const MAX_MEMORY_MS = 5_000;
 
 interface Refusal {
-  readonly verdict: Verdict;
+  readonly verdict: QuotaVerdict;
   readonly cost: number;
   readonly policies: readonly Policy[];
   readonly askedAt: number;
   readonly answeredAt: number;
 }
 
-/** Clients that Redis has just refused, so that a flood is answered without asking it again. */
+/** Remembers clients that Redis has just refused, so that a flood is answered without asking Redis again. */
 export class RefusedClients {
-  readonly #refusals = new LRUCache<string, Refusal>({ max: MOST_CLIENTS });
-  readonly #forgottenAt = new LRUCache<string, number>({ max: MOST_CLIENTS });
+  readonly #refusals = new LRUCache<string, Refusal>({ max: MAX_CLIENTS });
+  readonly #forgottenAt = new LRUCache<string, number>({ max: MAX_CLIENTS });
 
   /** @param askedAt `monotonicNow()` before Redis was asked */
   remember(
     client: string,
     policies: readonly Policy[],
     cost: number,
-    verdict: Verdict,
+    verdict: QuotaVerdict,
     askedAt: number,
   ): void {
-    // An answer from before a reset or a reward says nothing about the time after it.
+    // An answer from before a reset or a reward is not valid after it.
     if ((this.#forgottenAt.get(client) ?? Number.NEGATIVE_INFINITY) >= askedAt) return;
     this.#refusals.set(client, { verdict, cost, policies, askedAt, answeredAt: monotonicNow() });
   }
 
-  /** The refusal that still holds for this cost, with what is left to wait; nothing when Redis has to be asked. */
-  recall(client: string, policies: readonly Policy[], cost: number): Verdict | undefined {
+  /** The refusal that is still valid for this cost, with the remaining wait; undefined when Redis must be asked. */
+  recall(client: string, policies: readonly Policy[], cost: number): QuotaVerdict | undefined {
     const refusal = this.#refusals.get(client);
     if (!refusal || !sameTerms(refusal.policies, policies)) return undefined;
     const { verdict, askedAt, answeredAt } = refusal;
     const now = monotonicNow();
-    // A smaller cost may still be admitted; a block holds for all.
+    // Redis may still admit a smaller cost. A block refuses every cost.
     const waitMs =
       cost >= refusal.cost
         ? Math.max(...verdict.quotas.map((quota) => quota.retryAfterMs))
         : verdict.blockedMs;
-    // Redis decided somewhere between question and answer: the memory ends at the earliest moment at which it can
-    // admit the client, and the client is told the latest.
+    // Redis decided at some moment between question and answer. This memory ends at the earliest moment at which Redis
+    // can admit the client, and the client is told the latest such moment.
     const elapsedAtMost = now - askedAt;
-    if (elapsedAtMost > LONGEST_MEMORY_MS || waitMs <= elapsedAtMost) return undefined;
+    if (elapsedAtMost > MAX_MEMORY_MS || waitMs <= elapsedAtMost) return undefined;
     return laterBy(now - answeredAt, verdict);
   }
 
@@ -56,10 +56,10 @@ export class RefusedClients {
   }
 }
 
-function laterBy(elapsedMs: number, verdict: Verdict): Verdict {
+function laterBy(elapsedMs: number, verdict: QuotaVerdict): QuotaVerdict {
   const left = (ms: number) => Math.max(0, ms - elapsedMs);
   return {
-    admitted: false,
+    ...verdict,
     at: verdict.at + elapsedMs,
     blockedMs: left(verdict.blockedMs),
     quotas: verdict.quotas.map((quota) => ({

@@ -4,21 +4,34 @@ import { linkTo, loadScript } from '../redis/index.js';
 import type { LockSettings } from './options.js';
 
 const acquireLock = loadScript('acquire-lock');
-const renewHold = loadScript('renew-hold');
-const releaseLock = loadScript('release-lock');
+const renewLease = loadScript('renew-lease');
+const releaseLease = loadScript('release-lease');
 
-// How far the clock of Redis may be set back without a fencing number going backwards.
-const REMEMBERED_MS = 24 * 3_600_000;
+// Redis' clock may be set back by this much without a fencing number going backwards.
+const FENCE_MEMORY_MS = 24 * 3_600_000;
 
-export interface Attempt {
-  /** Only when the lock was free. */
+export interface AcquireAttempt {
+  /** Set if the lock was free. */
   readonly fencing: number | undefined;
-  /** Milliseconds until the key of who holds it expires, unless it is renewed. */
+  /** Milliseconds until the holder's key expires, unless it is renewed. */
   readonly expiresInMs: number;
 }
 
-/** The three commands of one holder, who is told from all others by a random token. */
-export function lockScripts(resource: string, { redis, ttlMs, timeoutMs, prefix, logger }: LockSettings) {
+/** The three commands of one holder, which a random token tells from all others. */
+export interface LockScripts {
+  /** The channel on which a release is published. */
+  readonly channel: string;
+  acquire(): Promise<AcquireAttempt>;
+  /** Whether the lock was still held. */
+  renew(): Promise<boolean>;
+  /** Whether the lock was still held. */
+  release(): Promise<boolean>;
+}
+
+export function lockScripts(
+  resource: string,
+  { redis, ttlMs, timeoutMs, prefix, logger }: LockSettings,
+): LockScripts {
   const link = linkTo(redis, logger);
   const names = keys(prefix);
   const key = names.lock(resource);
@@ -29,19 +42,14 @@ export function lockScripts(resource: string, { redis, ttlMs, timeoutMs, prefix,
   const ask = { timeoutMs };
 
   return {
-    /** Where releases are published. */
     channel,
-    async acquire(): Promise<Attempt> {
-      const reply = await link.run<number[]>(acquireLock, [key, fence], [token, ttlMs, REMEMBERED_MS], ask);
+    async acquire() {
+      const reply = await link.run<number[]>(acquireLock, [key, fence], [token, ttlMs, FENCE_MEMORY_MS], ask);
       const [fencing, expiresInMs = ttlMs] = reply.map(Number);
-      // One whose holder set no expiry (another program's) can only be released.
+      // Another program may have set the lock without an expiry: it ends by a release only.
       return { fencing: fencing || undefined, expiresInMs: expiresInMs === -1 ? Infinity : expiresInMs };
     },
-    /** Whether it was still held. */
-    renew: async () => Number(await link.run(renewHold, [key], [token, ttlMs], ask)) === 1,
-    /** Whether it was still held. */
-    release: async () => Number(await link.run(releaseLock, [key], [token, channel], ask)) === 1,
+    renew: async () => Number(await link.run(renewLease, [key], [token, ttlMs], ask)) === 1,
+    release: async () => Number(await link.run(releaseLease, [key], [token, '', 0, channel], ask)) === 1,
   };
 }
-
-export type LockScripts = ReturnType<typeof lockScripts>;

@@ -9,32 +9,32 @@ const DAY_MS = 24 * 3_600_000;
 /** Options of `withLock`. */
 export interface LockOptions {
   /**
-   * Milliseconds after which the lock of a holder that died is free, 50 to 86400000. While the function runs it is
-   * renewed every third of that.
+   * How long the lock outlives a crashed holder, in milliseconds, 50 to 86400000. While the function runs the lock is
+   * renewed every third of that time.
    */
   readonly ttlMs: number;
   /**
-   * Milliseconds to wait while somebody else holds it; 0 to try once.
+   * Milliseconds to wait while another holder has the lock; 0 to try once.
    * @default 10000
    */
   readonly waitMs?: number;
   /**
-   * Gives up waiting with the signal's reason, and aborts the signal of a function that runs.
+   * When aborted, a wait ends with the signal's reason, and the signal of a running function is aborted too.
    * @default none
    */
   readonly signal?: AbortSignal;
   /**
-   * Milliseconds to wait for Redis at each command.
+   * Milliseconds to wait for Redis' answer to each command.
    * @default 250
    */
   readonly timeoutMs?: number;
   /**
-   * In front of every key and channel in Redis.
+   * The prefix of every key and channel in Redis.
    * @default ''
    */
   readonly prefix?: string;
   /**
-   * Told of outages.
+   * Receives one message per outage.
    * @default console
    */
   readonly logger?: Logger;
@@ -66,7 +66,7 @@ export function readLockOptions(
   if (unbounded || given.ttlMs === 0) {
     throw new ToolkitError(
       'LOCK_UNBOUNDED',
-      'withLock: option "ttlMs" is missing or endless: say after how many milliseconds the lock of a holder that died is free',
+      'withLock: option "ttlMs" is required and must be finite: how long the lock outlives a crashed holder, in milliseconds',
     );
   }
   if (typeof resource !== 'string' || resource === '') {

@@ -1,35 +1,37 @@
 import { isUnavailable, type ToolkitError } from '../errors.js';
 import type { RedisClient } from '../redis/index.js';
 import { takeLock } from './acquire.js';
-import { keepLease, type Lease, lockLost, NOT_OURS } from './lease.js';
-import { joinLine } from './local-queue.js';
+import { Lease, lockLost, NOT_OURS } from './lease.js';
+import { joinQueue } from './local-queue.js';
 import { type LockScripts, lockScripts } from './lock-scripts.js';
 import { type LockOptions, readLockOptions } from './options.js';
 
-/** What the function is told that runs under a lock. */
+/** What `withLock` passes to the function that runs under the lock. */
 export interface LockHold {
-  /** Higher than the number of anyone who held the lock before: what is written says it, and older writers are refused. */
+  /** Higher than the number of every earlier holder. Store it with what you write, and refuse writes with a lower one. */
   readonly fencing: number;
   /** Aborted when the lock is lost, or by the caller's own signal. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs a function while nobody else, in any process, runs one under the same resource.
+ * Runs a function while no other function, in any process, runs under the same resource.
  *
- * The lock expires `ttlMs` after its holder died, and is renewed while the function runs. One Redis cannot promise more
- * than that: a process may be paused past the expiry and go on as if nothing had happened, and a Redis that restarts
- * without persistence, evicts the key, or fails over to a replica that had not heard, gives the lock out twice. Where that
- * does harm, let the database refuse the older of two writers, by the fencing number (Kleppmann, "How to do distributed
- * locking", 2016): `UPDATE … SET …, fencing = $1 WHERE id = $2 AND fencing < $1`. What is read to be changed has to be
- * claimed by that statement first, and written `WHERE … AND fencing = $1`.
+ * The lock is renewed while the function runs, and expires `ttlMs` after its holder crashed. One Redis cannot promise
+ * more: a process may be paused past the expiry and continue as if nothing had happened. A Redis that restarts without
+ * persistence, evicts the key, or fails over to a replica that lacks it, gives the lock out twice. Where that does harm,
+ * let the database refuse the older of two writers by the fencing number (Kleppmann, "How to do distributed locking",
+ * 2016): `UPDATE … SET …, fencing = $1 WHERE id = $2 AND fencing < $1`. To read a row and then change it, claim the row
+ * by that statement first, and write `WHERE … AND fencing = $1`.
  *
- * Fencing numbers of a resource grow as long as Redis keeps its data and its clock is not set back by more than a day;
- * after a loss of data, as long as its clock is not behind the last number. They are µs since 1970 or a little more, so
- * they fit a `bigint`, and `Number.MAX_SAFE_INTEGER` until the year 2255.
+ * The fencing numbers of a resource grow as long as Redis keeps its data and its clock is not set back by more than a
+ * day; after a loss of data, as long as its clock is not behind the last number. They are µs since 1970 or a little more,
+ * so they fit a `bigint`, and `Number.MAX_SAFE_INTEGER` until the year 2255.
  *
  * The lock is not re-entrant: a call inside the function for the same resource waits for itself, until `waitMs` is over.
- * In one process who asked first is served first; between processes it is who is first to ask after the release.
+ * Within a process the callers get the lock in the order of their calls; between processes the first to ask after a
+ * release gets it. Waiters are woken by a message when the lock is released, or by its expiry when the holder died.
+ * Nobody polls. After `closeRedis` they fail with `REDIS_UNAVAILABLE`.
  *
  * @returns what the function returns, once the lock is released
  * @example
@@ -38,47 +40,47 @@ export interface LockHold {
  *   await sql`UPDATE reports SET body = ${body}, fencing = ${fencing} WHERE id = ${id} AND fencing < ${fencing}`;
  * });
  * @throws ToolkitError `LOCK_UNBOUNDED`, `OPTION_INVALID`, `OPTION_UNKNOWN`; `LOCK_TIMEOUT`, `REDIS_UNAVAILABLE` before
- * the function ran; `LOCK_LOST` after it, also when it succeeded; the signal's reason; what the function throws
+ * the function ran; `LOCK_LOST` after it, also when it succeeded; the signal's reason; the error of the function
  */
 export async function withLock<T>(
   redis: RedisClient,
   resource: string,
   options: LockOptions,
-  run: (hold: LockHold) => T | Promise<T>,
+  run: (hold: LockHold) => T | PromiseLike<T>,
 ): Promise<T> {
   const settings = readLockOptions(redis, resource, options, run);
   settings.signal?.throwIfAborted();
   const scripts = lockScripts(resource, settings);
-  const place = joinLine(redis, scripts.channel);
+  const place = joinQueue(redis, scripts.channel);
   try {
     const { fencing, sentAt } = await takeLock(resource, scripts, place, settings);
-    const lease = keepLease(scripts.renew, sentAt, settings.ttlMs);
-    // Whoever waits here may try as soon as others may.
+    const lease = new Lease(scripts.renew, sentAt, settings.ttlMs);
+    // The next caller of this process may try as soon as other processes may.
     lease.lost.addEventListener('abort', place.leave);
-    return await hold(scripts, lease, fencing, settings.signal, run);
+    return await runUnderLease(scripts, lease, fencing, settings.signal, run);
   } finally {
     place.leave();
   }
 }
 
-async function hold<T>(
+async function runUnderLease<T>(
   scripts: LockScripts,
   lease: Lease,
   fencing: number,
   caller: AbortSignal | undefined,
-  run: (hold: LockHold) => T | Promise<T>,
+  run: (hold: LockHold) => T | PromiseLike<T>,
 ): Promise<T> {
   const stop = new AbortController();
   // AbortSignal.any() would stay registered with a caller's signal that lives as long as the process.
-  const byCaller = () => stop.abort(caller?.reason);
-  if (caller?.aborted) byCaller();
-  caller?.addEventListener('abort', byCaller);
+  const abortByCaller = () => stop.abort(caller?.reason);
+  if (caller?.aborted) abortByCaller();
+  caller?.addEventListener('abort', abortByCaller);
   lease.lost.addEventListener('abort', () => stop.abort(lease.lost.reason));
   const [outcome] = await Promise.allSettled([(async () => run({ fencing, signal: stop.signal }))()]);
-  caller?.removeEventListener('abort', byCaller);
+  caller?.removeEventListener('abort', abortByCaller);
   lease.end();
-  const notOurs = await giveBack(scripts);
-  const loss = (lease.lost.reason as ToolkitError | undefined) ?? notOurs;
+  const lossAtRelease = await release(scripts);
+  const loss = (lease.lost.reason as ToolkitError | undefined) ?? lossAtRelease;
   if (outcome.status === 'fulfilled') {
     if (loss) throw loss;
     return outcome.value;
@@ -87,12 +89,12 @@ async function hold<T>(
   throw outcome.reason === loss ? loss : lockLost(loss.message, outcome.reason);
 }
 
-/** Releases the lock; answers what is wrong when somebody else may have held it meanwhile. */
-async function giveBack(scripts: LockScripts): Promise<ToolkitError | undefined> {
+/** Releases the lock. Returns an error when another holder may have had the lock meanwhile. */
+async function release(scripts: LockScripts): Promise<ToolkitError | undefined> {
   try {
     return (await scripts.release()) ? undefined : lockLost(NOT_OURS);
   } catch (error) {
-    // Until it expires it is held by nobody: a delay for others, and no harm.
+    // Nobody holds it until it expires: a delay for others, and no harm.
     return isUnavailable(error)
       ? undefined
       : lockLost('the lock was lost: Redis refused to release it', error);

@@ -1,5 +1,5 @@
--- Charges (or, below zero, forgives) points whatever the limits say.
--- KEYS    rate:{client}:<policy> per policy; all in one slot
+-- Charges points whatever the limits are. A negative number of points forgives charges.
+-- KEYS    rate:{client}:<policy> per policy; all in one hash slot
 -- ARGV    points, then per policy: algorithm, limit, window in ms
 -- returns 1
 --- @include "quota-layout"

@@ -1,22 +1,24 @@
--- Charges a cost to several policies of a client, all or nothing; as often as there are requests, one after the other.
--- KEYS    rate-block:{client}:<limiter>, then rate:{client}:<policy> per policy; all in one slot
--- ARGV    cost, requests, then per policy: algorithm (s sliding-window, f fixed-window, t token-bucket), limit, window
---         in ms
--- returns {now in ms, then per policy: used, ms until more is there, place and salt of the charge (to be named in a
---         refund)}, and when not all are admitted also: how many of the first are, ms until a block ends (0: none), then
---         per policy: ms until this cost fits (0: now, -1: never)
+-- Charges the cost of a request to several policies of a client, to all or to none. Decides several requests one after
+-- the other, as if each had its own call.
+-- KEYS    rate-block:{client}:<limiter>, then rate:{client}:<policy> per policy; all in one hash slot
+-- ARGV    cost, number of requests, then per policy: algorithm (s sliding-window, f fixed-window, t token-bucket),
+--         limit, window in ms
+-- returns {now in ms, then per policy: used, ms until more is available, bucket and salt of the charge (for a refund)}.
+--         If it refuses a request, these follow: number of requests admitted before the first refusal, ms until a block
+--         ends (0: no block), then per policy: ms until the cost fits (0: it fits now, -1: never)
 --- @include "quota-layout"
 
 local stored = call('MGET', unpack(KEYS))
 
--- Nearly every call: one policy, whose bucket was charged before. Only the sum changes, where it lies, and the expiry
--- stays. Redis runs a script from its first line each time: 4.5 µs, and 9 to 10 with the functions and tables below.
+-- Nearly every call has one policy, whose newest bucket was charged before. Then only the sum changes, in its place, and
+-- the expiry stays. Redis runs a script from its first line each time: 4.5 µs up to here, 9 to 10 µs with the functions
+-- and tables below.
 local raw = stored[2]
 if #KEYS == 2 and ARGV[3] == 's' and not stored[1] and raw and (#raw == NARROW or #raw == WIDE) then
-  local windowMs, salt, newest, before, age = struct.unpack(HEAD, raw)
-  local used = before + ARGV[1] * ARGV[2]
-  local same_bucket = ARGV[5] - windowMs == 0 and now * BUCKETS / windowMs < newest + 1
-  if same_bucket and used > before and ARGV[4] - used >= 0 then
+  local salt, newest, before, age = struct.unpack(HEAD, raw)
+  local windowMs, used = ARGV[5] + 0, before + ARGV[1] * ARGV[2]
+  local same_bucket = now * BUCKETS / windowMs < newest + 1
+  if same_bucket and used > before and used <= MAX_COUNT and ARGV[4] - used >= 0 then
     call('SETRANGE', KEYS[2], SUM_AT, struct.pack(SUM, used))
     return { now, used, math.ceil((newest - age + BUCKETS + 1) * windowMs / BUCKETS) - now, newest, salt }
   end

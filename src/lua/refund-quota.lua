@@ -1,6 +1,6 @@
--- Takes back a charge, in the window that was charged and only there.
--- KEYS    rate:{client}:<policy> per policy; all in one slot
--- ARGV    cost, then per policy: algorithm, limit, window in ms, place and salt of the charge
+-- Gives a charge back, in the window that was charged and only there.
+-- KEYS    rate:{client}:<policy> per policy; all in one hash slot
+-- ARGV    cost, then per policy: algorithm, limit, window in ms, bucket and salt of the charge
 -- returns 1
 --- @include "quota-layout"
 --- @include "quota-state"
@@ -11,7 +11,7 @@ for p = 1, #KEYS do
   local arg = p * 5 - 3
   local s = read_state(stored[p], ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]))
   local chargedAt, chargedSalt = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4])
-  -- Another salt: the state was reset or has expired since, and with it the charge.
+  -- With another salt the state was reset or has expired since, and the charge is gone with it.
   if s.used > 0 and s.salt == chargedSalt then
     if s.algorithm == 's' then
       local i = s.at - chargedAt + 1

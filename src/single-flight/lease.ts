@@ -4,7 +4,7 @@ import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/in
 import { clearInterval, monotonicNow, setInterval } from '../timers.js';
 
 const releaseLease = loadScript('release-lease');
-const renewHold = loadScript('renew-hold');
+const renewLease = loadScript('renew-lease');
 
 // A process that crashes while it fills delays the others by at most this long.
 const LEASE_MS = 5_000;
@@ -42,7 +42,7 @@ export class FillLeases {
     const began = monotonicNow();
     const renewal = setInterval(() => {
       if (monotonicNow() - began > LONGEST_FILL_MS) return giveUp();
-      this.#link.run(renewHold, [this.#nameOf(id)], [token, LEASE_MS], this.#ask).catch(() => undefined);
+      this.#link.run(renewLease, [this.#nameOf(id)], [token, LEASE_MS], this.#ask).catch(() => undefined);
     }, LEASE_MS / 3);
     renewal.unref();
     return () => clearInterval(renewal);
@@ -63,7 +63,7 @@ export class FillLeases {
     releases.listen().catch(() => undefined);
     try {
       for (let waitMs = LOOK_AGAIN_MS.first; ; ) {
-        await settlesWithin(waitMs, released);
+        await settlesWithin(waitMs, released, releases.closed);
         released = releases.next();
         const { holder, expiresInMs } = await this.#look(id);
         if (holder === null || holder.startsWith(UNSHARED)) return holder;

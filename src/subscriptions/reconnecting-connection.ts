@@ -70,7 +70,7 @@ export class ReconnectingConnection {
     try {
       return await this.#dial();
     } catch (error) {
-      if (this.#isClosed) throw error;
+      this.#refuseWhenClosed(error);
       if (!this.#isInGap) this.#beginGap(began);
     }
     // When commands fail too, it is one outage, which the link logs. When they succeed, Redis may just have come back.
@@ -78,7 +78,7 @@ export class ReconnectingConnection {
     try {
       return await this.#dial();
     } catch (error) {
-      if (this.#isClosed) throw error;
+      this.#refuseWhenClosed(error);
       const cause = error as Error;
       this.#outageLogger = this.#link.outage ? silentLogger : this.#link.logger;
       this.#outages.beginOutage(cause);
@@ -133,8 +133,8 @@ export class ReconnectingConnection {
     this.#events.restored();
   }
 
-  #refuseWhenClosed(): void {
-    if (this.#isClosed) throw unavailable('the client was closed');
+  #refuseWhenClosed(cause?: unknown): void {
+    if (this.#isClosed) throw unavailable('the client was closed', cause as Error | undefined);
   }
 
   // ioredis emits no event when the application ends a client that has no socket.

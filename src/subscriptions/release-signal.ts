@@ -1,4 +1,4 @@
-import type { RedisClient } from '../redis/index.js';
+import { linkTo, type RedisClient, unavailable } from '../redis/index.js';
 import { clearTimeout, setTimeout } from '../timers.js';
 import { subscriberConnectionOf } from './subscriber-connection.js';
 
@@ -15,12 +15,19 @@ export interface Releases {
   listen(): Promise<void>;
   /** Resolves at the next release, or when a release may have been missed. For one waiter at a time. */
   next(): Promise<void>;
+  /** Aborted, with `REDIS_UNAVAILABLE` as its reason, when the client is closed for good. */
+  readonly closed: AbortSignal;
   stop(): void;
 }
 
 export function releasesOn(redis: RedisClient, channel: string): Releases {
   const over = new AbortController();
   const connection = subscriberConnectionOf(redis);
+  const closed = new AbortController();
+  const close = () => closed.abort(unavailable('the client was closed'));
+  over.signal.addEventListener('abort', connection.onClosed(close));
+  // A connection that is made after the end of the client reports no end.
+  if (linkTo(redis).closedByOwner) close();
   let isListening = false;
   let resolveNext = () => {};
   const onRelease = () => resolveNext();
@@ -46,22 +53,27 @@ export function releasesOn(redis: RedisClient, channel: string): Releases {
         resolveNext = resolve;
       });
     },
+    closed: closed.signal,
     stop: () => over.abort(),
   };
 }
 
-/** Whether the event came within the time. Rejects with the signal's reason when the signal is aborted. */
-export function settlesWithin(ms: number, event: Promise<void>, signal?: AbortSignal): Promise<boolean> {
+/** Whether the event came within the time. Rejects with the reason of the first signal that is aborted. */
+export function settlesWithin(
+  ms: number,
+  event: Promise<void>,
+  ...signals: (AbortSignal | undefined)[]
+): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const settle = (report: () => void) => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
+      for (const signal of signals) signal?.removeEventListener('abort', abort);
       report();
     };
-    const abort = () => settle(() => reject(signal?.reason as Error));
+    const abort = () => settle(() => reject(signals.find((signal) => signal?.aborted)?.reason as Error));
     const timer = setTimeout(() => settle(() => resolve(false)), Math.ceil(ms));
-    if (signal?.aborted) return abort();
-    signal?.addEventListener('abort', abort);
+    if (signals.some((signal) => signal?.aborted)) return abort();
+    for (const signal of signals) signal?.addEventListener('abort', abort);
     event.then(
       () => settle(() => resolve(true)),
       (error: unknown) => settle(() => reject(error as Error)),

@@ -35,7 +35,7 @@ const away: Record<string, (place: Awaited<ReturnType<typeof scene>>) => unknown
   'takes all and answers nothing': ({ proxy }) => proxy.swallow(),
 };
 
-test('while Redis is away the signal is aborted before the key can expire', async () => {
+test('while Redis is away the signal of a lock is aborted before its key can expire', async () => {
   const held = await Promise.all(Object.entries(away).map(([what, goAway]) => heldWhile(what, goAway)));
   expect(held.filter(({ ms }) => ms >= TTL_MS)).toEqual([]);
 });
@@ -53,7 +53,7 @@ async function heldWhile(what: string, goAway: (place: Awaited<ReturnType<typeof
   return { what, ms };
 }
 
-test('an outage shorter than the time that is left loses nothing', async () => {
+test('an outage shorter than the remaining time of a lock does not lose the lock', async () => {
   const { proxy, redis, logger, server } = await scene();
   const held = await holder(redis, 3_000);
   proxy.swallow();
@@ -66,7 +66,7 @@ test('an outage shorter than the time that is left loses nothing', async () => {
   expect(await held.release()).toBe('done');
 });
 
-test('a Redis that comes back without the lock: the holder is told at its next renewal', async () => {
+test("when Redis restarts without the lock, the next renewal aborts the holder's signal", async () => {
   const { server, redis } = await scene();
   const held = await holder(redis, 1_500);
   await server.restart();
@@ -78,7 +78,7 @@ test('a Redis that comes back without the lock: the holder is told at its next r
   await expect(held.release()).rejects.toMatchObject({ code: 'LOCK_LOST' });
 });
 
-test('a Redis that comes back with the lock, from its append-only file, has kept it', async () => {
+test('a lock survives a restart of a Redis with an append-only file', async () => {
   const { server, redis } = await scene({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
   const held = await holder(redis, 60_000);
   await server.restart();
@@ -97,14 +97,14 @@ test('a Redis that comes back with the lock, from its append-only file, has kept
   expect(await held.release()).toBe('done');
 });
 
-test('a function that ended in time has its result, also when the release is not answered', async () => {
+test('withLock returns the result when the release gets no answer', async () => {
   const { server, redis } = await scene();
   const held = await holder(redis, 60_000);
   await server.kill();
   expect(await held.release()).toBe('done');
 });
 
-test('an answer that took longer than the lock lasts is no lock', async () => {
+test('a lock whose answer took longer than ttlMs is not used', async () => {
   const { proxy, redis, server } = await scene();
   await withLock(redis, 'r', { ttlMs: 1_000 }, () => 'the script is known');
   proxy.delay(100);
@@ -115,7 +115,7 @@ test('an answer that took longer than the lock lasts is no lock', async () => {
   expect(await direct.exists('lock:r')).toBe(0);
 });
 
-test('a function that blocks the event loop until nobody can vouch for the lock has lost it', async () => {
+test("a function that blocks the event loop past the lock's time has lost the lock", async () => {
   const { redis } = await scene();
   const blocked = withLock(redis, 'r', { ttlMs: 400 }, () => {
     // Redis still has the key, and no timer has had a chance.
@@ -126,7 +126,7 @@ test('a function that blocks the event loop until nobody can vouch for the lock 
   await expect(blocked).rejects.toMatchObject({ code: 'LOCK_LOST' });
 });
 
-test("once lost it is others' turn, also in the same process, while the function still runs", async () => {
+test('a lost lock is free for others in the same process while the function still runs', async () => {
   const { redis, server } = await scene();
   const held = await holder(redis, 600);
   const next = withLock(redis, 'r', { ttlMs: 60_000 }, () => 'next');
@@ -138,7 +138,7 @@ test("once lost it is others' turn, also in the same process, while the function
   await expect(held.release()).rejects.toMatchObject({ code: 'LOCK_LOST' });
 });
 
-test('what the function throws after the loss is the cause', async () => {
+test('an error that the function throws after the loss is the cause of LOCK_LOST', async () => {
   const { redis, server } = await scene();
   const direct = connectRedis(server.url);
   onTestFinished(() => closeRedis(direct));

@@ -101,7 +101,7 @@ async function runAll(place: Scene, fenced: boolean) {
   };
 }
 
-test('holders that are paused past their time or killed lose no update, where the database knows the fencing number', async () => {
+test('paused and killed lock holders lose no update when the database checks the fencing number', async () => {
   const seen = await runAll(await scene(), true);
   console.log(seen);
   expect(seen.overtaken).toBe(seen.stops);
@@ -111,7 +111,7 @@ test('holders that are paused past their time or killed lose no update, where th
   expect([seen.value, seen.writes]).toEqual([seen.written, seen.written]);
 }, 900_000);
 
-test('the same without the fencing number in the WHERE does lose updates', async () => {
+test('paused lock holders lose updates when the database does not check the fencing number', async () => {
   const seen = await runAll(await scene(), false);
   expect(seen.overtaken).toBe(seen.stops);
   expect(seen.writes).toBeGreaterThan(seen.value);

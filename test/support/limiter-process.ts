@@ -1,5 +1,5 @@
 import type { Algorithm } from '../../src/limits/quota.js';
-import { rateLimiter } from '../../src/limits/rate-limiter.js';
+import { RateLimiter } from '../../src/limits/rate-limiter.js';
 import { closeRedis, connectRedis } from '../../src/redis/connect.js';
 import { serve } from './child.js';
 import type { Decision, LimiterLoad } from './limiter-oracle.js';
@@ -17,7 +17,7 @@ async function run({
   prefix,
 }: LimiterLoad): Promise<Decision[]> {
   const redis = connectRedis(url);
-  const limiter = rateLimiter(redis, { prefix, timeoutMs: 5_000, name: 'p' });
+  const limiter = new RateLimiter(redis, { prefix, timeoutMs: 5_000, name: 'p' });
   const policies = [{ name: 'oracle', limit, windowMs, algorithm: algorithm as Algorithm }];
   const dice = random(seed);
   const decisions: Decision[] = [];

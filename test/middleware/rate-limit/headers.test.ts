@@ -45,7 +45,6 @@ test('whatever the names, limits and windows, another parser reads what the draf
         remaining: Math.max(0, limit - used),
         resetMs: dice.next() * 1e6,
         retryAfterMs: 0,
-        charge: { place: 0, salt: 0 },
       };
     });
     const version = dice.pick(['draft-8', 'draft-11'] as const);

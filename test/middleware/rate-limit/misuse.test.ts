@@ -107,11 +107,35 @@ test('a limiter that meets a request twice charges it once, and explains', async
   expect(codes).toEqual(['RATE_LIMIT_MOUNTED_TWICE']);
 });
 
-test('two limiters that count under one name are told that they count each other', () => {
+test('two limiters of one name, window, algorithm and prefix log that they count each other', () => {
   const prefix = `reuse-${process.pid}:`;
+  const windowMs = () => 60_000;
+  const reused = ['RATE_LIMIT_NAME_REUSED'];
   expect(watched({ prefix }).codes).toEqual([]);
-  expect(watched({ prefix }).codes).toEqual(['RATE_LIMIT_NAME_REUSED']);
+  expect(watched({ prefix }).codes).toEqual(reused);
+  expect(watched({ prefix, limit: 99 }).codes).toEqual(reused);
   expect(watched({ prefix, identifier: 'other' }).codes).toEqual([]);
+  expect(watched({ prefix, windowMs: 500 }).codes).toEqual([]);
+  expect(watched({ prefix, algorithm: 'token-bucket' }).codes).toEqual([]);
+  expect(watched({ prefix, windowMs }).codes).toEqual([]);
+  expect(watched({ prefix, windowMs }).codes).toEqual(reused);
+});
+
+test('two limiters without a name and with different windows limit and block a client apart', async () => {
+  const prefix = `apart-${process.pid}:`;
+  const shared = { redis, prefix, keyGenerator: () => 'me' };
+  const perMinute = rateLimit({ ...shared, limit: 3, windowMs: 60_000 });
+  const perHalfSecond = rateLimit({ ...shared, limit: 50, windowMs: 500 });
+  const app = express();
+  app.get('/', perMinute, perHalfSecond, (_req, res) => void res.send('ok'));
+  app.get('/short', perHalfSecond, (_req, res) => void res.send('ok'));
+  const statuses: number[] = [];
+  const last = performance.now() + 1_300;
+  // The short window would make a shared state forget the long one.
+  while (performance.now() < last) statuses.push((await request(app).get('/')).status);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(3);
+  await perMinute.block('me', 60_000);
+  expect((await request(app).get('/short')).status).toBe(200);
 });
 
 test('a limiter that has charged a request does not charge it again through a stack', async () => {

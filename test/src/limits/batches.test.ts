@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import type { Algorithm, Policy, Verdict } from '../../../src/limits/quota.js';
-import { rateLimiter } from '../../../src/limits/rate-limiter.js';
+import type { Algorithm, Policy, QuotaVerdict } from '../../../src/limits/quota.js';
+import { RateLimiter } from '../../../src/limits/rate-limiter.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { countedRedis } from '../../middleware/support/counted-redis.js';
 import { patient } from '../../support/patient.js';
@@ -13,7 +13,7 @@ const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket'] as const;
 
 const redis = patient(connectRedis(inject('redisUrl')));
 const prefix = `limiter-batches-${process.pid}:`;
-const limiter = rateLimiter(redis, { prefix, timeoutMs: 2_000, name: 'p' });
+const limiter = new RateLimiter(redis, { prefix, timeoutMs: 2_000, name: 'p' });
 afterAll(() => closeRedis(redis));
 
 let clients = 0;
@@ -35,20 +35,20 @@ interface Asked {
   readonly cost: number;
 }
 
-type Ask = (asked: Asked) => Promise<Verdict>;
+type Ask = (asked: Asked) => Promise<QuotaVerdict>;
 const consume: Ask = (asked) => limiter.consume(asked.client, asked.policies, asked.cost);
 
 /** The same for a client of another name, one after the other. */
-async function oneByOne(all: readonly Asked[]): Promise<Verdict[]> {
-  const verdicts: Verdict[] = [];
+async function oneByOne(all: readonly Asked[]): Promise<QuotaVerdict[]> {
+  const verdicts: QuotaVerdict[] = [];
   for (const asked of all) verdicts.push(await consume({ ...asked, client: `${asked.client} again` }));
   return verdicts;
 }
 
-const inOneTurn = (all: readonly Asked[]): Promise<Verdict[]> => Promise.all(all.map(consume));
+const inOneTurn = (all: readonly Asked[]): Promise<QuotaVerdict[]> => Promise.all(all.map(consume));
 
 /** What does not depend on when it was asked; waits by whether there is one. */
-const told = ({ admitted, blockedMs, quotas }: Verdict) => ({
+const told = ({ admitted, blockedMs, quotas }: QuotaVerdict) => ({
   admitted,
   isBlocked: blockedMs > 0,
   quotas: quotas.map(({ name, used, remaining, resetMs, retryAfterMs }) => ({
@@ -61,10 +61,10 @@ const told = ({ admitted, blockedMs, quotas }: Verdict) => ({
 });
 
 /** When a refused cost would fit, by Redis' clock. */
-const fitsAt = ({ at, quotas }: Verdict) => quotas.map(({ retryAfterMs }) => at + retryAfterMs);
+const fitsAt = ({ at, quotas }: QuotaVerdict) => quotas.map(({ retryAfterMs }) => at + retryAfterMs);
 
 describe.each(ALGORITHMS)('%s', (algorithm) => {
-  test('of many requests in one turn exactly the limit is admitted, each with what it leaves', async () => {
+  test('many requests in one turn: exactly the limit is admitted, and each learns what it leaves', async () => {
     const policies = [policy(10, algorithm)];
     const verdicts = await inOneTurn(Array.from({ length: 25 }, () => ({ client, policies, cost: 1 })));
     expect(verdicts.filter(({ admitted }) => admitted)).toHaveLength(10);
@@ -75,7 +75,7 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     expect((await limiter.consume(client, policies)).admitted).toBe(false);
   });
 
-  test('those that are refused are told when they fit, as if they had come alone', async () => {
+  test('refused requests of one turn get the same wait as requests that come one by one', async () => {
     const policies = [policy(7, algorithm), policy(100, algorithm, 'q')];
     const all = Array.from({ length: 6 }, () => ({ client, policies, cost: 3 }));
     const sequential = await oneByOne(all);
@@ -94,15 +94,15 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     }
   });
 
-  test('a refund of one of them gives back its cost alone', async () => {
+  test('a refund of one request of a turn gives back its own cost only', async () => {
     const policies = [policy(10, algorithm), policy(20, algorithm, 'q')];
     const [, second] = await inOneTurn(Array.from({ length: 3 }, () => ({ client, policies, cost: 2 })));
-    await limiter.refund(client, second!.quotas, 2);
+    await limiter.refund(client, second!, 2);
     const { quotas } = await limiter.consume(client, policies, 0);
     expect(quotas.map(({ used }) => used)).toEqual([4, 4]);
   });
 
-  test('a blocked client has all of its requests refused until the block ends, and is charged nothing', async () => {
+  test('all requests of a blocked client in one turn are refused and charge nothing', async () => {
     const policies = [policy(10, algorithm)];
     await limiter.block(client, 60_000);
     for (const { admitted, blockedMs, quotas } of await inOneTurn(
@@ -115,7 +115,7 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
   });
 });
 
-test('requests of several clients, costs and policies in one turn end as they would one after the other', async () => {
+test('random requests of one turn get the same verdicts as requests one after the other', async () => {
   const { below, pick } = random(printedSeed('limiter batches'));
   for (let round = 0; round < sized({ quick: 60, full: 2_000 }); round++) {
     const terms = () =>
@@ -140,9 +140,9 @@ test('requests of several clients, costs and policies in one turn end as they wo
   }
 });
 
-test('only requests of one client, under the same policies and for the same cost, share a call', async () => {
+test('requests share a script call only with the same client, policies and cost', async () => {
   const counted = await countedRedis();
-  const own = rateLimiter(counted.redis, { prefix: '', timeoutMs: 2_000, name: 'p' });
+  const own = new RateLimiter(counted.redis, { prefix: '', timeoutMs: 2_000, name: 'p' });
   const [policies, others] = [[policy(10, 'fixed-window')], [policy(10, 'fixed-window', 'q')]];
   await own.consume('warm-up', policies);
   const callsOf = async (...asked: [string, readonly Policy[], number][]) =>

@@ -17,7 +17,7 @@ function at(moment: number): void {
   vi.spyOn(performance, 'now').mockReturnValue(moment);
 }
 
-test('no trailing window admits more than the limit, and none refuses beyond a tenth of a window', () => {
+test('LocalLimiter: no trailing window admits more than the limit, and no charge counts longer than 1.1 windows', () => {
   const dice = random(printedSeed('local limiter'));
   const limiter = new LocalLimiter();
   const admitted: { moment: number; cost: number }[] = [];
@@ -34,7 +34,7 @@ test('no trailing window admits more than the limit, and none refuses beyond a t
   expect(admitted.length).toBeGreaterThan(200);
 });
 
-test('charges all policies or none, and is right about the wait', () => {
+test('LocalLimiter charges all policies or none, and admits after the wait it reported', () => {
   const limiter = new LocalLimiter();
   at(5);
   limiter.consume('me', [policy(1, 'tight'), policy(9, 'wide')], 1);
@@ -45,12 +45,12 @@ test('charges all policies or none, and is right about the wait', () => {
   expect(limiter.consume('me', [policy(1, 'tight'), policy(9, 'wide')], 1).admitted).toBe(true);
 });
 
-test('gives a refund back in the bucket that was charged', () => {
+test('LocalLimiter gives a refund back in the bucket that was charged', () => {
   const limiter = new LocalLimiter();
   at(50);
-  const { quotas } = limiter.consume('me', [policy(3)], 2);
+  const charged = limiter.consume('me', [policy(3)], 2);
   at(450);
   limiter.consume('me', [policy(3)], 1);
-  limiter.refund('me', quotas, 2);
+  limiter.refund('me', charged, 2);
   expect(limiter.consume('me', [policy(3)], 0).quotas[0]!.used).toBe(1);
 });

@@ -26,14 +26,14 @@ async function judged(algorithm: string) {
   return judge(decisions, LIMIT, WINDOW_MS, GRANULARITY_MS);
 }
 
-test('sliding-window: no trailing window admits more than the limit, none refuses without cause', async () => {
+test('sliding-window over several processes: no trailing window admits more than the limit, and none refuses without cause', async () => {
   const { overfull, mostInAWindow, undueRefusals } = await judged('sliding-window');
   expect(mostInAWindow).toBe(LIMIT);
   expect(overfull).toBe(0);
   expect(undueRefusals).toBe(0);
 }, 180_000);
 
-test('the oracle finds what fixed-window lets through', async () => {
+test('the oracle of these tests finds the windows that fixed-window overfills', async () => {
   const { overfull, mostInAWindow } = await judged('fixed-window');
   expect(overfull).toBeGreaterThan(0);
   expect(mostInAWindow).toBeGreaterThan(LIMIT);

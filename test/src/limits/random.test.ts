@@ -1,6 +1,6 @@
 import { afterAll, expect, inject, test } from 'vitest';
-import type { Policy, Quota } from '../../../src/limits/quota.js';
-import { rateLimiter } from '../../../src/limits/rate-limiter.js';
+import type { Policy, QuotaVerdict } from '../../../src/limits/quota.js';
+import { RateLimiter } from '../../../src/limits/rate-limiter.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { patient } from '../../support/patient.js';
 import { printedSeed, random } from '../../support/random.js';
@@ -12,14 +12,14 @@ afterAll(() => closeRedis(redis));
 /** What one client was charged and given back, without regard to time. */
 interface Account {
   charged: number;
-  open: { quotas: readonly Quota[]; cost: number }[];
+  open: { verdict: QuotaVerdict; cost: number }[];
 }
 
-test('after any sequence of calls no key is without expiry, negative, or counts more than was charged', async () => {
+test('after any sequence of limiter calls each key has an expiry and counts between zero and the charges', async () => {
   const seed = printedSeed('limiter sequences');
   const dice = random(seed);
   const prefix = `sequences-${seed}:`;
-  const limiter = rateLimiter(redis, { prefix, timeoutMs: 2_000, name: 'p' });
+  const limiter = new RateLimiter(redis, { prefix, timeoutMs: 2_000, name: 'p' });
   const policies: readonly Policy[] = [
     { name: 's', limit: 9, windowMs: 200, algorithm: 'sliding-window' },
     { name: 'f', limit: 9, windowMs: 150, algorithm: 'fixed-window' },
@@ -30,14 +30,14 @@ test('after any sequence of calls no key is without expiry, negative, or counts 
   const steps: ((client: string, account: Account) => Promise<unknown>)[] = [
     async (client, account) => {
       const cost = dice.below(5);
-      const { admitted, quotas } = await limiter.consume(client, policies, cost);
-      if (!admitted) return;
+      const verdict = await limiter.consume(client, policies, cost);
+      if (!verdict.admitted) return;
       account.charged += cost;
-      account.open.push({ quotas, cost });
+      account.open.push({ verdict, cost });
     },
     async (client, account) => {
       const refund = account.open.splice(dice.below(account.open.length), 1)[0];
-      if (refund) await limiter.refund(client, refund.quotas, refund.cost);
+      if (refund) await limiter.refund(client, refund.verdict, refund.cost);
     },
     async (client, account) => {
       await limiter.reset(client, policies);

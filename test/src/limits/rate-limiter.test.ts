@@ -1,12 +1,13 @@
 import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { counterName } from '../../../src/limits/counter-name.js';
 import type { Algorithm, Policy } from '../../../src/limits/quota.js';
-import { rateLimiter } from '../../../src/limits/rate-limiter.js';
+import { RateLimiter } from '../../../src/limits/rate-limiter.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { patient } from '../../support/patient.js';
 
 const redis = patient(connectRedis(inject('redisUrl')));
 const prefix = `limiter-${process.pid}:`;
-const limiter = rateLimiter(redis, { prefix, timeoutMs: 2_000, name: 'p' });
+const limiter = new RateLimiter(redis, { prefix, timeoutMs: 2_000, name: 'p' });
 const policy = (
   limit: number,
   windowMs = 60_000,
@@ -26,10 +27,10 @@ beforeEach(() => {
 });
 afterAll(() => closeRedis(redis));
 
-const keyOf = (name = 'p') => `${prefix}rate:{${client}}:${name}`;
+const keyOf = (one: Policy) => `${prefix}rate:{${client}}:${counterName(one)}`;
 
 describe.each(['sliding-window', 'fixed-window', 'token-bucket'] as const)('%s', (algorithm) => {
-  test('admits the limit and no more, and says when more will be there', async () => {
+  test('admits exactly the limit, and reports when more will be available', async () => {
     const policies = [policy(3, 60_000, algorithm)];
     const verdicts = [];
     for (let i = 0; i < 4; i++) verdicts.push(await limiter.consume(client, policies));
@@ -46,13 +47,13 @@ describe.each(['sliding-window', 'fixed-window', 'token-bucket'] as const)('%s',
     expect((await limiter.consume(client, policies, 4)).admitted).toBe(true);
   });
 
-  test('never admits a cost above the limit, and says so', async () => {
+  test('never admits a cost above the limit, and reports an infinite wait', async () => {
     const verdict = await limiter.consume(client, [policy(3, 60_000, algorithm)], 4);
     expect(verdict.admitted).toBe(false);
     expect(verdict.quotas[0]!.retryAfterMs).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test('admits a client that waited as long as it was told, and not a moment before', async () => {
+  test('admits a client exactly when the reported wait is over', async () => {
     const policies = [policy(5, 400, algorithm)];
     for (let i = 0; i < 5; i++) await limiter.consume(client, policies);
     const refused = await limiter.consume(client, policies);
@@ -68,13 +69,13 @@ describe.each(['sliding-window', 'fixed-window', 'token-bucket'] as const)('%s',
 
   test('gives a refund back once, and only to the state that was charged', async () => {
     const policies = [policy(5, 60_000, algorithm)];
-    const { quotas } = await limiter.consume(client, policies, 2);
+    const charged = await limiter.consume(client, policies, 2);
     await limiter.consume(client, policies, 1);
-    await limiter.refund(client, quotas, 2);
+    await limiter.refund(client, charged, 2);
     expect((await limiter.consume(client, policies, 0)).quotas[0]!.used).toBe(1);
     await limiter.reset(client, policies);
     await limiter.consume(client, policies, 3);
-    await limiter.refund(client, quotas, 2);
+    await limiter.refund(client, charged, 2);
     expect((await limiter.consume(client, policies, 0)).quotas[0]!.used).toBe(3);
   });
 
@@ -84,21 +85,21 @@ describe.each(['sliding-window', 'fixed-window', 'token-bucket'] as const)('%s',
     expect((await limiter.consume(client, policies, 0)).quotas[0]).toMatchObject({ used: 8, remaining: 0 });
     await limiter.adjust(client, policies, -20);
     expect((await limiter.consume(client, policies, 0)).quotas[0]).toMatchObject({ used: 0, remaining: 5 });
-    expect(await redis.exists(keyOf())).toBe(0);
+    expect(await redis.exists(keyOf(policies[0]!))).toBe(0);
   });
 
   test('keeps a fixed amount of memory per client and policy, with an expiry', async () => {
     client = '255.255.255.255';
     const bytes = async (limit: number, cost: number) => {
-      const name = 'default';
-      await limiter.reset(client, [{ name }]);
-      for (let i = 0; i < 5; i++)
-        await limiter.consume(client, [policy(limit, 3_600_000, algorithm, name)], cost);
-      expect(await redis.pttl(keyOf(name))).toBeGreaterThan(0);
+      const one = policy(limit, 3_600_000, algorithm, 'default');
+      await limiter.reset(client, [one]);
+      for (let i = 0; i < 5; i++) await limiter.consume(client, [one], cost);
+      expect(await redis.pttl(keyOf(one))).toBeGreaterThan(0);
       // Measured under the key that an application without a prefix has.
-      await redis.copy(keyOf(name), `rate:{${client}}:${name}`, 'REPLACE');
-      const used = (await redis.call('MEMORY', 'USAGE', `rate:{${client}}:${name}`)) as number;
-      await redis.del(`rate:{${client}}:${name}`);
+      const unprefixed = keyOf(one).slice(prefix.length);
+      await redis.copy(keyOf(one), unprefixed, 'REPLACE');
+      const used = (await redis.call('MEMORY', 'USAGE', unprefixed)) as number;
+      await redis.del(unprefixed);
       return used;
     };
     expect(await bytes(10_000, 2_000)).toBeLessThanOrEqual(128);
@@ -116,9 +117,9 @@ test('a rejection by any policy changes the state of none', async () => {
   await limiter.consume(client, policies);
   const state = () =>
     Promise.all(
-      ['a', 'b', 'c'].map(async (name) => [
-        (await redis.getBuffer(keyOf(name)))?.toString('hex'),
-        await redis.pexpiretime(keyOf(name)),
+      policies.map(async (one) => [
+        (await redis.getBuffer(keyOf(one)))?.toString('hex'),
+        await redis.pexpiretime(keyOf(one)),
       ]),
     );
   const before = await state();
@@ -126,7 +127,7 @@ test('a rejection by any policy changes the state of none', async () => {
   expect(await state()).toEqual(before);
 });
 
-test('a block refuses whatever the quota says, and ends', async () => {
+test('a block refuses a client whatever its quota is, until a reset', async () => {
   const policies = [policy(5)];
   await limiter.block(client, 60_000);
   const verdict = await limiter.consume(client, policies);
@@ -137,45 +138,57 @@ test('a block refuses whatever the quota says, and ends', async () => {
   expect((await limiter.consume(client, policies)).admitted).toBe(true);
 });
 
-test('a window that was reconfigured still counts what was charged under the old one', async () => {
+test('policies of one name never share a count when their window or algorithm differs', async () => {
+  const others = [
+    policy(10, 60_000, 'sliding-window'),
+    policy(10, 60_001, 'sliding-window'),
+    policy(10, 500, 'sliding-window'),
+    policy(10, 60_000, 'fixed-window'),
+    policy(10, 60_000, 'token-bucket'),
+    // A name that looks like the key of another policy.
+    policy(10, 60_000, 'sliding-window', 'p/1m'),
+    policy(10, 60_000, 'sliding-window', 'p/1m/fixed-window'),
+    policy(10, 60_000, 'sliding-window', 'default'),
+    policy(10, 60_000, 'sliding-window', '1m'),
+  ];
+  await limiter.consume(client, [others[0]!], 4);
+  const used = async (one: Policy) => (await limiter.consume(client, [one], 0)).quotas[0]!.used;
+  expect(await Promise.all(others.map(used))).toEqual([4, ...Array(others.length - 1).fill(0)]);
+  for (const [i, one] of others.slice(1).entries()) {
+    await limiter.consume(client, [one], i + 1);
+    expect(await used(one)).toBe(i + 1);
+    expect(await used(others[0]!)).toBe(4);
+  }
+});
+
+test('policies of one name, window and algorithm share a count, whatever their limits', async () => {
   await limiter.consume(client, [policy(10, 60_000)], 4);
-  expect((await limiter.consume(client, [policy(10, 30_000)], 0)).quotas[0]!.used).toBe(4);
+  expect((await limiter.consume(client, [policy(99, 60_000)], 0)).quotas[0]!.used).toBe(4);
 });
 
-test('a shorter window forgets the old charges when they are as old as it is long', async () => {
-  await limiter.consume(client, [policy(2, 3_000)], 2);
-  const refused = await limiter.consume(client, [policy(2, 300)]);
-  expect(refused.admitted).toBe(false);
-  expect(refused.quotas[0]!.retryAfterMs).toBeLessThanOrEqual(330 + 300);
-  const fitsAt = refused.at + refused.quotas[0]!.retryAfterMs;
-  let verdict = refused;
-  while (!verdict.admitted && verdict.at <= fitsAt) verdict = await limiter.consume(client, [policy(2, 300)]);
-  expect(verdict.admitted).toBe(true);
-});
-
-test('a bucket of tokens keeps its debt when the limit differs from call to call', async () => {
+test('a token bucket keeps its debt when the limit differs from call to call', async () => {
   const tokens = (limit: number) => [policy(limit, 3_600_000, 'token-bucket')];
   await limiter.consume(client, tokens(100));
   await limiter.consume(client, tokens(5));
   expect((await limiter.consume(client, tokens(100))).quotas[0]!.remaining).toBe(97);
 });
 
-test('a penalty of any size leaves every policy in order', async () => {
+test('a penalty of 1e9 points is counted, and the key still has an expiry', async () => {
   const year = 366 * 24 * 3_600_000;
   const policies = [policy(5), { ...policy(1, year, 'token-bucket'), name: 'q' }];
   await limiter.adjust(client, policies, 1_000_000_000);
   expect((await limiter.consume(client, policies, 0)).quotas.map(({ used }) => used)).toEqual([1e9, 1e9]);
-  expect(await redis.pttl(keyOf('q'))).toBeGreaterThan(0);
+  expect(await redis.pttl(keyOf(policies[1]!))).toBeGreaterThan(0);
 });
 
-test('counters grow from two bytes to four without losing a charge', async () => {
+test('counters grow from two bytes to four bytes without losing a charge', async () => {
   const policies = [policy(1_000_000, 3_600_000)];
   await limiter.consume(client, policies, 65_535);
   await limiter.consume(client, policies, 1);
   expect((await limiter.consume(client, policies, 0)).quotas[0]!.used).toBe(65_536);
 });
 
-test('windows of more than 50 days count as well as short ones', async () => {
+test('windows of a year are limited as short ones are', async () => {
   const year = 365 * 24 * 3_600_000;
   for (const algorithm of ['sliding-window', 'fixed-window', 'token-bucket'] as const) {
     const policies = [policy(2, year, algorithm, algorithm)];
@@ -185,7 +198,7 @@ test('windows of more than 50 days count as well as short ones', async () => {
   }
 });
 
-test('the process clock plays no part', async () => {
+test('a limiter ignores the clock of its own process', async () => {
   const { Date: realDate } = globalThis;
   const policies = [policy(5, 60_000)];
   for (const shiftMs of [-60_000, 0, 60_000]) {
@@ -198,9 +211,9 @@ test('the process clock plays no part', async () => {
   expect((await limiter.consume(client, policies, 0)).quotas[0]!.used).toBe(3);
 });
 
-test('a client that gives numbers as strings is read all the same', async () => {
+test('a limiter works over a client with stringNumbers', async () => {
   const strings = connectRedis({ url: inject('redisUrl'), stringNumbers: true });
-  const verdict = await rateLimiter(strings, { prefix, timeoutMs: 2_000, name: 'p' }).consume(client, [
+  const verdict = await new RateLimiter(strings, { prefix, timeoutMs: 2_000, name: 'p' }).consume(client, [
     policy(5),
   ]);
   expect(verdict).toMatchObject({ admitted: true, quotas: [{ used: 1, remaining: 4 }] });

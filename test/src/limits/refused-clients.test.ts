@@ -1,11 +1,11 @@
 import { expect, test, vi } from 'vitest';
-import type { Policy, Verdict } from '../../../src/limits/quota.js';
+import type { Policy, QuotaVerdict } from '../../../src/limits/quota.js';
 import { RefusedClients } from '../../../src/limits/refused-clients.js';
 
 vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));
 
 const policies: readonly Policy[] = [{ name: 'p', limit: 5, windowMs: 60_000, algorithm: 'sliding-window' }];
-const refusal = (retryAfterMs: number, blockedMs = 0): Verdict => ({
+const refusal = (retryAfterMs: number, blockedMs = 0): QuotaVerdict => ({
   admitted: false,
   blockedMs,
   at: 0,
@@ -16,16 +16,16 @@ const refusal = (retryAfterMs: number, blockedMs = 0): Verdict => ({
       remaining: 0,
       resetMs: retryAfterMs,
       retryAfterMs,
-      charge: { place: 0, salt: 0 },
     },
   ],
+  charges: [{ bucket: 0, salt: 0 }],
 });
 
 function at(moment: number): void {
   vi.spyOn(performance, 'now').mockReturnValue(moment);
 }
 
-test('a refusal holds until the wait that Redis gave is over, counted from before it was asked', () => {
+test('a remembered refusal ends when its wait is over, counted from before Redis was asked', () => {
   const refused = new RefusedClients();
   at(1_000);
   refused.remember('me', policies, 1, refusal(300), 900);
@@ -36,7 +36,7 @@ test('a refusal holds until the wait that Redis gave is over, counted from befor
   expect(refused.recall('me', policies, 1)).toBeUndefined();
 });
 
-test('it holds for the same cost and above, not for a smaller one', () => {
+test('a remembered refusal applies to the same and higher costs, not to a lower one', () => {
   const refused = new RefusedClients();
   at(0);
   refused.remember('me', policies, 3, refusal(300), 0);
@@ -48,14 +48,14 @@ test('it holds for the same cost and above, not for a smaller one', () => {
   ]);
 });
 
-test('a block holds for every cost', () => {
+test('a remembered block applies to every cost', () => {
   const refused = new RefusedClients();
   at(0);
   refused.remember('me', policies, 3, refusal(500, 500), 0);
   expect(refused.recall('me', policies, 1)?.blockedMs).toBe(500);
 });
 
-test('it holds for other terms than it was given under neither, nor for longer than five seconds', () => {
+test('a refusal is not remembered for other limits, nor for longer than five seconds', () => {
   const refused = new RefusedClients();
   at(0);
   refused.remember('me', policies, 1, refusal(60_000), 0);
@@ -74,7 +74,7 @@ test('an answer from before a reset is not remembered after it', () => {
   expect(refused.recall('me', policies, 1)).toBeDefined();
 });
 
-test('what a client is told to wait counts from the answer: Redis decided no later', () => {
+test("the wait of a remembered refusal counts from Redis' answer, the latest moment of the decision", () => {
   const refused = new RefusedClients();
   at(1_000);
   refused.remember('me', policies, 1, refusal(800), 700);
@@ -82,7 +82,7 @@ test('what a client is told to wait counts from the answer: Redis decided no lat
   expect(refused.recall('me', policies, 1)).toMatchObject({ at: 100, quotas: [{ retryAfterMs: 700 }] });
 });
 
-test('a flood of clients does not grow the memory without bound', () => {
+test('refusals of a flood of clients are remembered for 10,000 clients at most', () => {
   const refused = new RefusedClients();
   at(0);
   for (let i = 0; i < 20_000; i++) refused.remember(`c${i}`, policies, 1, refusal(300), 0);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ToolkitError } from '../../../src/errors.js';
-import { keepLease } from '../../../src/locks/lease.js';
+import { Lease } from '../../../src/locks/lease.js';
 import { gate } from '../../support/gate.js';
 
 vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));
@@ -23,10 +23,11 @@ function lease() {
     asked.push(gate<boolean>());
     return asked.at(-1)!.passed;
   };
-  return { asked, ...keepLease(renew, performance.now(), TTL_MS) };
+  const held = new Lease(renew, performance.now(), TTL_MS);
+  return { asked, lost: held.lost, end: () => held.end() };
 }
 
-test('it is renewed every third of its time, and lasts as long as it is', async () => {
+test('a lease is renewed every third of its time, and lasts as long as it is renewed', async () => {
   const { asked, lost } = lease();
   for (let renewal = 0; renewal < 20; renewal++) {
     await vi.advanceTimersByTimeAsync(TTL_MS / 3);
@@ -36,7 +37,7 @@ test('it is renewed every third of its time, and lasts as long as it is', async 
   expect(lost.aborted).toBe(false);
 });
 
-test('a renewal that is not answered: it is lost a tenth before its time is over', async () => {
+test('without an answer to a renewal the lease is lost a tenth before its expiry', async () => {
   const { lost } = lease();
   await vi.advanceTimersByTimeAsync(ASSURED_MS - 1);
   expect(lost.aborted).toBe(false);
@@ -44,7 +45,7 @@ test('a renewal that is not answered: it is lost a tenth before its time is over
   expect(lost.reason).toMatchObject({ code: 'LOCK_LOST' });
 });
 
-test('a timer that fires a moment too early is set again', async () => {
+test('a lease timer that fires a moment too early is set again', async () => {
   const { lost } = lease();
   const now = performance.now.bind(performance);
   vi.spyOn(performance, 'now').mockImplementation(() => now() - 1);
@@ -54,7 +55,7 @@ test('a timer that fires a moment too early is set again', async () => {
   expect(lost.aborted).toBe(true);
 });
 
-test('a late answer counts from when it was asked for', async () => {
+test('a late renewal counts from the moment it was requested', async () => {
   const { asked, lost } = lease();
   await vi.advanceTimersByTimeAsync(TTL_MS / 3 + 400);
   asked[0]!.open(true);
@@ -64,7 +65,7 @@ test('a late answer counts from when it was asked for', async () => {
   expect(lost.aborted).toBe(true);
 });
 
-test('a token that is gone loses it at once', async () => {
+test('a lease whose token is gone from Redis is lost at once', async () => {
   const { asked, lost } = lease();
   await vi.advanceTimersByTimeAsync(TTL_MS / 3);
   asked[0]!.open(false);
@@ -72,7 +73,7 @@ test('a token that is gone loses it at once', async () => {
   expect(lost.reason).toMatchObject({ code: 'LOCK_LOST' });
 });
 
-test('while Redis is unavailable it is tried again, and the error is the cause in the end', async () => {
+test('renewals are retried while Redis is unavailable, and its error is the cause of the loss', async () => {
   const { asked, lost } = lease();
   const unavailable = new ToolkitError('REDIS_UNAVAILABLE', 'away');
   await vi.advanceTimersByTimeAsync(TTL_MS / 3);
@@ -85,7 +86,7 @@ test('while Redis is unavailable it is tried again, and the error is the cause i
   expect(lost.reason).toMatchObject({ code: 'LOCK_LOST', cause: unavailable });
 });
 
-test('one answered renewal makes up for those that failed', async () => {
+test('one successful renewal makes up for failed ones', async () => {
   const { asked, lost } = lease();
   await vi.advanceTimersByTimeAsync(TTL_MS / 3);
   asked[0]!.fail(new ToolkitError('REDIS_UNAVAILABLE', 'away'));
@@ -95,7 +96,7 @@ test('one answered renewal makes up for those that failed', async () => {
   expect(lost.aborted).toBe(false);
 });
 
-test('a command that Redis refuses loses it at once, with the refusal as its cause', async () => {
+test('a renewal that Redis refuses loses the lease at once, with the refusal as its cause', async () => {
   const { asked, lost } = lease();
   await vi.advanceTimersByTimeAsync(TTL_MS / 3);
   const refusal = new ToolkitError('REDIS_COMMAND_FAILED', 'WRONGTYPE');
@@ -104,7 +105,7 @@ test('a command that Redis refuses loses it at once, with the refusal as its cau
   expect(lost.reason).toMatchObject({ code: 'LOCK_LOST', cause: refusal });
 });
 
-test('ended, it leaves no timer, whatever is still on its way', async () => {
+test('a lease that ended leaves no timer, even when an answer arrives later', async () => {
   const { asked, lost, end } = lease();
   await vi.advanceTimersByTimeAsync(TTL_MS / 3);
   end();

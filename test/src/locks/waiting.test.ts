@@ -37,7 +37,7 @@ async function isSubscribed(resource: string): Promise<boolean> {
   return listeners > 0;
 }
 
-test('a release wakes who waits, by a message: nobody polls', async () => {
+test('a release wakes the waiter by a message, without polling', async () => {
   const waiter = anotherClient();
   await commands.reset();
   const held = await holdLock(file.redis, 'r', LONG);
@@ -53,7 +53,7 @@ test('a release wakes who waits, by a message: nobody polls', async () => {
   await eventually('it listens no more', async () => !(await isSubscribed('r')));
 });
 
-test('however many wait in one process, a release costs it one question', async () => {
+test('a release makes one waiter per process ask, however many wait there', async () => {
   const waiter = anotherClient();
   const held = await holdLock(file.redis, 'r', LONG);
   await commands.reset();
@@ -64,7 +64,7 @@ test('however many wait in one process, a release costs it one question', async 
   expect(await commands.count()).toEqual({ evalsha: 2 + 1 + 40, eval: 0, subscribe: 1 });
 });
 
-test('a holder that died wakes nobody: its expiry does', async () => {
+test("the expiry of a crashed holder's lock wakes the waiter", async () => {
   const waiter = anotherClient();
   await commands.reset();
   await file.redis.set('lock:r', 'of the dead', 'PX', 700);
@@ -75,7 +75,7 @@ test('a holder that died wakes nobody: its expiry does', async () => {
   expect(evalsha).toBeLessThanOrEqual(5);
 });
 
-test('a lock that another program set without an expiry is waited for until it says so', async () => {
+test('a lock without an expiry is waited for until its release is published', async () => {
   const waiter = anotherClient();
   await file.redis.set('lock:r', 'of another program');
   const waited = withLock(waiter, 'r', LONG, () => 'in');
@@ -84,7 +84,7 @@ test('a lock that another program set without an expiry is waited for until it s
   expect(await waited).toBe('in');
 });
 
-test('a release that was not heard, because the connection was lost, is noticed over the next', async () => {
+test('a release that was missed while the connection was lost is noticed after the reconnect', async () => {
   const { proxy, redis: waiter } = await throughProxy(file.server);
   await file.redis.set('lock:r', 'of another', 'PX', 60_000);
   const waited = withLock(waiter, 'r', LONG, () => 'in');
@@ -111,19 +111,19 @@ async function waitingOnServerOfItsOwn(waitMs: number) {
   return { server, waited };
 }
 
-test('who waits goes on waiting through an outage, and asks when it is over', async () => {
+test('a waiter waits through an outage and gets the lock after it', async () => {
   const { server, waited } = await waitingOnServerOfItsOwn(60_000);
   await server.restart();
   expect(await waited).toBe('in');
 });
 
-test('an outage in which the time to wait ends is the error', async () => {
+test('a wait that ends during an outage fails with REDIS_UNAVAILABLE', async () => {
   const { server, waited } = await waitingOnServerOfItsOwn(1_500);
   await server.kill();
   await expect(waited).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' });
 });
 
-test('who has not been answered yet is told of an outage at once', async () => {
+test('a caller whose first question fails gets REDIS_UNAVAILABLE at once', async () => {
   const { proxy, redis: waiter } = await throughProxy(file.server);
   proxy.swallow();
   const refused = withLock(waiter, 'r', { ...LONG, timeoutMs: 100 }, () => 'in');
@@ -131,7 +131,7 @@ test('who has not been answered yet is told of an outage at once', async () => {
   await expect(refused).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' });
 });
 
-test('a lock whose answer was lost is got by asking again', async () => {
+test('a waiter whose answer was lost gets the lock by asking again', async () => {
   const { proxy, redis: waiter } = await throughProxy(file.server);
   await file.redis.set('lock:r', 'of another', 'PX', 60_000);
   const waited = withLock(waiter, 'r', { ...LONG, timeoutMs: 100 }, () => 'in');
@@ -144,7 +144,7 @@ test('a lock whose answer was lost is got by asking again', async () => {
   expect(await waited).toBe('in');
 });
 
-test("channels have the prefixes of the keys, ioredis' and ours", async () => {
+test("the release channel has ioredis' keyPrefix and the option prefix", async () => {
   const waiter = new Redis(file.server.url, { keyPrefix: 'app:' });
   onTestFinished(() => closeRedis(waiter));
   await file.redis.set('app:shop:lock:r', 'of another', 'PX', 60_000);

@@ -23,7 +23,7 @@ function anotherClient() {
 const holder = (resource: string, options: LockOptions = LONG, redis = file.redis) =>
   holdLock(redis, resource, options);
 
-test('while the function runs its key holds a token and an expiry; afterwards it is gone', async () => {
+test('while the function runs the lock has a token and an expiry, and afterwards it is gone', async () => {
   const seen = await withLock(file.redis, 'report:7', { ...LONG, prefix: 'shop:' }, async () => ({
     token: await file.redis.get('shop:lock:report:7'),
     expiryMs: await file.redis.pttl('shop:lock:report:7'),
@@ -34,7 +34,7 @@ test('while the function runs its key holds a token and an expiry; afterwards it
   expect(await file.redis.exists('shop:lock:report:7')).toBe(0);
 });
 
-test('what the function throws is passed on, and the lock is free again', async () => {
+test('an error of the function is passed on, and the lock is free again', async () => {
   for (const fails of [
     () => Promise.reject(new Error('of its own')),
     () => {
@@ -46,7 +46,7 @@ test('what the function throws is passed on, and the lock is free again', async 
   expect(await withLock(file.redis, 'r', once, () => 'sync')).toBe('sync');
 });
 
-test('one at a time, from several clients; in one process in the order in which they asked', async () => {
+test('one function runs at a time over several clients, in each client in the order of the calls', async () => {
   const clients = [file.redis, anotherClient(), anotherClient()];
   const served: number[][] = clients.map(() => []);
   let inside = 0;
@@ -64,13 +64,13 @@ test('one at a time, from several clients; in one process in the order in which 
   expect(served).toEqual([places, places, places]);
 });
 
-test('locks of other resources are free', async () => {
+test('a lock does not affect other resources', async () => {
   const held = await holder('a');
   expect(await withLock(file.redis, 'b', once, () => 'in')).toBe('in');
   await held.release();
 });
 
-test('with waitMs 0 it is tried once; the function is not run', async () => {
+test('with waitMs 0 a lock is tried once, and the function does not run', async () => {
   const other = anotherClient();
   const held = await holder('r');
   for (const redis of [file.redis, other]) {
@@ -83,7 +83,7 @@ test('with waitMs 0 it is tried once; the function is not run', async () => {
   expect(await withLock(other, 'r', once, () => 'ran')).toBe('ran');
 });
 
-test('who waits in vain leaves the line to those behind', async () => {
+test('a waiter that times out makes room for the next in the queue', async () => {
   const other = anotherClient();
   const held = await holder('r', LONG, other);
   const order: string[] = [];
@@ -97,14 +97,14 @@ test('who waits in vain leaves the line to those behind', async () => {
   expect(order).toEqual(['LOCK_TIMEOUT', 'behind']);
 });
 
-test('it is not re-entrant: a nested call waits for itself, and ends', async () => {
+test('a nested call for the same resource times out: the lock is not re-entrant', async () => {
   const nested = withLock(file.redis, 'r', LONG, () =>
     withLock(file.redis, 'r', { ...LONG, waitMs: 30 }, () => 'nested'),
   );
   await expect(nested).rejects.toMatchObject({ code: 'LOCK_TIMEOUT' });
 });
 
-test('a lock that somebody set without this toolkit is respected until it expires', async () => {
+test('a lock that another program set is respected until it expires', async () => {
   await file.redis.set('lock:r', 'of a script', 'PX', 300);
   await withLock(file.redis, 'r', LONG, async () => {
     expect(await file.redis.get('lock:r')).not.toBe('of a script');
@@ -121,7 +121,7 @@ describe('the fencing number', () => {
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
   });
 
-  test("grows also when Redis' clock was set back, and is remembered until the clock is past it", async () => {
+  test("grows also after Redis' clock was set back, and Redis keeps it until the clock is past it", async () => {
     const before = await next();
     // As if the last number had been given out by a clock that was an hour ahead.
     const ahead = before + 3_600_000_000;
@@ -130,7 +130,7 @@ describe('the fencing number', () => {
     expect(await file.redis.pexpiretime('lock-fence:{lock:r}')).toBeGreaterThanOrEqual(ahead / 1000 + DAY_MS);
   });
 
-  test('grows also when the number that was remembered has expired', async () => {
+  test('grows also when the stored number has expired', async () => {
     const before = await next();
     await file.redis.del('lock-fence:{lock:r}');
     expect(await next()).toBeGreaterThan(before);
@@ -138,7 +138,7 @@ describe('the fencing number', () => {
 });
 
 describe("somebody else's lock", () => {
-  test('is never released by one who has lost it', async () => {
+  test('is never released by a former holder', async () => {
     const late = await holder('r');
     await file.redis.pexpire('lock:r', 0);
     const other = await holder('r', LONG, anotherClient());
@@ -149,7 +149,7 @@ describe("somebody else's lock", () => {
     expect(await other.release()).toBe('done');
   });
 
-  test('is never renewed by one who has lost it', async () => {
+  test('is never renewed by a former holder', async () => {
     const late = await holder('r', { ...LONG, ttlMs: 600 });
     await file.redis.set('lock:r', 'of another', 'PX', 60_000);
     await eventually('it is told', () => late.signal.aborted);
@@ -162,7 +162,7 @@ describe("somebody else's lock", () => {
 describe("the caller's signal", () => {
   const reason = new Error('the client has gone');
 
-  test('ends the wait at once, in the line and at its head, with its reason', async () => {
+  test('ends the wait at once with its reason, anywhere in the queue', async () => {
     const held = await holder('r', LONG, anotherClient());
     const stop = new AbortController();
     const waiting = [1, 2].map(() =>
@@ -179,7 +179,7 @@ describe("the caller's signal", () => {
     expect(await withLock(file.redis, 'r', once, () => 'free')).toBe('free');
   });
 
-  test('aborts the signal of the function, whose result counts all the same', async () => {
+  test('aborts the signal of the function, whose result is still returned', async () => {
     const stop = new AbortController();
     const held = await holder('r', { ...LONG, signal: stop.signal });
     expect(held.signal.aborted).toBe(false);
@@ -188,13 +188,13 @@ describe("the caller's signal", () => {
     expect(await held.release()).toBe('done');
   });
 
-  test('aborted before, nothing is asked', async () => {
+  test('aborted before the call, sends nothing to Redis', async () => {
     const options = { ...LONG, signal: AbortSignal.abort(reason) };
     await expect(withLock(file.redis, 'r', options, () => 'ran')).rejects.toBe(reason);
     expect(await file.redis.keys('*')).toEqual([]);
   });
 
-  test('aborted while Redis gives the lock, the lock is given back', async () => {
+  test('aborted while Redis grants the lock, releases the lock', async () => {
     const { proxy, redis } = await throughProxy(file.server);
     await withLock(redis, 'r', once, () => 'the script is known');
     proxy.delay(50);
@@ -208,7 +208,7 @@ describe("the caller's signal", () => {
   });
 });
 
-test('Redis may forget the scripts while a lock is held', async () => {
+test('a lock survives SCRIPT FLUSH', async () => {
   const held = await holder('r');
   await file.redis.script('FLUSH');
   expect(await held.release()).toBe('done');
@@ -254,7 +254,7 @@ describe('wrong use', () => {
     });
   });
 
-  test('the resource and the function are needed', async () => {
+  test('a missing resource or function is refused', async () => {
     await expect(run({ ttlMs: 1000 }, '')).rejects.toMatchObject({
       code: 'OPTION_INVALID',
       message: expect.stringContaining('resource'),

@@ -39,7 +39,7 @@ async function scriptCalls(): Promise<number> {
   return Number(/^cmdstat_evalsha:calls=(\d+)/m.exec(stats)?.[1] ?? 0);
 }
 
-test('a session that is known is read without the script until its expiry has to slide', async () => {
+test('a known session is read without the script until its expiry has to slide', async () => {
   const store = aProcess();
   const id = await known(store, 10 * MINUTE);
   const before = await scriptCalls();
@@ -47,7 +47,7 @@ test('a session that is known is read without the script until its expiry has to
   expect(await scriptCalls()).toBe(before);
 });
 
-test('the expiry of a session that is known slides again and again', async () => {
+test('the expiry of a known session slides again and again', async () => {
   const store = aProcess();
   const id = await known(store, 10_000);
   // A twentieth of it is half a second.
@@ -56,7 +56,7 @@ test('the expiry of a session that is known slides again and again', async () =>
   }
 });
 
-test('a process that slept finds that it is to be slid, whatever it expected', async () => {
+test('a known session slides at once when it was last seen longer ago than this process expects', async () => {
   const store = aProcess();
   const id = await known(store, 10 * MINUTE);
   await age(file.redis, id, { seenMs: 5 * MINUTE });
@@ -64,7 +64,7 @@ test('a process that slept finds that it is to be slid, whatever it expected', a
   expect(await slideBy(store, id)).toBe(0);
 });
 
-test('what the script and HGETALL read is the same, but for the time', async () => {
+test('the script and HGETALL read the same session', async () => {
   const store = aProcess();
   const id = randomUUID();
   await store.create(id, fields({ a: 1, '0': 'zero', 'ö x': { deep: ['"'] }, '@user': 'u' }), MINUTE);
@@ -74,14 +74,14 @@ test('what the script and HGETALL read is the same, but for the time', async () 
   expect(Math.abs(second!.readAt - Date.now())).toBeLessThan(5_000);
 });
 
-test('a session that another process destroyed is gone for one that knows it', async () => {
+test('a session that another process destroyed is gone for a process that knows it', async () => {
   const store = aProcess();
   const id = await known(store, 10 * MINUTE);
   await aProcess().destroy(id);
   expect(await store.load(id)).toBeUndefined();
 });
 
-test('so is one that has expired, or was overwritten with something else', async () => {
+test('a known session that expired or was overwritten is gone', async () => {
   const store = aProcess();
   const expired = await known(store, 10 * MINUTE);
   await file.redis.pexpire(keyOf(expired), 1);
@@ -91,14 +91,14 @@ test('so is one that has expired, or was overwritten with something else', async
   expect(await store.load(damaged)).toBeUndefined();
 });
 
-test('what another process changed is read at once', async () => {
+test('a change by another process is read at once', async () => {
   const [store, other] = [aProcess(), aProcess()];
   const id = await known(store, 10 * MINUTE);
   await other.update(id, { set: fields({ b: 2 }), deleted: ['a'] }, 10 * MINUTE);
   expect((await store.load(id))!.fields).toEqual(fields({ b: 2 }));
 });
 
-test('a shorter idle timeout that another process gave a session is slid in time', async () => {
+test('a known session slides in time after another process shortened its idle timeout', async () => {
   const [store, other] = [aProcess(), aProcess()];
   const id = await known(store, 24 * 60 * MINUTE);
   // A twentieth of it is over long before the minute that this process reckons with.
@@ -107,7 +107,7 @@ test('a shorter idle timeout that another process gave a session is slid in time
   await eventually('its expiry has moved by half a second', async () => (await slideBy(store, id)) >= 500);
 });
 
-test('no read carries a session that is known past its absolute expiry', async () => {
+test('reads do not keep a known session past its absolute expiry', async () => {
   const store = aProcess({ absoluteTimeoutMs: 2_000 });
   const id = await known(store, MINUTE);
   await eventually('it has ended', async () => {
@@ -116,7 +116,7 @@ test('no read carries a session that is known past its absolute expiry', async (
   });
 });
 
-test('past it a session that is known is refused even if the key is still there', async () => {
+test('a known session past its absolute expiry is refused even if its key still exists', async () => {
   const store = aProcess();
   const id = await known(store, 30 * MINUTE);
   const [created, , idle, seen, bytes] = (await file.redis.hget(keyOf(id), '@meta'))!.split(' ');

@@ -9,7 +9,7 @@ const storeWith = (maxBytes: number) =>
   sessionStore(file.redis, { prefix: '', timeoutMs: 5_000, maxBytes, absoluteTimeoutMs: 60 * MINUTE });
 const property = (name: string, bytes: number) => new Map([[name, JSON.stringify('x'.repeat(bytes - 2))]]);
 
-test('many small saves cannot pass maxBytes together; what is refused changes nothing', async () => {
+test('many small saves cannot exceed maxBytes together, and a refused save changes nothing', async () => {
   const [store, id] = [storeWith(1_000), randomUUID()];
   const save = (name: string, bytes: number) =>
     store.update(id, { set: property(name, bytes), deleted: [] }, MINUTE);
@@ -27,7 +27,7 @@ test('many small saves cannot pass maxBytes together; what is refused changes no
   expect([...(await store.load(id))!.fields.keys()].sort()).toEqual(['fourth', 'other', 'third']);
 });
 
-test('parallel saves cannot pass it either', async () => {
+test('parallel saves cannot exceed maxBytes', async () => {
   const [store, id] = [storeWith(1_000), randomUUID()];
   await store.create(id, new Map(), MINUTE);
   const saves = await Promise.allSettled(

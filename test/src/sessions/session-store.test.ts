@@ -17,7 +17,7 @@ const change = (values: Record<string, unknown>, deleted: string[] = []) => ({
 
 const storeWith = ({ absoluteTimeoutMs = 60 * MINUTE } = {}) =>
   sessionStore(file.redis, { prefix: '', timeoutMs: 1000, maxBytes: 1000, absoluteTimeoutMs });
-test('the idle expiry slides with a read, but only once a twentieth of it has passed', async () => {
+test('a read slides the idle expiry once a twentieth of it has passed', async () => {
   const [store, id] = [storeWith(), randomUUID()];
   await store.create(id, fields({}), 10 * MINUTE);
   await age(file.redis, id, { seenMs: MINUTE });
@@ -29,7 +29,7 @@ test('the idle expiry slides with a read, but only once a twentieth of it has pa
   expect(await file.redis.pttl(keyOf(id))).toBeLessThanOrEqual(9.75 * MINUTE);
 });
 
-test('an idle session is gone by its expiry in Redis', async () => {
+test('an idle session expires in Redis', async () => {
   const [store, id] = [storeWith(), randomUUID()];
   await store.create(id, fields({ a: 1 }), 10 * MINUTE);
   await age(file.redis, id, { seenMs: 10 * MINUTE });
@@ -38,7 +38,7 @@ test('an idle session is gone by its expiry in Redis', async () => {
   expect(await file.redis.exists(keyOf(id))).toBe(0);
 });
 
-test('no read and no write carries a session past its absolute expiry', async () => {
+test('reads and writes do not keep a session past its absolute expiry', async () => {
   const [store, id] = [storeWith(), randomUUID()];
   await store.create(id, fields({ a: 1 }), 30 * MINUTE);
   await age(file.redis, id, { createdMs: 50 * MINUTE, seenMs: 15 * MINUTE });
@@ -49,7 +49,7 @@ test('no read and no write carries a session past its absolute expiry', async ()
   expect(await file.redis.pttl(keyOf(id))).toBeLessThanOrEqual(atMost);
 });
 
-test('past it the session is refused even if the key is still there', async () => {
+test('a session past its absolute expiry is refused even if its key still exists', async () => {
   for (const use of ['load', 'update'] as const) {
     const [store, id] = [storeWith(), randomUUID()];
     await store.create(id, fields({ a: 1 }), 30 * MINUTE);
@@ -61,7 +61,7 @@ test('past it the session is refused even if the key is still there', async () =
   }
 });
 
-test('an update changes what it names and nothing else; without its last property a session still lives', async () => {
+test('an update changes only the properties that it names, and a session without properties lives on', async () => {
   const [store, id] = [storeWith(), randomUUID()];
   await store.create(id, fields({ a: 1, b: 2 }), MINUTE);
   await store.update(id, change({ b: 3, c: 4 }, ['a']), MINUTE);
@@ -81,7 +81,7 @@ test('an id in use is not created again, and a destroyed one is not updated', as
   expect(await store.load(id)).toBeUndefined();
 });
 
-test("a user's sessions are listed oldest first, and ended but for one", async () => {
+test("a user's sessions are listed oldest first, and endAll ends all but one", async () => {
   const [store, user] = [storeWith(), randomUUID()];
   const ids = [randomUUID(), randomUUID(), randomUUID()];
   for (const id of ids) await store.create(id, new Map([['@user', user]]), MINUTE);
@@ -96,7 +96,7 @@ test("a user's sessions are listed oldest first, and ended but for one", async (
   await expect.poll(() => file.redis.exists(`user-sessions:${user}`)).toBe(0);
 });
 
-test("a session that passes to another user is no longer its former user's", async () => {
+test('a session that passes to another user leaves the list of its former user', async () => {
   const [first, second] = [randomUUID(), randomUUID()];
   const { client, sessions } = await serveSessions(
     { redis: file.redis, user: (s) => (s as { user?: string }).user },

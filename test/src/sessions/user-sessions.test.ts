@@ -49,7 +49,7 @@ async function withStores(
   }
 }
 
-test('a login that races "log out everywhere" is ended or listed, never lost', async () => {
+test('a login that races "log out everywhere" is either ended or listed', async () => {
   await withStores(3, {}, async ([first, second, third]) => {
     let survived = 0;
     for (let round = 0; round < ROUNDS; round++) {
@@ -72,7 +72,7 @@ test('a login that races "log out everywhere" is ended or listed, never lost', a
   });
 });
 
-test('an index entry without a session is left alone while it is young: its login is still on its way', async () => {
+test('an index entry without a session is kept for a minute, because its login may be in progress', async () => {
   const [store, user, id] = [storeWith(), randomUUID(), randomUUID()];
   await store.users.add(user, hashId(id));
   expect(await store.users.endAll(user)).toBe(0);
@@ -85,7 +85,7 @@ test('an index entry without a session is left alone while it is young: its logi
   expect(await file.redis.exists(`user-sessions:${user}`)).toBe(0);
 });
 
-test('with maxPerUser the oldest login leaves first, and one that ended by itself takes no place', async () => {
+test('maxPerUser ends the oldest login first, and does not count expired sessions', async () => {
   const [store, user] = [storeWith({ maxPerUser: 2 }), randomUUID()];
   const [first, second] = [await login(store, user), await login(store, user)];
   const existing = await loginExisting(store, user);
@@ -97,7 +97,7 @@ test('with maxPerUser the oldest login leaves first, and one that ended by itsel
   expect(await handles(store, user)).toEqual([second, last].map(hashId));
 });
 
-test('of many logins at once in several processes exactly maxPerUser remain', async () => {
+test('after many logins at once in several processes exactly maxPerUser sessions remain', async () => {
   await withStores(4, { maxPerUser: 3 }, async (stores) => {
     for (let round = 0; round < ROUNDS / 3; round++) {
       const user = randomUUID();
@@ -113,7 +113,7 @@ test('of many logins at once in several processes exactly maxPerUser remain', as
   });
 });
 
-test('one session is ended by its handle, by its user alone', async () => {
+test('a session is ended by its handle, by its own user only', async () => {
   const [store, user] = [storeWith(), randomUUID()];
   const id = await login(store, user);
   expect(await store.users.end('somebody else', hashId(id))).toBe(false);
