@@ -8,19 +8,17 @@ import { ownCookies } from '../own-cookies.js';
 import { canHold } from '../response/index.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { type SignedId, sessionIdReader } from './cookie/signed-id.js';
-import type { KnownSession } from './current-session.js';
 import { type SessionCalls, sessionCalls } from './instance-api.js';
 import { SessionOperations } from './operations.js';
 import type { SessionOptions } from './options.js';
+import type { LoadedSession, RequestContext } from './request-context.js';
 import { attachSession, defineProperties, hasSession, operationsOf } from './request-property.js';
-import { type RequestContext, saveBeforeResponse } from './save-before-response.js';
+import { saveBeforeResponse } from './save-before-response.js';
 import { secretsFor } from './secret.js';
 import { readSettings, type SessionSettings } from './settings.js';
 
 // An empty session in place of one that could not be read must not replace its cookie unless somebody writes to it.
 const ONLY_IF_WRITTEN = { saveUninitialized: false, rolling: false } as const;
-
-type LoadedSession = SignedId & KnownSession;
 
 export type SessionMiddleware = RequestHandler & SessionCalls;
 
@@ -36,7 +34,7 @@ export type SessionMiddleware = RequestHandler & SessionCalls;
  */
 export function session(given: SessionOptions): SessionMiddleware {
   const settings = readSettings(given);
-  linkTo(settings.redis, settings.logger);
+  linkTo(settings.redis, given.logger);
   ownCookies.add(settings.name);
   const store = sessionStore(settings.redis, settings);
   const findSigned = sessionIdReader(settings.name, settings.secrets);
@@ -87,8 +85,10 @@ function open(
   loaded?: LoadedSession,
   unread?: string,
 ): RequestContext {
-  attachSession(req, () => new SessionOperations(req, store, settings, loaded, unread));
-  return { req, settings, secrets: secretsFor(req, settings.secrets), loaded };
+  const secrets = secretsFor(req, settings.secrets);
+  const context = { req, settings, secrets, loaded, unread, headSent: false };
+  attachSession(req, () => new SessionOperations(context, store));
+  return context;
 }
 
 function isUnder(path: string, req: Request): boolean {

@@ -16,6 +16,7 @@ import type { SessionSecret } from './secret.js';
 /** The options of `session`, checked and completed. */
 export interface SessionSettings extends WithDefaults<SessionOptions, typeof defaults> {
   readonly name: string;
+  readonly logger: Logger;
   /** Undefined: the secret of cookie-parser, which is on the request. */
   readonly secrets: readonly SessionSecret[] | undefined;
   /** The path below which requests have a session. */
@@ -35,6 +36,7 @@ export function readSettings(given: SessionOptions): SessionSettings {
   return {
     ...options,
     name,
+    logger,
     secrets: options.secret === undefined ? undefined : [options.secret].flat(),
     pathFor: (req) => cookieFor(req).path ?? '/',
     attributes: (req) => attributesFor(req, cookieFor(req), options.proxy),
