@@ -1,4 +1,5 @@
 import { ToolkitError } from '../../src/errors.js';
+import { resultError } from './callback-results.js';
 import type { KnownSession, RequestContext } from './request-context.js';
 import { TrackedSession } from './session-changes.js';
 import type { Session, SessionHost } from './session-object.js';
@@ -81,10 +82,8 @@ export class CurrentSession {
   /** Makes `req.session` another one: a stored one, or one with a new id. */
   replace(known?: KnownSession): TrackedSession {
     const { req, settings } = this.context;
-    const id = known?.id ?? settings.genid(req);
-    if (typeof id !== 'string' || id === '') {
-      throw new ToolkitError('OPTION_INVALID', 'session: genid must return a non-empty string');
-    }
+    const id: unknown = known?.id ?? settings.genid(req);
+    if (typeof id !== 'string' || id === '') throw resultError('genid', 'a non-empty string', id);
     this.#tracked = new TrackedSession(
       id,
       this.hostOf,
