@@ -19,7 +19,7 @@ export class SessionOperations {
   readonly #queue = new SerialQueue();
   #ending: Promise<unknown> | undefined;
 
-  #unread: string | undefined;
+  #unread: readonly string[];
 
   constructor(
     private readonly context: RequestContext,
@@ -41,7 +41,7 @@ export class SessionOperations {
 
   /** There may be a session in Redis to destroy. */
   get mayExist(): boolean {
-    return this.current.peek().exists || this.#unread !== undefined;
+    return this.current.peek().exists || this.#unread.length > 0;
   }
 
   // Old and new id lie in different slots of a Cluster. The end of the old one is awaited by `save` and by the response,
@@ -68,7 +68,7 @@ export class SessionOperations {
       if (!ending) return;
       await this.#notingFailure(ending);
       tracked.exists = false;
-      this.#unread = undefined;
+      this.#unread = [];
     }, isHandled);
   }
 
@@ -127,7 +127,8 @@ export class SessionOperations {
 
   #endStored({ exists, id, user }: TrackedSession): Promise<void> | undefined {
     if (exists) return this.store.destroy(id, user);
-    return this.#unread === undefined ? undefined : this.store.destroy(this.#unread);
+    if (this.#unread.length === 0) return undefined;
+    return Promise.all(this.#unread.map((unread) => this.store.destroy(unread))).then(() => undefined);
   }
 
   async #write(tracked: TrackedSession, changes?: Changes): Promise<LossReason | undefined> {

@@ -20,8 +20,8 @@ export interface RequestContext {
   /** The first secret signs. */
   readonly secrets: readonly SessionSecret[];
   readonly loaded?: LoadedSession | undefined;
-  /** The id of a session that may exist, but could not be read. */
-  readonly unread?: string | undefined;
+  /** The ids of sessions that may exist, but could not be read. */
+  readonly unread: readonly string[];
   /** The head of the response has left: no cookie can be sent any more. */
   headSent: boolean;
 }
