@@ -25,6 +25,7 @@ export {
   type SessionMiddleware,
   type SessionOptions,
   type SessionSecret,
+  type SessionUser,
   session,
 } from './middleware/session/index.js';
 export { stack } from './middleware/stack/index.js';

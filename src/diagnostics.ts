@@ -11,6 +11,7 @@ const names = [
   'session-loaded',
   'session-saved',
   'session-destroyed',
+  'session-lost',
   'unavailable',
   'recovered',
 ] as const;

@@ -58,8 +58,8 @@ export const ERROR_CATALOGUE = {
     help: '`session` has no `secret`, and no `cookieParser(secret)` before it has put one on the request.',
   },
   SESSION_NOT_FOUND: {
-    status: 500,
-    help: 'The session ended while the request was running (logout, expiry): its changes were not stored.',
+    status: 409,
+    help: 'The session ended during the request (logout, expiry), or was created after the first byte of the response had been sent, so its changes were not stored. Logged if the response had begun, and then no error is thrown.',
   },
   CACHE_KEY_INVALID: {
     status: 500,

@@ -1,5 +1,6 @@
 import { ToolkitError } from '../../src/errors.js';
 import type { StoredFields } from '../../src/sessions/index.js';
+import { resultError } from './callback-results.js';
 
 /** Two requests changed the same property. A value is undefined where the property was deleted or did not exist. */
 export interface SessionConflict {
@@ -14,26 +15,29 @@ export interface SessionConflict {
 
 export type OnConflict = 'overwrite' | 'fail' | ((conflict: SessionConflict) => unknown);
 
-/** Returns the value to store for each property in conflict. @throws ToolkitError `SESSION_CONFLICT` */
-export function resolveConflicts(
+/** Resolves to the value to store for each property in conflict. @throws ToolkitError `SESSION_CONFLICT` */
+export async function resolveConflicts(
   onConflict: OnConflict,
   theirs: StoredFields,
   before: StoredFields,
   ours: StoredFields,
-): Map<string, unknown> {
+): Promise<ReadonlyMap<string, unknown>> {
   if (typeof onConflict !== 'function') throw conflictError([...theirs.keys()]);
-  return new Map(
-    [...theirs].map(([property, json]) => [
+  const resolve = async ([property, json]: [string, string]): Promise<[string, unknown]> => {
+    const value = await onConflict({
       property,
-      onConflict({
-        property,
-        before: parse(before.get(property)),
-        theirs: parse(json),
-        ours: parse(ours.get(property)),
-      }),
-    ]),
-  );
+      before: parse(before.get(property)),
+      theirs: parse(json),
+      ours: parse(ours.get(property)),
+    });
+    if (NOT_JSON.has(typeof value)) throw resultError('onConflict', 'a value that JSON can represent', value);
+    return [property, value];
+  };
+  return new Map(await Promise.all([...theirs].map(resolve)));
 }
+
+// `JSON.stringify` omits functions and symbols, so returning one would delete the property.
+const NOT_JSON: ReadonlySet<string> = new Set(['function', 'symbol', 'bigint']);
 
 export function conflictError(properties: readonly string[]): ToolkitError {
   const names = properties.map((name) => `"${name}"`).join(', ');

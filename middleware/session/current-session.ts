@@ -1,15 +1,8 @@
-import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
-import type { StoredSession } from '../../src/sessions/index.js';
+import { resultError } from './callback-results.js';
+import type { KnownSession, RequestContext } from './request-context.js';
 import { TrackedSession } from './session-changes.js';
 import type { Session, SessionHost } from './session-object.js';
-import type { SessionSettings } from './settings.js';
-
-/** A session that is in Redis. */
-export interface KnownSession {
-  readonly id: string;
-  readonly stored: StoredSession;
-}
 
 /** The application has taken `req.session` away. With `destroys` the stored session goes too. */
 export interface Removal {
@@ -25,9 +18,7 @@ export class CurrentSession {
   #unusableId: { readonly value: unknown } | undefined;
 
   constructor(
-    private readonly req: Request,
-    private readonly settings: SessionSettings,
-    private readonly known: KnownSession | undefined,
+    private readonly context: RequestContext,
     private readonly hostOf: (tracked: TrackedSession) => SessionHost,
   ) {}
 
@@ -56,7 +47,7 @@ export class CurrentSession {
     else if (value) {
       throw replacedError('req.session cannot be another object; change its properties, or set it to null');
     } else {
-      const destroys = this.settings.unset === 'destroy' && (value ?? undefined) === undefined;
+      const destroys = this.context.settings.unset === 'destroy' && (value ?? undefined) === undefined;
       this.#removal = { value, destroys };
     }
   }
@@ -64,7 +55,9 @@ export class CurrentSession {
   get removal(): Removal | undefined {
     if (this.#removal) return this.#removal;
     // `delete req.session` removes the property from the request.
-    return Object.hasOwn(this.req, 'session') ? undefined : { destroys: this.settings.unset === 'destroy' };
+    return Object.hasOwn(this.context.req, 'session')
+      ? undefined
+      : { destroys: this.context.settings.unset === 'destroy' };
   }
 
   get hasUnusableId(): boolean {
@@ -83,16 +76,14 @@ export class CurrentSession {
 
   /** The session for the toolkit: it does not count as read. */
   peek(): TrackedSession {
-    return this.#tracked ?? this.replace(this.known);
+    return this.#tracked ?? this.replace(this.context.loaded);
   }
 
   /** Makes `req.session` another one: a stored one, or one with a new id. */
   replace(known?: KnownSession): TrackedSession {
-    const { req, settings } = this;
-    const id = known?.id ?? settings.genid(req);
-    if (typeof id !== 'string' || id === '') {
-      throw new ToolkitError('OPTION_INVALID', 'session: genid must return a non-empty string');
-    }
+    const { req, settings } = this.context;
+    const id: unknown = known?.id ?? settings.genid(req);
+    if (typeof id !== 'string' || id === '') throw resultError('genid', 'a non-empty string', id);
     this.#tracked = new TrackedSession(
       id,
       this.hostOf,

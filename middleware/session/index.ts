@@ -7,3 +7,4 @@ export { sessionWasRead } from './request-property.js';
 export type { SessionSecret } from './secret.js';
 export { type SessionMiddleware, session } from './session.js';
 export type { Session, SessionCallback } from './session-object.js';
+export type { SessionUser } from './session-owner.js';

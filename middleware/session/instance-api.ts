@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
 import { hashId, type SessionStore, type SessionSummary } from '../../src/sessions/index.js';
+import { A_USER, argumentError, userNameOf } from './callback-results.js';
 import type { Session } from './session-object.js';
+import type { SessionUser } from './session-owner.js';
 
 /** A session of a user. `current` marks the session of the caller. */
 export type ListedSession = SessionSummary & { readonly current: boolean };
@@ -9,11 +11,11 @@ export type ListedSession = SessionSummary & { readonly current: boolean };
 /** Methods of the middleware that work outside of a request. */
 export interface SessionCalls {
   /** Lists the live sessions of a user, oldest login first. `current` is the id (`req.sessionID`) of the caller's session. */
-  list(user: string, options?: { readonly current?: string }): Promise<ListedSession[]>;
+  list(user: SessionUser, options?: { readonly current?: string }): Promise<ListedSession[]>;
   /** Ends one session of a user, named by its handle in `list`. Resolves to whether the session existed. */
-  destroy(user: string, handle: string): Promise<boolean>;
+  destroy(user: SessionUser, handle: string): Promise<boolean>;
   /** Ends all sessions of a user except the one with the id `except`. Resolves to the number of sessions ended. */
-  destroyAll(user: string, options?: { readonly except?: string }): Promise<number>;
+  destroyAll(user: SessionUser, options?: { readonly except?: string }): Promise<number>;
   /**
    * Loads the stored session that a request's cookie names, for requests without a response, such as a WebSocket's
    * upgrade. Its `save`, `reload` and `destroy` work; no cookie can be sent.
@@ -28,13 +30,34 @@ export function sessionCalls(
 ): SessionCalls {
   return {
     async list(user, { current } = {}) {
-      const handle = handleOf(current);
-      return (await store.users.list(user)).map((one) => ({ ...one, current: one.handle === handle }));
+      const handle = handleOf('list', 'current', current);
+      const sessions = await store.users.list(userArgument('list', user));
+      return sessions.map((one) => ({ ...one, current: one.handle === handle }));
     },
-    destroy: (user, handle) => store.users.end(user, handle),
-    destroyAll: (user, { except } = {}) => store.users.endAll(user, handleOf(except)),
+    async destroy(user, handle) {
+      const name = userArgument('destroy', user);
+      return store.users.end(name, textArgument('destroy', 'handle', handle));
+    },
+    async destroyAll(user, { except } = {}) {
+      const name = userArgument('destroyAll', user);
+      return store.users.endAll(name, handleOf('destroyAll', 'except', except));
+    },
     load: (req) => load(req as Request),
   };
 }
 
-const handleOf = (id: string | undefined) => (id === undefined ? undefined : hashId(id));
+function userArgument(method: string, user: unknown): string {
+  const name = userNameOf(user);
+  if (name === undefined) throw argumentError(method, 'user', A_USER, user);
+  return name;
+}
+
+function textArgument(method: string, argument: string, value: unknown): string {
+  if (typeof value !== 'string' || value === '')
+    throw argumentError(method, argument, 'a non-empty string', value);
+  return value;
+}
+
+function handleOf(method: string, argument: string, id: string | undefined): string | undefined {
+  return id === undefined ? undefined : hashId(textArgument(method, argument, id));
+}

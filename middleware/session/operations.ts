@@ -1,11 +1,11 @@
-import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import type { SessionStore } from '../../src/sessions/index.js';
-import { CurrentSession, type KnownSession } from './current-session.js';
+import { CurrentSession } from './current-session.js';
+import { type LossReason, lossError } from './lost-changes.js';
+import type { RequestContext } from './request-context.js';
 import { SerialQueue } from './serial-queue.js';
 import type { Changes, TrackedSession } from './session-changes.js';
 import type { SessionHost } from './session-object.js';
-import type { SessionSettings } from './settings.js';
 
 /**
  * Everything that a request does to its session in Redis, one operation at a time: the methods of `req.session`, and
@@ -19,15 +19,14 @@ export class SessionOperations {
   readonly #queue = new SerialQueue();
   #ending: Promise<unknown> | undefined;
 
+  #unread: readonly string[];
+
   constructor(
-    req: Request,
+    private readonly context: RequestContext,
     private readonly store: SessionStore,
-    settings: SessionSettings,
-    loaded?: KnownSession,
-    /** The id of a session that may exist, but could not be read. */
-    private unread?: string,
   ) {
-    this.current = new CurrentSession(req, settings, loaded, (tracked) => this.#hostOf(tracked));
+    this.#unread = context.unread;
+    this.current = new CurrentSession(context, (tracked) => this.#hostOf(tracked));
   }
 
   /** Settles when all operations are done; rejects when one failed and no callback received its error. */
@@ -42,7 +41,7 @@ export class SessionOperations {
 
   /** There may be a session in Redis to destroy. */
   get mayExist(): boolean {
-    return this.current.peek().exists || this.unread !== undefined;
+    return this.current.peek().exists || this.#unread.length > 0;
   }
 
   // Old and new id lie in different slots of a Cluster. The end of the old one is awaited by `save` and by the response,
@@ -69,7 +68,7 @@ export class SessionOperations {
       if (!ending) return;
       await this.#notingFailure(ending);
       tracked.exists = false;
-      this.unread = undefined;
+      this.#unread = [];
     }, isHandled);
   }
 
@@ -77,22 +76,19 @@ export class SessionOperations {
     return this.#queue.add(async () => {
       const current = this.current.read();
       const isCurrent = tracked.id === current.id && !this.current.removal;
-      if (isCurrent && (await this.#write(tracked))) {
-        current.hasNewCookie ||= tracked.hasNewCookie;
-        return;
-      }
-      throw new ToolkitError(
-        'SESSION_NOT_FOUND',
-        'session.save: the session has ended (logout or expiry) or was replaced; nothing was stored',
-      );
+      const loss = isCurrent ? await this.#write(tracked) : 'ended';
+      if (loss) throw lossError(loss);
+      current.hasNewCookie ||= tracked.hasNewCookie;
     }, isHandled);
   }
 
-  /** Stores the changes that were made until the response, and calls `then` unless the session has ended. */
-  saveAtEnd(changes: Changes | undefined, then: () => void): Promise<void> {
-    return this.#queue.add(async () => {
-      if (await this.#write(this.current.peek(), changes)) then();
+  /** Stores the changes that were made until the response. Resolves to the reason if they cannot be stored. */
+  async saveAtEnd(changes: Changes | undefined): Promise<LossReason | undefined> {
+    let loss: LossReason | undefined;
+    await this.#queue.add(async () => {
+      loss = await this.#write(this.current.peek(), changes);
     });
+    return loss;
   }
 
   /** Settles when Redis has removed the sessions that `regenerate` left behind. */
@@ -131,14 +127,18 @@ export class SessionOperations {
 
   #endStored({ exists, id, user }: TrackedSession): Promise<void> | undefined {
     if (exists) return this.store.destroy(id, user);
-    return this.unread === undefined ? undefined : this.store.destroy(this.unread);
+    if (this.#unread.length === 0) return undefined;
+    return Promise.all(this.#unread.map((unread) => this.store.destroy(unread))).then(() => undefined);
   }
 
-  async #write(tracked: TrackedSession, changes?: Changes): Promise<boolean> {
+  async #write(tracked: TrackedSession, changes?: Changes): Promise<LossReason | undefined> {
+    // Without its cookie a new session could never be found again.
+    if (!tracked.exists && this.context.headSent) return 'response begun';
     const [isWritten] = await this.#notingFailure(
       Promise.all([tracked.write(this.store, changes), this.#ending]),
     );
-    return isWritten;
+    this.hasFailed = !isWritten;
+    return isWritten ? undefined : 'ended';
   }
 
   #notingFailure<Result>(work: Promise<Result>): Promise<Result> {

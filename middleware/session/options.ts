@@ -15,6 +15,7 @@ import type { SessionConflict } from './conflict.js';
 import type { SessionCookieOptions } from './cookie/options.js';
 import { aSessionSecret, type SessionSecret } from './secret.js';
 import type { Session } from './session-object.js';
+import type { SessionUser } from './session-owner.js';
 
 /** Options of `session`. Options that express-session also has keep its names and meanings. */
 export interface SessionOptions {
@@ -69,15 +70,15 @@ export interface SessionOptions {
   readonly unset?: 'keep' | 'destroy';
   /**
    * When two requests change the same property: the last to save wins, the second to save gets a 409
-   * (`SESSION_CONFLICT`), or a function returns the value to store.
+   * (`SESSION_CONFLICT`), or a function returns the value to store, or a promise of it.
    * @default 'overwrite'
    */
   readonly onConflict?: 'overwrite' | 'fail' | ((conflict: SessionConflict) => unknown);
   /**
-   * Returns the user of a session, for `list`, `destroy` and `destroyAll`.
+   * Returns the id of a session's user, for `list`, `destroy` and `destroyAll`.
    * @default sessions belong to no user
    */
-  readonly user?: (session: Session) => string | number | undefined;
+  readonly user?: (session: Session) => SessionUser | null | undefined;
   /**
    * Maximum number of sessions of one user. One login more ends the oldest session.
    * @default unlimited

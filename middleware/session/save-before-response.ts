@@ -1,31 +1,27 @@
-import type { NextFunction, Request, Response } from 'express';
+import type { NextFunction, Response } from 'express';
 import { holdResponse } from '../response/index.js';
-import { type SignedId, writeSessionId } from './cookie/signed-id.js';
+import { writeSessionId } from './cookie/signed-id.js';
+import { lossError, reportLoss } from './lost-changes.js';
 import type { SessionOperations } from './operations.js';
+import type { RequestContext } from './request-context.js';
 import { openedOperationsOf, operationsOf } from './request-property.js';
-import type { SessionSecret } from './secret.js';
-import type { TrackedSession } from './session-changes.js';
-import type { SessionSettings } from './settings.js';
-
-/** The facts about the beginning of a request that its end needs. */
-export interface RequestContext {
-  readonly req: Request;
-  readonly settings: SessionSettings;
-  /** The first secret signs. */
-  readonly secrets: readonly SessionSecret[];
-  /** The session that the cookie named, if it exists. */
-  readonly loaded?: SignedId | undefined;
-}
+import type { Changes, TrackedSession } from './session-changes.js';
 
 /** Holds a response back until the request's session is stored. */
 export function saveBeforeResponse(res: Response, next: NextFunction, context: RequestContext): void {
   const { req } = context;
   if (mayWriteUnread(context)) operationsOf(req);
+  context.headSent = res.headersSent;
   // The hold begins here and not at the first use of the session: a middleware that wraps or keeps `res.end` before
   // that use would send the response past the hold.
-  holdResponse(res, next, ({ headSent }) => {
+  holdResponse(res, next, () => {
     const operations = openedOperationsOf(req);
-    return operations && settle(operations, context, res, headSent);
+    const settled = operations && settle(operations, context, res);
+    // `res.headersSent` is no help: a held response claims that it was sent.
+    if (!settled) context.headSent = true;
+    return settled?.then(() => {
+      context.headSent = true;
+    });
   });
 }
 
@@ -40,11 +36,10 @@ function settle(
   operations: SessionOperations,
   context: RequestContext,
   res: Response,
-  headSent: boolean,
 ): Promise<void> | undefined {
   // The handler called a method and did not wait for it. If the method fails, the response fails.
   const { pending, current } = operations;
-  if (pending) return pending.then(() => settle(operations, context, res, headSent));
+  if (pending) return pending.then(() => settle(operations, context, res));
   const { rolling, saveUninitialized } = context.settings;
   const isUntouched = !current.isOpen && !current.removal;
   if (isUntouched && !rolling && !saveUninitialized && !context.loaded?.stale) return undefined;
@@ -53,24 +48,30 @@ function settle(
   const tracked = current.peek();
   const { removal } = current;
   if (removal) return removal.destroys && operations.mayExist ? operations.destroy() : operations.ended();
-  // Without its cookie a new session could never be found again.
-  if (current.hasUnusableId || (headSent && !tracked.exists)) return operations.ended();
-  const sendCookie = () => {
-    if (!headSent) sendCookieIfNeeded(context, res, tracked);
-  };
+  if (current.hasUnusableId) return operations.ended();
   const changes = tracked.changes();
-  if (changes || (!tracked.exists && (saveUninitialized || operations.wasRegenerated))) {
-    return operations.saveAtEnd(changes, sendCookie);
-  }
-  sendCookie();
+  const creates = !tracked.exists && (operations.wasRegenerated || (saveUninitialized && !context.headSent));
+  if (changes || creates) return saveAtEnd(operations, context, res, changes);
+  sendCookieIfNeeded(context, res, tracked);
   return operations.ended();
 }
 
-function sendCookieIfNeeded(
-  { req, settings, secrets, loaded }: RequestContext,
+async function saveAtEnd(
+  operations: SessionOperations,
+  context: RequestContext,
   res: Response,
-  tracked: TrackedSession,
-): void {
+  changes: Changes | undefined,
+): Promise<void> {
+  const loss = await operations.saveAtEnd(changes);
+  const tracked = operations.current.peek();
+  if (!loss) sendCookieIfNeeded(context, res, tracked);
+  else if (context.headSent) reportLoss(context.settings, tracked.id, loss);
+  else throw lossError(loss);
+}
+
+function sendCookieIfNeeded(context: RequestContext, res: Response, tracked: TrackedSession): void {
+  if (context.headSent) return;
+  const { req, settings, secrets, loaded } = context;
   const isNew = tracked.id !== loaded?.id;
   const isNeeded = isNew ? tracked.exists : settings.rolling || loaded?.stale || tracked.hasNewCookie;
   const { cookie } = tracked.session;

@@ -11,13 +11,14 @@ import { conflictError, type OnConflict, resolveConflicts } from './conflict.js'
 import { SessionCookie } from './cookie/cookie.js';
 import type { CookieAttributes } from './cookie/options.js';
 import { createSession, type Session, type SessionHost, serialize } from './session-object.js';
+import { askDevice, askUser, type DeviceOption, type UserOption } from './session-owner.js';
 
 /** The options that decide how a session is stored. */
 export interface StoringOptions {
   readonly idleTimeoutMs: number;
   readonly onConflict: OnConflict;
-  readonly user?: ((session: Session) => string | number | undefined) | undefined;
-  readonly device?: ((req: Request) => Readonly<Record<string, string | undefined>>) | undefined;
+  readonly user?: UserOption | undefined;
+  readonly device?: DeviceOption | undefined;
 }
 
 /** The difference between a session and its stored form. */
@@ -28,7 +29,6 @@ export interface Changes {
   readonly deleted: string[];
 }
 
-const MAX_DEVICE_VALUE_LENGTH = 256;
 const MAX_MERGES = 10;
 const isProperty = (name: string) => !isSystemField(name);
 
@@ -97,7 +97,7 @@ export class TrackedSession {
         this.#noteWritten(changes);
         return true;
       }
-      this.#merge(updated.theirs, changes.now);
+      await this.#merge(updated.theirs, changes.now);
       changes = this.#difference();
     }
     throw conflictError([...changes.set.keys()]);
@@ -120,14 +120,17 @@ export class TrackedSession {
     return true;
   }
 
-  #merge(theirs: StoredFields, ours: StoredFields): void {
+  async #merge(theirs: StoredFields, ours: StoredFields): Promise<void> {
+    const resolved = await resolveConflicts(this.#options.onConflict, theirs, this.#stored, ours);
+    const now = serialize(this.session);
     const stored = new Map(this.#stored);
     const properties = this.session as unknown as Record<string, unknown>;
-    for (const [name, value] of resolveConflicts(this.#options.onConflict, theirs, stored, ours)) {
+    for (const [name, json] of theirs) {
+      // The application has changed the property while onConflict was pending: the next attempt resolves that value.
+      if (now.get(name) !== ours.get(name)) continue;
+      const value = resolved.get(name);
       if (value === undefined) delete properties[name];
       else properties[name] = value;
-    }
-    for (const [name, json] of theirs) {
       if (json === '') stored.delete(name);
       else stored.set(name, json);
     }
@@ -144,24 +147,14 @@ export class TrackedSession {
     const fields = serialize(this.session);
     const own = this.session.cookie.differences(this.#attributes);
     if (own) fields.set(SYSTEM_FIELDS.cookie, JSON.stringify(own));
-    const user = this.#options.user ? userNameOf(this.#options.user(this.session)) : this.user;
+    const user = this.#options.user ? askUser(this.#options.user, this.session) : this.user;
     if (user === undefined) return fields;
     fields.set(SYSTEM_FIELDS.user, user);
-    const device = user === this.user ? this.#stored.get(SYSTEM_FIELDS.device) : this.#describeDevice();
+    const device =
+      user === this.user
+        ? this.#stored.get(SYSTEM_FIELDS.device)
+        : askDevice(this.#options.device, this.#req);
     if (device !== undefined) fields.set(SYSTEM_FIELDS.device, device);
     return fields;
   }
-
-  #describeDevice(): string | undefined {
-    const device = this.#options.device?.(this.#req);
-    if (!device) return undefined;
-    const cut = (_name: string, value: unknown) =>
-      typeof value === 'string' ? value.slice(0, MAX_DEVICE_VALUE_LENGTH) : value;
-    return JSON.stringify(device, cut);
-  }
-}
-
-// Ids of a database are often numbers; keys in Redis are text.
-function userNameOf(user: string | number | null | undefined): string | undefined {
-  return user === undefined || user === null || user === '' ? undefined : String(user);
 }

@@ -64,19 +64,19 @@ class SessionMethods {
   }
 
   regenerate(callback?: SessionCallback): Promise<void> {
-    return deliver(this[HOST].regenerate(callback !== undefined), callback);
+    return deliver(this[HOST].regenerate(isCallback(callback)), callback);
   }
 
   destroy(callback?: SessionCallback): Promise<void> {
-    return deliver(this[HOST].destroy(callback !== undefined), callback);
+    return deliver(this[HOST].destroy(isCallback(callback)), callback);
   }
 
   save(callback?: SessionCallback): Promise<void> {
-    return deliver(this[HOST].save(callback !== undefined), callback);
+    return deliver(this[HOST].save(isCallback(callback)), callback);
   }
 
   reload(callback?: SessionCallback): Promise<void> {
-    return deliver(this[HOST].reload(callback !== undefined), callback);
+    return deliver(this[HOST].reload(isCallback(callback)), callback);
   }
 
   touch(): this {
@@ -141,7 +141,9 @@ function refusedError(name: string): ToolkitError {
   );
 }
 
+const isCallback = (value: unknown): value is SessionCallback => typeof value === 'function';
+
 // As in express-session, a callback receives the error, and nothing else does. Without a callback the promise rejects.
 function deliver(work: Promise<void>, callback: SessionCallback | undefined): Promise<void> {
-  return callback ? work.then(() => callback(), callback) : work;
+  return isCallback(callback) ? work.then(() => callback(), callback) : work;
 }

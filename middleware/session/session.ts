@@ -7,20 +7,19 @@ import { type SessionStore, sessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
 import { canHold } from '../response/index.js';
 import { middlewareOf, type Step } from '../stack/index.js';
+import { isUnder } from './cookie/path-match.js';
 import { type SignedId, sessionIdReader } from './cookie/signed-id.js';
-import type { KnownSession } from './current-session.js';
 import { type SessionCalls, sessionCalls } from './instance-api.js';
 import { SessionOperations } from './operations.js';
 import type { SessionOptions } from './options.js';
+import type { LoadedSession, RequestContext } from './request-context.js';
 import { attachSession, defineProperties, hasSession, operationsOf } from './request-property.js';
-import { type RequestContext, saveBeforeResponse } from './save-before-response.js';
+import { saveBeforeResponse } from './save-before-response.js';
 import { secretsFor } from './secret.js';
 import { readSettings, type SessionSettings } from './settings.js';
 
 // An empty session in place of one that could not be read must not replace its cookie unless somebody writes to it.
 const ONLY_IF_WRITTEN = { saveUninitialized: false, rolling: false } as const;
-
-type LoadedSession = SignedId & KnownSession;
 
 export type SessionMiddleware = RequestHandler & SessionCalls;
 
@@ -36,19 +35,20 @@ export type SessionMiddleware = RequestHandler & SessionCalls;
  */
 export function session(given: SessionOptions): SessionMiddleware {
   const settings = readSettings(given);
-  linkTo(settings.redis, settings.logger);
+  linkTo(settings.redis, given.logger);
   ownCookies.add(settings.name);
   const store = sessionStore(settings.redis, settings);
-  const findSigned = sessionIdReader(settings.name, settings.secrets);
+  const signedIdsOf = sessionIdReader(settings.name, settings.secrets);
 
   const appliesTo = (req: Request) => !hasSession(req) && isUnder(settings.pathFor(req), req);
   const find = (req: Request): Promise<LoadedSession | undefined> | undefined => {
-    const signed = findSigned(req);
-    return signed && load(store, signed);
+    const candidates = signedIdsOf(req);
+    return candidates.length === 0 ? undefined : loadFirst(store, candidates);
   };
   const openUnread = (req: Request, error: unknown): RequestContext => {
     if (settings.onUnavailable === 'error' || !isUnavailable(error)) throw error;
-    return open(req, store, { ...settings, ...ONLY_IF_WRITTEN }, undefined, findSigned(req)?.id);
+    const unread = signedIdsOf(req).map(({ id }) => id);
+    return open(req, store, { ...settings, ...ONLY_IF_WRITTEN }, undefined, unread);
   };
 
   const step: Step<LoadedSession | undefined> = {
@@ -75,9 +75,18 @@ export function session(given: SessionOptions): SessionMiddleware {
   return Object.assign(middlewareOf(step), calls);
 }
 
-async function load(store: SessionStore, { id, stale }: SignedId): Promise<LoadedSession | undefined> {
-  const stored = await store.load(id);
-  return stored && { id, stale, stored };
+/** Loads the first session that exists. All candidates are asked for in one write. */
+async function loadFirst(
+  store: SessionStore,
+  candidates: readonly SignedId[],
+): Promise<LoadedSession | undefined> {
+  const results = await Promise.allSettled(candidates.map(({ id }) => store.load(id)));
+  for (const [position, result] of results.entries()) {
+    if (result.status === 'rejected') throw result.reason;
+    const { value: stored } = result;
+    if (stored) return { ...candidates[position]!, stored };
+  }
+  return undefined;
 }
 
 function open(
@@ -85,17 +94,10 @@ function open(
   store: SessionStore,
   settings: SessionSettings,
   loaded?: LoadedSession,
-  unread?: string,
+  unread: readonly string[] = [],
 ): RequestContext {
-  attachSession(req, () => new SessionOperations(req, store, settings, loaded, unread));
-  return { req, settings, secrets: secretsFor(req, settings.secrets), loaded };
+  const secrets = secretsFor(req, settings.secrets);
+  const context = { req, settings, secrets, loaded, unread, headSent: false };
+  attachSession(req, () => new SessionOperations(context, store));
+  return context;
 }
-
-function isUnder(path: string, req: Request): boolean {
-  return (path === '/' && req.originalUrl?.startsWith('/')) || pathOf(req).startsWith(path);
-}
-
-// `originalUrl` is Express' own: a request of plain Node or of a WebSocket's upgrade has none.
-// A request to a proxy also names scheme and host (RFC 9112, section 3.2.2).
-const pathOf = (req: Request): string =>
-  (req.originalUrl ?? req.url).replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').split('?', 1)[0] || '/';

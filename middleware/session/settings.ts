@@ -2,12 +2,15 @@ import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { readOptions, type WithDefaults } from '../../src/read-options.js';
+import { isThenable } from '../../src/settle.js';
+import { resultError } from './callback-results.js';
 import type { SessionCookie } from './cookie/cookie.js';
 import { cookieGuard } from './cookie/guard.js';
 import {
   attributesFor,
   type CookieAttributes,
   readCookieOptions,
+  type SessionCookieOptions,
   type SessionCookieSettings,
 } from './cookie/options.js';
 import { checks, defaults, hints, type SessionOptions } from './options.js';
@@ -16,6 +19,7 @@ import type { SessionSecret } from './secret.js';
 /** The options of `session`, checked and completed. */
 export interface SessionSettings extends WithDefaults<SessionOptions, typeof defaults> {
   readonly name: string;
+  readonly logger: Logger;
   /** Undefined: the secret of cookie-parser, which is on the request. */
   readonly secrets: readonly SessionSecret[] | undefined;
   /** The path below which requests have a session. */
@@ -35,6 +39,7 @@ export function readSettings(given: SessionOptions): SessionSettings {
   return {
     ...options,
     name,
+    logger,
     secrets: options.secret === undefined ? undefined : [options.secret].flat(),
     pathFor: (req) => cookieFor(req).path ?? '/',
     attributes: (req) => attributesFor(req, cookieFor(req), options.proxy),
@@ -61,12 +66,27 @@ function cookieSettings({
   cookie,
 }: Pick<SessionOptions, 'name'> & Required<Pick<SessionOptions, 'cookie'>>) {
   if (typeof cookie === 'function') {
-    return { name: name ?? 'connect.sid', cookieFor: (req: Request) => readCookieOptions(cookie(req)) };
+    return {
+      name: name ?? 'connect.sid',
+      cookieFor: (req: Request) => readCookieOptions(returned(cookie(req))),
+    };
   }
   const fixed = readCookieOptions(cookie);
   const chosen = name ?? defaultName(fixed);
   checkPrefix(chosen, fixed);
   return { name: chosen, cookieFor: () => fixed };
+}
+
+function returned(attributes: SessionCookieOptions): SessionCookieOptions {
+  if (
+    attributes !== null &&
+    typeof attributes === 'object' &&
+    !Array.isArray(attributes) &&
+    !isThenable(attributes)
+  ) {
+    return attributes;
+  }
+  throw resultError('cookie', 'an object', attributes);
 }
 
 /** Chooses the prefix that binds the cookie to its host (RFC 6265bis), if the attributes allow it. */

@@ -15,21 +15,37 @@ export interface SignedId {
 }
 
 const MAX_VERIFIED_COOKIES = 10_000;
+// A client can send several cookies of one name, and nobody may rely on their order (RFC 6265, section 4.2.2). The first
+// bound limits what a request can cost Redis, the second what it can cost this process.
+const MAX_CANDIDATES = 4;
+const MAX_CHECKED = 64;
 
-/** Reads cookies in express-session's format: `s:`, the id, and its signature. */
-export function sessionIdReader(name: string, secrets: readonly SessionSecret[] | undefined) {
+/** Reads the ids of all session cookies with a valid signature, in express-session's format: `s:`, id, signature. */
+export function sessionIdReader(
+  name: string,
+  secrets: readonly SessionSecret[] | undefined,
+): (req: Request) => readonly SignedId[] {
   // Checking a signature takes 8 µs, and a client sends the same cookie with each request. Only valid cookies are kept,
   // and only if the secrets do not depend on the request.
   const verified = new LRUCache<string, SignedId>({ max: MAX_VERIFIED_COOKIES });
-  return (req: Request): SignedId | undefined => {
-    const accepted = secretsFor(req, secrets);
-    const value = cookieValue(req, name);
-    if (value === undefined) return fromCookieParser(req, name);
+  const verify = (value: string, accepted: readonly SessionSecret[]): SignedId | undefined => {
     const known = verified.get(value);
     if (known) return known;
     const signed = verifiedId(value, accepted);
     if (signed && secrets) verified.set(value, signed);
     return signed;
+  };
+  return (req) => {
+    const accepted = secretsFor(req, secrets);
+    const values = cookieValues(req, name);
+    if (values.length === 0) return fromCookieParser(req, name);
+    const candidates = new Map<string, SignedId>();
+    for (const value of values.slice(0, MAX_CHECKED)) {
+      const signed = verify(value, accepted);
+      if (signed && !candidates.has(signed.id)) candidates.set(signed.id, signed);
+      if (candidates.size === MAX_CANDIDATES) break;
+    }
+    return [...candidates.values()];
   };
 }
 
@@ -42,22 +58,26 @@ function verifiedId(value: string, secrets: readonly SessionSecret[]): SignedId 
   return undefined;
 }
 
-function cookieValue(req: Request, name: string): string | undefined {
+function cookieValues(req: Request, name: string): string[] {
   const header = req.headers.cookie;
   // Searching for one name costs less than parsing all cookies.
-  const value = header?.includes(name) ? parseCookie(header)[name] : undefined;
-  return unquoted(value) ?? (req.cookies as Record<string, string> | undefined)?.[name];
+  const values = header?.includes(name)
+    ? header.split(';').flatMap((pair) => (pair.includes(name) ? (parseCookie(pair)[name] ?? []) : []))
+    : [];
+  if (values.length > 0) return values.map(unquoted);
+  const parsed = (req.cookies as Record<string, unknown> | undefined)?.[name];
+  return typeof parsed === 'string' ? [parsed] : [];
 }
 
 // cookieParser(secret) has checked the signature and moved the cookie. Its result counts only if the cookie itself is no
 // longer there: cookie-parser may use a secret that this session no longer accepts.
-function fromCookieParser(req: Request, name: string): SignedId | undefined {
+function fromCookieParser(req: Request, name: string): SignedId[] {
   const id: unknown = (req.signedCookies as Record<string, unknown> | undefined)?.[name];
-  return typeof id === 'string' && id !== '' ? { id, stale: false } : undefined;
+  return typeof id === 'string' && id !== '' ? [{ id, stale: false }] : [];
 }
 
 // RFC 6265, section 4.1.1: a cookie's value may be in quotes.
-const unquoted = (value: string | undefined): string | undefined => value?.replace(/^"(.*)"$/, '$1');
+const unquoted = (value: string): string => value.replace(/^"(.*)"$/, '$1');
 
 // cookie-parser accepts only secrets that are text.
 function idIn(value: string, secret: SessionSecret): string | false | undefined {

@@ -106,3 +106,82 @@ test('an onConflict function that adds differences loses none of eight parallel 
   await Promise.all(Array.from({ length: 8 }, () => one.get('/add')));
   expect((await one.get('/show')).text).toBe('9');
 });
+
+test.each<[string, (value: unknown) => unknown]>([
+  ['a promise', (value) => Promise.resolve(value)],
+  // biome-ignore lint/suspicious/noThenProperty: a promise of another library
+  ['a thenable', (value) => ({ then: (resolve: (value: unknown) => void) => resolve(value) })],
+  ['a promise that settles later', (value) => new Promise((resolve) => setImmediate(resolve, value))],
+])('an onConflict function may return %s', async (_what, wrap) => {
+  const { status, stored } = await conflict(
+    ({ theirs, ours }) => wrap([...(theirs as string[]), (ours as string[]).at(-1)]),
+    'add=pen',
+    'add=cup',
+  );
+  expect(status).toBe(200);
+  expect(stored.cart).toEqual(['book', 'pen', 'cup']);
+});
+
+test.each<[string, () => unknown, string]>([
+  [
+    'throws',
+    () => {
+      throw new Error('broken');
+    },
+    'broken',
+  ],
+  ['rejects', () => Promise.reject(new Error('broken')), 'broken'],
+  ['returns a function', () => () => 1, 'OPTION_INVALID'],
+  ['returns a symbol', () => Symbol('s'), 'OPTION_INVALID'],
+  ['returns a bigint', () => 1n, 'OPTION_INVALID'],
+  ['resolves to a function', async () => () => 1, 'OPTION_INVALID'],
+])(
+  'an onConflict function that %s fails the request and keeps the stored value',
+  async (_what, merge, error) => {
+    const { status, answer, stored } = await conflict(merge, 'add=pen', 'add=cup');
+    expect({ status, answer }).toEqual({ status: 500, answer: { error } });
+    expect(stored).toEqual({ cart: ['book', 'pen'], theme: 'dark' });
+  },
+);
+
+test('a property that the handler changes while onConflict is pending is resolved again', async () => {
+  const seen: unknown[] = [];
+  const [asked, changed] = [gate(), gate()];
+  const [loaded, saved] = [gate(), gate()];
+  const merge: SessionOptions['onConflict'] = async ({ before, theirs, ours }) => {
+    seen.push([before, theirs, ours]);
+    asked.open();
+    await changed.passed;
+    return (theirs as number) + (ours as number) - (before as number);
+  };
+  const { client } = await serveSessions({ redis: file.redis, onConflict: merge }, (app) => {
+    app.get('/add', (req, res) => {
+      data(req).n = (data(req).n ?? 0) + 1;
+      res.end();
+    });
+    app.get('/slow', async (req, res) => {
+      data(req).n += 10;
+      loaded.open();
+      await saved.passed;
+      const saving = req.session.save();
+      await asked.passed;
+      data(req).n += 100;
+      changed.open();
+      await saving;
+      res.json(data(req).n);
+    });
+    app.get('/show', (req, res) => void res.json(data(req).n));
+  });
+  const one = client();
+  await one.get('/add');
+  const slow = one.get('/slow');
+  await loaded.passed;
+  await one.get('/add');
+  saved.open();
+  expect((await slow).text).toBe('112');
+  expect((await one.get('/show')).text).toBe('112');
+  expect(seen).toEqual([
+    [1, 2, 11],
+    [1, 2, 111],
+  ]);
+});

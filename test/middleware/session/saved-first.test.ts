@@ -11,7 +11,7 @@ test('a redirect that is followed at once always finds the session, with Redis 2
 }, async () => {
   const { proxy, redis } = await throughProxy(file.server);
   proxy.delay(20);
-  const { client } = await serveSessions({ redis }, (app) => {
+  const { client } = await serveSessions({ redis, timeoutMs: 10_000 }, (app) => {
     app.get('/login', (req, res) => {
       data(req).user = 'u';
       res.redirect('/home');

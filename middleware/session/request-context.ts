@@ -1,0 +1,27 @@
+import type { Request } from 'express';
+import type { StoredSession } from '../../src/sessions/index.js';
+import type { SignedId } from './cookie/signed-id.js';
+import type { SessionSecret } from './secret.js';
+import type { SessionSettings } from './settings.js';
+
+/** A session that is in Redis. */
+export interface KnownSession {
+  readonly id: string;
+  readonly stored: StoredSession;
+}
+
+/** A session that a cookie named and that exists. */
+export type LoadedSession = SignedId & KnownSession;
+
+/** The facts about one request that the work on its session needs. */
+export interface RequestContext {
+  readonly req: Request;
+  readonly settings: SessionSettings;
+  /** The first secret signs. */
+  readonly secrets: readonly SessionSecret[];
+  readonly loaded?: LoadedSession | undefined;
+  /** The ids of sessions that may exist, but could not be read. */
+  readonly unread: readonly string[];
+  /** The head of the response has left: no cookie can be sent any more. */
+  headSent: boolean;
+}
