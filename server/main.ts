@@ -67,7 +67,7 @@ async function listen(server: Server, port: number): Promise<number> {
 }
 
 async function demoUserId(pool: Pool): Promise<string> {
-  const { rows } = await pool.query('SELECT id FROM users WHERE lower(email) = $1', [DEMO_EMAIL]);
+  const { rows } = await pool.query('SELECT id FROM users WHERE lower(email COLLATE "C") = $1', [DEMO_EMAIL]);
   return rows[0].id;
 }
 
