@@ -16,14 +16,15 @@ import { httpLogging } from './logging.js';
 import { pingPostgres } from './postgres.js';
 import { createUserRepository } from './user-repository.js';
 
-const READY_WITHIN_MS = 1_000;
+// Half of the second after which Kubernetes gives up on a probe.
+const READY_WITHIN_MS = 500;
 
 export interface AppDeps {
   redis: RedisClient;
   pool: Pool;
   events: UserEvents;
   logger: Logger;
-  config: Pick<Config, 'sessionSecret' | 'trustProxy' | 'production'>;
+  config: Pick<Config, 'sessionSecret' | 'secureCookie' | 'trustProxy'>;
 }
 
 export function createApp({ redis, pool, events, logger, config }: AppDeps): Express {
@@ -34,21 +35,25 @@ export function createApp({ redis, pool, events, logger, config }: AppDeps): Exp
     redis,
     logger,
     secret: config.sessionSecret,
-    cookie: { secure: config.production, sameSite: 'lax' },
+    cookie: { secure: config.secureCookie, sameSite: 'lax' },
     user: ({ userId }) => userId,
     device: (req) => ({ userAgent: req.get('user-agent'), ip: req.ip }),
   });
-  const checks = {
-    redis: () => ping(redis, { timeoutMs: READY_WITHIN_MS }),
-    postgres: () => pingPostgres(pool),
-  };
 
   const app = express();
   app.disable('x-powered-by');
   app.set('trust proxy', config.trustProxy);
   app.use(securityHeaders);
   // In front of the log, which an orchestrator's probes would fill.
-  app.use('/health', healthRouter({ checks, deadlineMs: READY_WITHIN_MS }));
+  app.use(
+    '/health',
+    healthRouter({
+      needed: { postgres: () => pingPostgres(pool) },
+      // Redis is shared by all replicas: were they all not ready while it is away, nobody would answer the reads.
+      reported: { redis: () => ping(redis, { timeoutMs: READY_WITHIN_MS }) },
+      deadlineMs: READY_WITHIN_MS,
+    }),
+  );
   app.use(httpLogging(logger));
   app.use(fromOwnOrigin);
   app.use(express.json({ limit: '16kb' }));
