@@ -51,7 +51,7 @@ say '2. Logins have a tight limit per address and email: guessing passwords ends
 guess() { request POST /auth/login "${json[@]}" --data "{\"email\":\"nobody-$email\",\"password\":\"guess $1\"}"; }
 guess 1
 expect_status 401
-quota=$(header RateLimit-Policy | sed -n 's/.*;q=\([0-9]*\).*/\1/p')
+quota=$(header RateLimit-Policy | sed -n 's/.*"login";q=\([0-9]*\).*/\1/p')
 for ((attempt = 2; attempt <= quota; attempt++)); do
   guess "$attempt"
   expect_status 401

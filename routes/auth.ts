@@ -1,4 +1,5 @@
 import { type RequestHandler, Router } from 'express';
+import type { z } from 'zod';
 import type { SessionMiddleware } from '../middleware/session/index.js';
 import { stack } from '../middleware/stack/index.js';
 import { Problem } from './problem.js';
@@ -16,18 +17,21 @@ export interface AuthRouterDeps {
   accounts: Accounts;
   users: UserRepository;
   limit: RequestHandler;
-  loginLimit: RequestHandler;
+  /** Asked in this order once the body is valid. */
+  loginLimits: readonly RequestHandler[];
   sessions: SessionMiddleware;
 }
 
 /** Login, logout, who am I, where am I logged in, log out there or everywhere. */
-export function authRouter({ accounts, users, limit, loginLimit, sessions }: AuthRouterDeps): Router {
+export function authRouter({ accounts, users, limit, loginLimits, sessions }: AuthRouterDeps): Router {
   const router = Router();
   const loggedIn = stack(limit, sessions, requireLogin(users));
   router.use(noStore);
 
-  router.post('/login', stack(limit, loginLimit, sessions), validBody(credentials), async (req, res) => {
-    const user = await accounts.verify(req.body.email.trim(), req.body.password);
+  const login = stack(limit, validBody(credentials), ...loginLimits, sessions);
+  router.post('/login', login, async (req, res) => {
+    const { email, password } = req.body as z.infer<typeof credentials>;
+    const user = await accounts.verify(email, password);
     if (!user) throw new Problem(401, 'The email or the password is wrong.');
     // A new id: one that somebody planted in this browser before the login must not become logged in.
     await req.session.regenerate();

@@ -1,12 +1,17 @@
 import { Router } from 'express';
 
+type Checks = Readonly<Record<string, () => Promise<void>>>;
+
 export interface HealthRouterDeps {
-  checks: Readonly<Record<string, () => Promise<void>>>;
+  /** Without any of these the app can answer next to nothing, so it is not ready. */
+  needed: Checks;
+  /** Shown, and otherwise without effect: the app answers without them. */
+  reported: Checks;
   deadlineMs: number;
 }
 
-/** `/live`: the process answers. `/ready`: so do all that it depends on, each within the deadline. */
-export function healthRouter({ checks, deadlineMs }: HealthRouterDeps): Router {
+/** `/live`: the process answers. `/ready`: so does each service that it cannot do without, within the deadline. */
+export function healthRouter({ needed, reported, deadlineMs }: HealthRouterDeps): Router {
   const router = Router();
   router.use((_req, res, next) => {
     res.set('Cache-Control', 'no-store');
@@ -19,9 +24,11 @@ export function healthRouter({ checks, deadlineMs }: HealthRouterDeps): Router {
 
   router.get('/ready', async (_req, res) => {
     const results = await Promise.all(
-      Object.entries(checks).map(async ([name, check]) => [name, await outcome(check, deadlineMs)] as const),
+      Object.entries({ ...reported, ...needed }).map(
+        async ([name, check]) => [name, await outcome(check, deadlineMs)] as const,
+      ),
     );
-    const ready = results.every(([, state]) => state === 'up');
+    const ready = results.every(([name, state]) => state === 'up' || !Object.hasOwn(needed, name));
     res.status(ready ? 200 : 503);
     res.json({ status: ready ? 'ready' : 'unavailable', checks: Object.fromEntries(results) });
   });

@@ -29,7 +29,7 @@ const BODY_PROBLEMS: Record<string, string> = {
   'encoding.unsupported': 'must be plain, or compressed with gzip, deflate or br',
 };
 
-// The toolkit has logged these once for the whole outage.
+// The toolkit has logged these once for the whole outage, as has whoever throws a Problem of 500 and above.
 const LOGGED_ELSEWHERE: readonly string[] = ['REDIS_UNAVAILABLE', 'INVALIDATION_REFUSED'];
 
 function toProblem(error: unknown): Problem {
@@ -48,7 +48,7 @@ function fieldProblem(status: number, field: string, message: string): Problem {
 }
 
 function isLoggedElsewhere(error: unknown): boolean {
-  return error instanceof ToolkitError && LOGGED_ELSEWHERE.includes(error.code);
+  return error instanceof Problem || (error instanceof ToolkitError && LOGGED_ELSEWHERE.includes(error.code));
 }
 
 export const unknownRoute: RequestHandler = (req) => {

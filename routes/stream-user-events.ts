@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import type { RequestHandler } from 'express';
-import { Problem } from './problem.js';
+import type { Request, RequestHandler, Response } from 'express';
+import { ipKeyGenerator } from '../middleware/rate-limit/index.js';
+import { streamPlaces } from './stream-places.js';
 import type { UserEvents } from './user-events.js';
 
 const HEADERS = {
@@ -14,6 +15,8 @@ export interface StreamUserEventsOptions {
   events: UserEvents;
   /** Streams that this process serves at once. */
   maxClients?: number;
+  /** Streams of them that one address may hold, as the limits see addresses: of IPv6 a /56. */
+  maxPerAddress?: number;
   /** Proxies close a connection on which nothing comes, often after a minute. */
   keepAliveMs?: number;
   /** For how long a client may take nothing of what it was sent. */
@@ -27,24 +30,32 @@ export interface StreamUserEventsOptions {
 export function streamUserEvents({
   events,
   maxClients = 100,
+  maxPerAddress = 10,
   keepAliveMs = 15_000,
   stalledMs = 30_000,
 }: StreamUserEventsOptions): RequestHandler {
-  let clients = 0;
+  const places = streamPlaces(maxClients, maxPerAddress);
+
+  const placeFor = (req: Request, res: Response) => {
+    try {
+      return places.take(ipKeyGenerator(req.ip ?? ''));
+    } catch (error) {
+      res.set('Retry-After', '10');
+      throw error;
+    }
+  };
 
   return async (req, res) => {
     if (req.method === 'HEAD') {
       res.set(HEADERS).end();
       return;
     }
-    if (clients >= maxClients) {
-      res.set('Retry-After', '10');
-      throw new Problem(503, 'Too many clients listen to events. Try again later.');
-    }
-    clients++;
+    // Gone while the limiter was asked: its `close` has been, and would never give the place back.
+    if (res.destroyed) return;
+    const leave = placeFor(req, res);
     const gone = new AbortController();
     res.once('close', () => {
-      clients--;
+      leave();
       gone.abort();
     });
     const stream = events.stream(gone.signal);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { oneSpelling } from './email.js';
 
 const LIMIT = 'must be a whole number from 1 to 100';
 const CURSOR = 'must be the `next` of an earlier page';
@@ -22,7 +23,10 @@ export const userChanges = z
     when: ({ issues }) => issues.length === 0,
   });
 
-export const credentials = z.strictObject({ email: text.max(254), password: text.max(200) });
+export const credentials = z.strictObject({
+  email: text.max(254).transform(oneSpelling),
+  password: text.max(200),
+});
 
 export const page = z.strictObject({
   limit: z

@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import type { z } from 'zod';
 import { type FieldError, Problem } from './problem.js';
 
@@ -18,7 +18,7 @@ function fieldErrors(issue: z.core.$ZodIssue, whole: string): FieldError[] {
 }
 
 /** Puts the parsed body in the place of the raw one. */
-export function validBody<T>(schema: z.ZodType<T>): RequestHandler<Record<string, string>, unknown, T> {
+export function validBody<T>(schema: z.ZodType<T>): RequestHandler<Request['params'], unknown, T> {
   return (req, _res, next) => {
     // express.json() leaves a body of another type unread.
     if (req.get('Content-Length') !== '0' && req.is('application/json') === false) {

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Accounts } from '../routes/auth.js';
+import { oneSpelling } from '../routes/email.js';
 import { impossibleHash, verifyPassword } from './password.js';
 import { toUser, USER_COLUMNS, type UserRow } from './user-row.js';
 
@@ -10,8 +11,8 @@ export function createAccounts(pool: Pool): Accounts {
   return {
     async verify(email, password) {
       const { rows } = await pool.query<UserRow & { password_hash: string | null }>(
-        `SELECT ${USER_COLUMNS}, password_hash FROM users WHERE lower(email) = lower($1)`,
-        [email],
+        `SELECT ${USER_COLUMNS}, password_hash FROM users WHERE lower(email COLLATE "C") = $1`,
+        [oneSpelling(email)],
       );
       const row = rows[0];
       // Hashed in every case: the time an answer takes must not tell whether the email is known.

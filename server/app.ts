@@ -1,69 +1,66 @@
-import { createHash } from 'node:crypto';
-import express, { type Express, type Request, type RequestHandler } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { ipKeyGenerator, ping, type RedisClient, rateLimit, session } from '../index.js';
+import { ping, type RedisClient, session } from '../index.js';
 import { authRouter } from '../routes/auth.js';
 import { healthRouter } from '../routes/health.js';
+import { fromOwnOrigin } from '../routes/own-origin.js';
 import { problemHandler, unknownRoute } from '../routes/problem.js';
 import type { UserEvents } from '../routes/user-events.js';
 import { usersRouter } from '../routes/users.js';
 import { createAccounts } from './accounts.js';
 import { cachedUsers } from './cached-users.js';
 import type { Config } from './config.js';
+import { createLimits } from './limits.js';
 import { httpLogging } from './logging.js';
 import { pingPostgres } from './postgres.js';
 import { createUserRepository } from './user-repository.js';
 
-const MINUTE = 60_000;
-const READY_WITHIN_MS = 1_000;
+// Half of the second after which Kubernetes gives up on a probe.
+const READY_WITHIN_MS = 500;
 
 export interface AppDeps {
   redis: RedisClient;
   pool: Pool;
   events: UserEvents;
   logger: Logger;
-  config: Pick<Config, 'sessionSecret' | 'trustProxy' | 'production'>;
+  config: Pick<Config, 'sessionSecret' | 'secureCookie' | 'trustProxy'>;
 }
 
 export function createApp({ redis, pool, events, logger, config }: AppDeps): Express {
   const users = createUserRepository(pool);
   const accounts = createAccounts(pool);
-  const limit = rateLimit({ redis, logger, windowMs: MINUTE, limit: 100 });
-  const loginLimit = rateLimit({
-    redis,
-    logger,
-    identifier: 'login',
-    windowMs: 15 * MINUTE,
-    limit: 10,
-    keyGenerator: addressAndEmail,
-  });
-  const signUpLimit = rateLimit({ redis, logger, identifier: 'sign-up', windowMs: 60 * MINUTE, limit: 20 });
+  const { limit, signUpLimit, loginLimits } = createLimits(redis, logger);
   const sessions = session({
     redis,
     logger,
     secret: config.sessionSecret,
-    cookie: { secure: config.production, sameSite: 'lax' },
+    cookie: { secure: config.secureCookie, sameSite: 'lax' },
     user: ({ userId }) => userId,
     device: (req) => ({ userAgent: req.get('user-agent'), ip: req.ip }),
   });
-  const checks = {
-    redis: () => ping(redis, { timeoutMs: READY_WITHIN_MS }),
-    postgres: () => pingPostgres(pool),
-  };
 
   const app = express();
   app.disable('x-powered-by');
   app.set('trust proxy', config.trustProxy);
   app.use(securityHeaders);
   // In front of the log, which an orchestrator's probes would fill.
-  app.use('/health', healthRouter({ checks, deadlineMs: READY_WITHIN_MS }));
+  app.use(
+    '/health',
+    healthRouter({
+      needed: { postgres: () => pingPostgres(pool) },
+      // Redis is shared by all replicas: were they all not ready while it is away, nobody would answer the reads.
+      reported: { redis: () => ping(redis, { timeoutMs: READY_WITHIN_MS }) },
+      deadlineMs: READY_WITHIN_MS,
+    }),
+  );
   app.use(httpLogging(logger));
+  app.use(fromOwnOrigin);
   app.use(express.json({ limit: '16kb' }));
   app.use('/users', usersRouter({ users, redis, events, limit, signUpLimit, sessions }));
   app.use(
     '/auth',
-    authRouter({ accounts, users: cachedUsers(users, redis, logger), limit, loginLimit, sessions }),
+    authRouter({ accounts, users: cachedUsers(users, redis, logger), limit, loginLimits, sessions }),
   );
   app.use(unknownRoute);
   app.use(problemHandler);
@@ -78,10 +75,3 @@ const securityHeaders: RequestHandler = (_req, res, next) => {
   });
   next();
 };
-
-function addressAndEmail(req: Request): string {
-  const { email } = (req.body ?? {}) as { email?: unknown };
-  // Hashed, so that Redis keys hold no email addresses and have one length.
-  const hash = createHash('sha256').update(String(email).trim().toLowerCase()).digest('base64url');
-  return `${ipKeyGenerator(req.ip ?? '')} ${hash}`;
-}

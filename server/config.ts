@@ -10,6 +10,8 @@ export interface Config {
   databaseUrl: string | undefined;
   sessionSecret: string;
   production: boolean;
+  /** `auto`: only on requests that came over HTTPS. */
+  secureCookie: true | 'auto';
   logLevel: z.infer<typeof LogLevel>;
   /** As Express' setting of the same name takes it. */
   trustProxy: boolean | number | string;
@@ -61,6 +63,7 @@ const Environment = z.object({
     .enum(['development', 'test', 'production'], { error: 'must be development, test or production' })
     .default('development'),
   LOG_LEVEL: LogLevel.default('info'),
+  COOKIE_SECURE: z.enum(['true', 'auto'], { error: 'must be true or auto' }).optional(),
   TRUST_PROXY: z
     .string()
     .transform(parseTrustProxy)
@@ -110,13 +113,15 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const schema = given.NODE_ENV === 'production' ? production : Environment;
   const parsed = schema.safeParse(given);
   if (!parsed.success) throw new StartupError(oneLine(parsed.error, given));
-  const { PORT, REDIS_URL, DATABASE_URL, SESSION_SECRET, NODE_ENV, LOG_LEVEL, TRUST_PROXY } = parsed.data;
+  const { PORT, REDIS_URL, DATABASE_URL, SESSION_SECRET, NODE_ENV, LOG_LEVEL, COOKIE_SECURE, TRUST_PROXY } =
+    parsed.data;
   return {
     port: PORT,
     redisUrl: REDIS_URL,
     databaseUrl: DATABASE_URL,
     sessionSecret: SESSION_SECRET ?? randomBytes(SECRET_LENGTH).toString('base64url'),
     production: NODE_ENV === 'production',
+    secureCookie: (COOKIE_SECURE ?? (NODE_ENV === 'production' ? 'true' : 'auto')) === 'true' || 'auto',
     logLevel: LOG_LEVEL,
     trustProxy: TRUST_PROXY,
   };

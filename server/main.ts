@@ -5,13 +5,14 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { closeRedis, connectRedis } from '../index.js';
 import { createApp } from './app.js';
+import { closable } from './closable.js';
 import { readConfig } from './config.js';
 import { createLogger } from './logging.js';
 import { migrate } from './migrate.js';
 import { openPool } from './postgres.js';
 import { seed } from './seed.js';
 import { startServices } from './services/start-services.js';
-import { cleanUp, closable, endWithParent, shutdownOnSignal } from './shutdown.js';
+import { cleanUp, endWithParent, shutdownOnSignal } from './shutdown.js';
 import { StartupError } from './startup-error.js';
 import { createUserEvents } from './user-events.js';
 import { DEMO_EMAIL, welcome } from './welcome.js';
@@ -67,7 +68,7 @@ async function listen(server: Server, port: number): Promise<number> {
 }
 
 async function demoUserId(pool: Pool): Promise<string> {
-  const { rows } = await pool.query('SELECT id FROM users WHERE lower(email) = $1', [DEMO_EMAIL]);
+  const { rows } = await pool.query('SELECT id FROM users WHERE lower(email COLLATE "C") = $1', [DEMO_EMAIL]);
   return rows[0].id;
 }
 

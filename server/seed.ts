@@ -37,7 +37,7 @@ export async function seed(pool: Pool): Promise<void> {
   await pool.query(
     `INSERT INTO users (email, name, password_hash)
      SELECT email, name, $3 FROM unnest($1::text[], $2::text[]) AS demo (email, name)
-     ON CONFLICT (lower(email)) DO NOTHING`,
+     ON CONFLICT (lower(email COLLATE "C")) DO NOTHING`,
     [emails, NAMES, await hashPassword(DEMO_PASSWORD)],
   );
 }

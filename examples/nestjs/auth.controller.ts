@@ -23,7 +23,7 @@ export class AuthController {
     @Req() req: Request,
     @Body(new Valid(credentials)) { email, password }: z.infer<typeof credentials>,
   ): Promise<User> {
-    const user = await this.#accounts.verify(email.trim(), password);
+    const user = await this.#accounts.verify(email, password);
     if (!user) throw new UnauthorizedException('The email or the password is wrong.');
     // A new id: one that somebody planted in this browser before the login must not become logged in.
     await req.session.regenerate();

@@ -1,52 +1,92 @@
 import { type IncomingMessage, request } from 'node:http';
 import type { RequestHandler, Response } from 'express';
+import { endToEnd, fieldLines, framing } from './fields.js';
+import { passInterim } from './interim.js';
 
-const HOP_BY_HOP = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-];
-
-/** A plain reverse proxy: the request goes to the origin as it is, and its answer comes back as it is. */
+/**
+ * A plain reverse proxy: the request goes to the origin as it is, and its answer comes back as it is. An answer that
+ * HTTP cannot express becomes a 502 while nothing has left, and a cut connection afterwards.
+ */
 export function forwardTo(origin: URL): RequestHandler {
   return (req, res) => {
-    const headers = endToEnd(req.headers, req.headers.connection);
-    const sent = request(origin, { method: req.method, path: req.originalUrl, headers });
-    sent.on('information', ({ statusCode, rawHeaders }) => passInterim(res, statusCode, rawHeaders));
-    sent.on('response', (answer) => passBack(answer, res));
-    sent.on('error', () => {
-      if (res.headersSent) res.destroy();
-      else res.status(502).type('text').end('The origin could not be reached.\n');
+    if (res.destroyed) return;
+    const headers = { ...endToEnd(req.headers, req.headers.connection), ...framing(req) };
+    // A connection for each request: bytes that an origin sends too many must not become the next client's answer.
+    const sent = request(origin, { method: req.method, path: req.originalUrl, headers, agent: false });
+    let answered = false;
+    const unanswered = () => {
+      if (!answered) badGateway(res, 'The origin gave no answer.');
+      answered = true;
+    };
+    sent.on('information', (interim) => passInterim(req, res, interim));
+    sent.on('response', (answer) => {
+      answered = true;
+      passBack(answer, res);
     });
+    // After the head, the answer itself tells of errors where they matter: bytes behind its end do not. A 101 that
+    // nobody asked for has no error, Node closes its connection.
+    sent.on('error', unanswered).on('close', unanswered);
     // A client that goes away before its answer is whole needs none.
-    res.on('close', () => res.writableEnded || sent.destroy());
+    res.once('close', () => res.writableEnded || sent.destroy());
     req.pipe(sent);
   };
 }
 
 function passBack(answer: IncomingMessage, res: Response): void {
-  const { headers, headersDistinct } = answer;
-  for (const [name, lines] of Object.entries(endToEnd(headersDistinct, headers.connection))) {
-    res.setHeader(name, lines!.length === 1 ? lines![0]! : lines!);
+  const passed: string[] = [];
+  let failed = false;
+  const fail = () => {
+    if (failed) return;
+    failed = true;
+    answer.destroy();
+    if (res.headersSent) return void res.destroy();
+    for (const name of passed) res.removeHeader(name);
+    badGateway(res, 'The origin gave an answer that cannot be passed on.');
+  };
+  // Node throws for what it refuses to send: here that ends one answer, in an event it would end the process.
+  const orFail = (step: () => void) => {
+    try {
+      step();
+    } catch {
+      fail();
+    }
+  };
+  answer.on('error', fail);
+  answer.on('data', (chunk) =>
+    orFail(() => {
+      if (res.write(chunk)) return;
+      answer.pause();
+      res.once('drain', () => answer.resume());
+    }),
+  );
+  answer.on('end', () =>
+    orFail(() => {
+      // Node leaves them out where the client's connection has no place for them.
+      res.addTrailers(trailersOf(answer));
+      res.end();
+    }),
+  );
+  orFail(() => passHead(answer, res, passed));
+}
+
+/** Notes in `passed` the names of the headers that it has set. */
+function passHead(answer: IncomingMessage, res: Response, passed: string[]): void {
+  for (const [name, lines] of fieldLines(answer.rawHeaders, answer.headers.connection)) {
+    res.setHeader(name, lines.length === 1 ? lines[0]! : lines);
+    passed.push(name);
   }
-  res.status(answer.statusCode!).statusMessage = answer.statusMessage!;
-  answer.on('aborted', () => res.destroy());
-  answer.pipe(res);
+  res.status(answer.statusCode!);
+  // Node's parser takes control characters there, and its writer throws.
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(answer.statusMessage!)) res.statusMessage = answer.statusMessage!;
 }
 
-function passInterim(res: Response, status: number, rawHeaders: readonly string[]): void {
-  const link = rawHeaders.find((_, at) => at % 2 === 1 && rawHeaders[at - 1]!.toLowerCase() === 'link');
-  if (status === 102) res.writeProcessing();
-  if (status === 103 && link) res.writeEarlyHints({ link });
+function trailersOf({ rawTrailers }: IncomingMessage): [string, string][] {
+  return fieldLines(rawTrailers, undefined).flatMap(([name, lines]) =>
+    lines.map((line): [string, string] => [name, line]),
+  );
 }
 
-// RFC 9110 §7.6.1: what speaks of one connection ends with it.
-function endToEnd<Value>(headers: NodeJS.Dict<Value>, connection: string | undefined): NodeJS.Dict<Value> {
-  const named = (connection ?? '').split(',').map((name) => name.trim().toLowerCase());
-  const ending = new Set([...HOP_BY_HOP, ...named]);
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ending.has(name)));
+function badGateway(res: Response, text: string): void {
+  res.statusMessage = '';
+  res.status(502).type('text').end(`${text}\n`);
 }

@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
 import { connectRedis } from '../../index.js';
 import { startRedis } from '../../server/services/redis.js';
@@ -16,8 +17,9 @@ const url = values.redis ?? process.env.REDIS_URL;
 
 async function main(origin: URL): Promise<void> {
   const redis = connectRedis(url ?? (await startRedis({ log: console.log })).url);
-  createProxy(origin, { redis, timeoutMs: 1000 }).listen(Number(values.port), () => {
-    console.log(`http://localhost:${values.port} caches ${origin.href}`);
+  const server = createProxy(origin, { redis, timeoutMs: 1000 }).listen(Number(values.port), () => {
+    const { port } = server.address() as AddressInfo;
+    console.log(`http://localhost:${port} caches ${origin.href}`);
   });
 }
 

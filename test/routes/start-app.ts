@@ -9,6 +9,7 @@ import { openPool } from '../../server/postgres.js';
 import { DEMO_PASSWORD, seed } from '../../server/seed.js';
 import { createUserEvents } from '../../server/user-events.js';
 import { createTestDatabase } from '../support/postgres.js';
+import { startProxy } from '../support/proxy.js';
 import { startRedis } from '../support/redis.js';
 
 let clients = 0;
@@ -16,11 +17,18 @@ let clients = 0;
 /** The sample app with a Redis and a seeded database of its own; `onLog` gets each line of its log. */
 export async function startApp({ production = false, onLog = (_line: string): void => {} } = {}) {
   const [redisServer, database] = await Promise.all([startRedis(), createTestDatabase()]);
+  const databaseUrl = new URL(database.url);
+  const postgresProxy = await startProxy(Number(databaseUrl.port));
+  databaseUrl.host = `127.0.0.1:${postgresProxy.port}`;
   const logger = createLogger('info', { write: onLog });
-  const pool = openPool(database.url, { logger });
+  const pool = openPool(databaseUrl.href, { logger });
   await migrate(pool);
   await seed(pool);
-  const config = { sessionSecret: 'a secret of at least thirty-two characters', trustProxy: 1, production };
+  const config = {
+    sessionSecret: 'a secret of at least thirty-two characters',
+    trustProxy: 1,
+    secureCookie: production || ('auto' as const),
+  };
 
   async function listen() {
     const redis = connectRedis({ url: redisServer.url, logger });
@@ -36,12 +44,21 @@ export async function startApp({ production = false, onLog = (_line: string): vo
     return { url, close };
   }
 
+  let lost: Promise<void> | undefined;
+  const losePostgres = () => {
+    lost ??= postgresProxy.close();
+    return lost;
+  };
+
   const app = await listen();
   const second = await listen();
 
   return {
     pool,
     redisServer,
+    /** Between the app and PostgreSQL. */
+    postgresProxy,
+    losePostgres,
     url: app.url,
     urlOfSecond: second.url,
     /** A client with an address and cookies of its own. */
@@ -56,6 +73,7 @@ export async function startApp({ production = false, onLog = (_line: string): vo
     async stop() {
       await Promise.all([app.close(), second.close()]);
       await pool.end();
+      await losePostgres();
       await Promise.all([redisServer.stop(), database.drop()]);
     },
   };

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
-import express from 'express';
+import express, { type RequestHandler } from 'express';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
 import { closeRedis, connectRedis } from '../../index.js';
 import { problemHandler } from '../../routes/problem.js';
@@ -9,6 +9,7 @@ import { createLogger } from '../../server/logging.js';
 import { createUserEvents } from '../../server/user-events.js';
 import { subscriberConnectionOf } from '../../src/subscriptions/subscriber-connection.js';
 import { eventually } from '../support/eventually.js';
+import { gate } from '../support/gate.js';
 import { startApp } from './start-app.js';
 
 type App = Awaited<ReturnType<typeof startApp>>;
@@ -19,9 +20,9 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 /** A stream of server-sent events, and what it has brought so far. */
-async function listenAt(url: string) {
+async function listenAt(url: string, headers: Record<string, string> = {}) {
   const leaving = new AbortController();
-  const response = await fetch(url, { signal: leaving.signal });
+  const response = await fetch(url, { signal: leaving.signal, headers });
   const stream = { response, text: '', ended: false, leave: () => leaving.abort() };
   onTestFinished(stream.leave);
   const read = async () => {
@@ -79,11 +80,15 @@ test('HEAD is answered at once', async () => {
   expect(headers['content-type']).toContain('text/event-stream');
 });
 
-async function serveStream(options: Omit<StreamUserEventsOptions, 'events'>) {
+async function serveStream(
+  options: Omit<StreamUserEventsOptions, 'events'>,
+  limit: RequestHandler = (_req, _res, next) => next(),
+) {
   const redis = connectRedis(inject('redisUrl'));
   const events = createUserEvents(redis, createLogger('fatal', { write() {} }));
   const server = express()
-    .get('/events', streamUserEvents({ events, ...options }))
+    .set('trust proxy', true)
+    .get('/events', limit, streamUserEvents({ events, ...options }))
     .use(problemHandler)
     .listen(0);
   await once(server, 'listening');
@@ -110,6 +115,53 @@ test('a client too many is refused, until one has gone', async () => {
   expect(refused.response.headers.get('retry-after')).toBe('10');
   first.leave();
   await eventually('there is room', async () => (await listenAt(url)).response.status === 200);
+});
+
+test('an address that holds its share of the streams is refused, until one has gone, and others are served', async () => {
+  const { url } = await serveStream({ maxPerAddress: 2 });
+  const from = (address: string) => listenAt(url, { 'X-Forwarded-For': address });
+  const [first] = await Promise.all([from('10.0.0.1'), from('10.0.0.1')]);
+  const refused = await from('10.0.0.1');
+  expect(refused.response.status).toBe(429);
+  expect(refused.response.headers.get('retry-after')).toBe('10');
+  // Of IPv6, a provider hands one customer a whole /56.
+  const statuses = ['2001:db8::1', '2001:db8::2', '2001:db8:0:ff::3', '2001:db8:1::1', '10.0.0.2'].map(
+    async (address) => (await from(address)).response.status,
+  );
+  expect((await Promise.all(statuses)).sort()).toEqual([200, 200, 200, 200, 429]);
+  first.leave();
+  await eventually('there is room', async () => (await from('10.0.0.1')).response.status === 200);
+});
+
+test('by default one address gets 10 of the streams, and all the others get theirs', async () => {
+  const { url } = await serveStream({});
+  const statuses = async (address: string, count: number) => {
+    const streams = Array.from({ length: count }, () => listenAt(url, { 'X-Forwarded-For': address }));
+    return (await Promise.all(streams)).map(({ response }) => response.status);
+  };
+  expect((await statuses('10.0.0.1', 30)).filter((status) => status === 200)).toHaveLength(10);
+  expect(await statuses('10.0.0.2', 10)).toEqual(Array.from({ length: 10 }, () => 200));
+});
+
+test('a client that goes while its limit is looked up leaves its place to others', async () => {
+  const asked = gate();
+  const answered = gate();
+  const left = gate();
+  const slowLimit: RequestHandler = (_req, res, next) => {
+    asked.open();
+    res.once('close', () => left.open());
+    void answered.passed.then(() => next());
+  };
+  const { url } = await serveStream({ maxClients: 1 }, slowLimit);
+  const { port } = new URL(url);
+  const impatient = connect(Number(port), '127.0.0.1');
+  impatient.on('error', () => {});
+  impatient.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await asked.passed;
+  impatient.resetAndDestroy();
+  await left.passed;
+  answered.open();
+  expect((await listenAt(url)).response.status).toBe(200);
 });
 
 test('closing ends the streams, also of those who come now', async () => {

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEMO_PASSWORD } from '../../server/seed.js';
 import { startApp } from '../routes/start-app.js';
+import { eventually } from '../support/eventually.js';
 
 type App = Awaited<ReturnType<typeof startApp>>;
 
@@ -57,12 +59,12 @@ test('in production the session cookie is sent over HTTPS only', async () => {
   await app.stop();
 });
 
-test('without Redis it is live but not ready, reads are still answered, and a mutation is refused with a 503', async () => {
+test('without Redis it is live and ready, reads are still answered, and a mutation is refused with a 503', async () => {
   const app = await startApp();
   const { client, user } = await app.loggedIn();
   await app.redisServer.stop();
   await app.client().get('/health/live').expect(200);
-  const ready = await app.client().get('/health/ready').expect(503);
+  const ready = await app.client().get('/health/ready').expect(200);
   expect(ready.body.checks).toEqual({ redis: 'down', postgres: 'up' });
   const { body } = await app.client().get(`/users/${user.id}`).expect(200);
   expect(body).toEqual(user);
@@ -85,3 +87,57 @@ test('a Redis that hangs is one error in the log, however many requests it fails
   expect(failed.filter(({ err }) => err !== undefined)).toEqual([]);
   await app.stop();
 });
+
+test('with a Redis that hangs it says within a second that it is ready', async () => {
+  const app = await startApp();
+  app.redisServer.freeze();
+  const began = performance.now();
+  const { body } = await app.client().get('/health/ready').expect(200);
+  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(body).toEqual({ status: 'ready', checks: { redis: 'down', postgres: 'up' } });
+  app.redisServer.thaw();
+  await app.stop();
+});
+
+test.each(['gone', 'hanging'] as const)(
+  'with a PostgreSQL that is %s every answer that needs it is a 503, one line of the log says so',
+  async (how) => {
+    const lines: { level: number; msg: string }[] = [];
+    const app = await startApp({ onLog: (line) => lines.push(JSON.parse(line)) });
+    const { client, user } = await app.loggedIn();
+    if (how === 'hanging') app.postgresProxy.freeze();
+    else await app.losePostgres();
+    const credentials = { email: 'bob@example.com', password: DEMO_PASSWORD };
+    const answers = await Promise.all([
+      app.client().get(`/users/${randomUUID()}`),
+      app.client().get('/users?limit=3'),
+      app.client().post('/auth/login').send(credentials),
+      app
+        .client()
+        .post('/users')
+        .send({ ...credentials, email: 'new@example.com', name: 'New' }),
+      client.patch(`/users/${user.id}`).send({ name: 'X' }),
+      client.delete(`/users/${user.id}`),
+    ]);
+    expect(answers.map(({ status, type }) => [status, type])).toEqual(
+      answers.map(() => [503, 'application/problem+json']),
+    );
+    expect(answers[0]!.text).not.toMatch(/ECONN|127\.0\.0\.1|timeout/);
+    expect((await app.client().get('/health/ready').expect(503)).body.checks).toEqual({
+      redis: 'up',
+      postgres: 'down',
+    });
+    await app.client().get('/health/live').expect(200);
+    expect(lines.filter(({ msg }) => msg === 'PostgreSQL does not answer')).toHaveLength(1);
+    expect(lines.filter(({ msg }) => msg === 'request failed')).toEqual([]);
+
+    if (how === 'hanging') {
+      app.postgresProxy.thaw();
+      await eventually(
+        'PostgreSQL is found again',
+        async () => (await app.client().get('/users?limit=4')).status === 200,
+      );
+    }
+    await app.stop();
+  },
+);

@@ -26,6 +26,7 @@ test('an empty environment is enough for development', () => {
     databaseUrl: undefined,
     sessionSecret: expect.stringMatching(/^.{43}$/),
     production: false,
+    secureCookie: 'auto',
     logLevel: 'info',
     trustProxy: false,
   });
@@ -69,6 +70,12 @@ describe('production', () => {
   });
 });
 
+test('in production the cookie is for HTTPS alone, unless it is said to follow the request', () => {
+  expect(readConfig(PRODUCTION).secureCookie).toBe(true);
+  expect(readConfig({ ...PRODUCTION, COOKIE_SECURE: 'auto' }).secureCookie).toBe('auto');
+  expect(readConfig({ COOKIE_SECURE: 'true' }).secureCookie).toBe(true);
+});
+
 test.each(['abc', '-1', '65536', '80.5', '1e3', ' 80'])('PORT=%s is refused', (PORT) => {
   expect(refusal({ PORT })).toBe('PORT must be a number from 0 to 65535');
 });
@@ -87,6 +94,7 @@ test.each([
   ['TRUST_PROXY', '-1', /^TRUST_PROXY must be /],
   ['TRUST_PROXY', '10.0.0.0/99', /^TRUST_PROXY must be /],
   ['NODE_ENV', 'prod', /^NODE_ENV must be development, test or production$/],
+  ['COOKIE_SECURE', 'false', /^COOKIE_SECURE must be true or auto$/],
   ['LOG_LEVEL', 'loud', /^LOG_LEVEL must be fatal, .* or silent$/],
 ])('%s=%s is refused, without repeating it', (name, value, message) => {
   expect(refusal({ [name]: value })).toMatch(message);

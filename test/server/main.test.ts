@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,6 +94,63 @@ test('SIGTERM ends the streams of events, and waits for nothing else', async () 
   expect(await text).toBe(': listening\n\n');
   expect(await child.exited).toEqual({ code: 0, signal: null });
   expect(performance.now() - began).toBeLessThan(5_000);
+});
+
+test('SIGTERM resets no request that is on its way: 40 kept-alive connections get their answers', async () => {
+  const child = await startOnSharedServices();
+  const port = await portOf(child);
+  const clients = await Promise.all(Array.from({ length: 40 }, () => keepAliveClient(port)));
+  const get = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n';
+  const answers = () => clients.map(({ text }) => text.split('HTTP/1.1 200').length - 1);
+  for (const { socket } of clients) socket.write(get);
+  await eventually('the first are answered', () => answers().every((count) => count === 1));
+  process.kill(child.pid, 'SIGTERM');
+  for (const { socket } of clients) socket.write(get);
+  expect(await child.exited).toEqual({ code: 0, signal: null });
+  await Promise.all(clients.map(({ ended }) => ended));
+  expect(clients.filter(({ error }) => error)).toEqual([]);
+  expect(answers()).toEqual(clients.map(() => 2));
+});
+
+async function keepAliveClient(port: number) {
+  const socket = connect(port, 'localhost');
+  const client = { socket, text: '', error: undefined as Error | undefined, ended: once(socket, 'close') };
+  socket.on('data', (chunk) => {
+    client.text += chunk;
+  });
+  socket.on('error', (error) => {
+    client.error = error;
+  });
+  await once(socket, 'connect');
+  return client;
+}
+
+test('with the settings of docker-compose.yml somebody can sign up and log in over plain HTTP', async () => {
+  const compose = readFileSync(join(__dirname, '../../docker-compose.yml'), 'utf8');
+  const app = /^ {2}app:\n([\s\S]*?)^ {2}\w/m.exec(compose)![1]!;
+  const given = [...app.matchAll(/^ {6}([A-Z_]+): \$\{\1:-(.*)\}$/gm)].map(([, name, value]) => [
+    name,
+    value,
+  ]);
+  const child = await startOnSharedServices({
+    NODE_ENV: 'production',
+    SESSION_SECRET: 'x'.repeat(32),
+    ...Object.fromEntries(given),
+  });
+  const url = `http://localhost:${await portOf(child)}`;
+  const post = (path: string, body: object) =>
+    fetch(url + path, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'Content-Type': 'application/json' },
+    });
+  const credentials = { email: 'ann@example.com', password: 'a good password' };
+  expect((await post('/users', { ...credentials, name: 'Ann' })).status).toBe(201);
+  const login = await post('/auth/login', credentials);
+  const cookie = login.headers.get('set-cookie')!;
+  expect(cookie).not.toContain('Secure');
+  const me = await fetch(`${url}/auth/me`, { headers: { Cookie: cookie.split(';')[0]! } });
+  expect(await me.json()).toMatchObject({ email: credentials.email });
 });
 
 test('a second signal does not wait for the request in flight', async () => {

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import type { Pool } from 'pg';
+import { DatabaseError, type Pool } from 'pg';
 import { afterEach, expect, test } from 'vitest';
+import { DatabaseUnavailable, isAway } from '../../server/database-unavailable.js';
 import { openPool, pingPostgres } from '../../server/postgres.js';
 import { createTestDatabase } from '../support/postgres.js';
 
@@ -51,5 +52,32 @@ test('a server that accepts the connection and says nothing is given up on', asy
   const url = `postgres://nobody@127.0.0.1:${(mute.address() as AddressInfo).port}/nothing`;
   const pool = openPool(url, { logger: { warn: () => {} } });
   cleanup.push(() => pool.end());
-  await expect(pingPostgres(pool)).rejects.toThrow(/timeout/);
+  const error = await pingPostgres(pool).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(DatabaseUnavailable);
+  expect((error as DatabaseUnavailable).cause).toMatchObject({ message: expect.stringMatching(/timeout/) });
+});
+
+const databaseError = (code: string) => Object.assign(new DatabaseError('x', 1, 'error'), { code });
+
+test.each([
+  ['shutting down', databaseError('57P01')],
+  ['starting up', databaseError('57P03')],
+  ['out of connections', databaseError('53300')],
+  ['a standby since a failover', databaseError('25006')],
+  ['too slow for the statement', databaseError('57014')],
+  ['refusing', Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })],
+  ['not in the DNS', Object.assign(new Error('getaddrinfo'), { code: 'EAI_AGAIN', syscall: 'getaddrinfo' })],
+  ['gone in mid-query', new Error('Connection terminated unexpectedly')],
+])('a PostgreSQL that is %s is away', (_how, error) => {
+  expect(isAway(error)).toBe(true);
+});
+
+test.each([
+  ['a duplicate', databaseError('23505')],
+  ['a mistake in the SQL', databaseError('42601')],
+  ['a wrong password', databaseError('28P01')],
+  ['a bug', new TypeError('Cannot read properties of undefined')],
+  ['an argument that Node refuses', Object.assign(new TypeError('x'), { code: 'ERR_INVALID_ARG_TYPE' })],
+])('%s is no PostgreSQL that is away', (_what, error) => {
+  expect(isAway(error)).toBe(false);
 });
