@@ -75,13 +75,13 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
       return { question, found: lookUp(question, req), before };
     },
     act(req, res, next, asked) {
+      offerCacheTags(res);
       if (req.method !== 'GET' && req.method !== 'HEAD') {
         purgeAfterChange(cache.versions, req, res, next, settings);
         return next();
       }
       if (asked && !isForOnePerson(req, settings)) return answer(asked as Asked, req, res, next);
       bypass(undefined, req, res, settings);
-      offerCacheTags(res);
       next();
     },
   });

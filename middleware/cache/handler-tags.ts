@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import { checkNames } from '../../src/tags/index.js';
+import { asOwnTag, checkTags } from '../../src/tags/index.js';
 import { recordOf } from '../request-record.js';
 import { captureResponse } from '../response/index.js';
 import type {} from './options.js';
@@ -14,13 +14,13 @@ declare module '../request-record.js' {
   }
 }
 
-/** Gives the handler `res.cacheTags(...)`. */
+/** Gives the handler `res.cacheTags(...)`: for a response that may be cached, or a mutation that purges. */
 export function offerCacheTags(res: Response): void {
   const record = recordOf(res.req);
   record.handlerTags ??= new Set();
   const named = record.handlerTags;
   res.cacheTags = (...tags) => {
-    for (const tag of checkNames('res.cacheTags was given', tags)) named.add(tag);
+    for (const tag of checkTags('res.cacheTags was given', tags)) named.add(tag);
   };
 }
 
@@ -29,7 +29,7 @@ export function takeHandlerTags(res: Response): string[] {
   const tags = new Set(recordOf(res.req).handlerTags);
   for (const [header, separator] of Object.entries(HEADERS)) {
     const lines = [res.getHeader(header) ?? []].flat().map(String);
-    for (const tag of lines.flatMap((line) => line.split(separator))) if (tag) tags.add(tag);
+    for (const tag of lines.flatMap((line) => line.split(separator))) if (tag) tags.add(asOwnTag(tag));
     res.removeHeader(header);
   }
   return [...tags];

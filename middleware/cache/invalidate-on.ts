@@ -5,33 +5,36 @@ import { linkTo, type RedisClient } from '../../src/redis/index.js';
 import {
   beginMutation,
   checkNames,
+  checkTags,
   type Mutation,
   purgedUrlTags,
   refusedMutation,
   tagVersions,
 } from '../../src/tags/index.js';
 import { holdResponse } from '../response/index.js';
-import { changedUrlTags, isSafe } from './purge-after-change.js';
+import { offerCacheTags, tagsNamed } from './handler-tags.js';
+import { changedTags, isSafe } from './purge-after-change.js';
 
 /** Options of `invalidateOn`. */
 export interface InvalidateOnOptions {
   /** The shared ioredis client (`Redis` or `Cluster`). */
   readonly redis: RedisClient;
   /**
-   * Tags of the responses that the mutation makes old.
+   * Tags of the responses that the mutation makes old; a promise is awaited before the handler runs. For tags that only
+   * the handler knows there is `res.cacheTags`: they are purged, but not marked beforehand.
    * @default none but the request's own URL
    */
-  readonly tags?: (req: Request) => readonly string[];
+  readonly tags?: (req: Request) => readonly string[] | Promise<readonly string[]>;
   /**
    * URLs (path and query) of further responses that the mutation makes old.
    * @default none
    */
-  readonly urls?: (req: Request) => readonly string[];
+  readonly urls?: (req: Request) => readonly string[] | Promise<readonly string[]>;
   /**
-   * Whether a request changes anything; of one that does not, nothing is marked or purged.
-   * @default all but GET, HEAD, OPTIONS and TRACE do
+   * Whether a request changes anything. If it does not, nothing is marked or purged.
+   * @default all methods but the safe ones: GET, HEAD, OPTIONS, TRACE, PROPFIND, QUERY, REPORT and SEARCH
    */
-  readonly when?: (req: Request) => boolean;
+  readonly when?: (req: Request) => boolean | Promise<boolean>;
   /**
    * When Redis cannot take the mark: refuse the mutation (503) before the handler runs, or let it proceed, at the
    * risk of stale answers until their `ttlSeconds` are over.
@@ -93,9 +96,9 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
   linkTo(options.redis, options.logger);
   const versions = tagVersions(options.redis, options);
 
-  return async function invalidateOnMiddleware(req, res, next) {
-    if (!(options.when?.(req) ?? !isSafe(req))) return next();
-    const tags = tagsOf(req, options);
+  const invalidate: RequestHandler = async (req, res, next) => {
+    if (!(options.when ? await options.when(req) : !isSafe(req))) return next();
+    const tags = await tagsOf(req, options);
     let mutation: Mutation | undefined;
     try {
       mutation = await beginMutation(versions, tags);
@@ -103,8 +106,9 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
       if (options.onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
     const purge = () => {
-      const others =
-        res.statusCode < 400 ? changedUrlTags(req, res).filter((tag) => !tags.includes(tag)) : [];
+      // A handler that fails may have changed something before; it named the tags all the same.
+      const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
+      const others = changed.filter((tag) => !tags.includes(tag));
       const marked = mutation ? mutation.finish() : versions.invalidate(tags);
       const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
       return all.then(noAnswer, (err: unknown) => {
@@ -114,16 +118,20 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
         logger.error({ err, tags }, `a purge failed; ${consequence}`);
       });
     };
+    offerCacheTags(res);
     // A handler that streams may commit after its first byte: the mark stands until the last.
     holdResponse(res, next, ({ isEnd }) => (isEnd ? purge() : undefined));
     next();
   };
+  return function invalidateOnMiddleware(req, res, next) {
+    Promise.resolve(invalidate(req, res, next)).catch(next);
+  };
 }
 
-function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): string[] {
+async function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): Promise<string[]> {
   // The target itself is old after an unsafe request (RFC 9111 §4.4).
-  const ownUrls = urls ? checkNames('invalidateOn: the option "urls" returned', urls(req)) : [];
-  const ownTags = tags ? checkNames('invalidateOn: the option "tags" returned', tags(req)) : [];
+  const ownUrls = urls ? checkNames('invalidateOn: the option "urls" returned', await urls(req)) : [];
+  const ownTags = tags ? checkTags('invalidateOn: the option "tags" returned', await tags(req)) : [];
   return [...new Set([...ownTags, ...[req.originalUrl, ...ownUrls].flatMap(purgedUrlTags)])];
 }
 

@@ -19,7 +19,10 @@ import type { QueryParams } from '../../src/tags/index.js';
 declare global {
   namespace Express {
     interface Response {
-      /** Adds tags to the response, should it be cached; for what the handler knows and the request does not. */
+      /**
+       * Names tags that only the handler knows. Behind `cacheResponse` a cached response gets them; when the request
+       * changes something, behind `invalidateOn` too, they are purged before the response leaves.
+       */
       cacheTags(...tags: readonly string[]): void;
     }
   }

@@ -2,16 +2,18 @@ import type { NextFunction, Request, Response } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { pathAndQuery, purgedUrlTags, type TagVersions } from '../../src/tags/index.js';
 import { holdResponse } from '../response/index.js';
+import { tagsNamed } from './handler-tags.js';
 import { originOf } from './target.js';
 
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+// The safe methods of IANA's registry (RFC 9110 §16.1.1); QUERY is that of RFC 10008.
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY', 'REPORT', 'SEARCH']);
 
 export const isSafe = ({ method }: Request): boolean => SAFE_METHODS.has(method);
 
-/** The tags of the URLs that a successful unsafe request has changed (RFC 9111 §4.4). */
-export function changedUrlTags(req: Request, res: Response): string[] {
+/** The tags of the URLs that a successful unsafe request has changed (RFC 9111 §4.4), and those its handler named. */
+export function changedTags(req: Request, res: Response): string[] {
   const locations = namedByResponse(req, [res.getHeader('location'), res.getHeader('content-location')]);
-  return [req.originalUrl, ...locations].flatMap(purgedUrlTags);
+  return [...tagsNamed(res), ...[req.originalUrl, ...locations].flatMap(purgedUrlTags)];
 }
 
 /** Holds the answer to an unsafe request back until what it made old is purged. */
@@ -25,7 +27,7 @@ export function purgeAfterChange(
   if (isSafe(req)) return;
   holdResponse(res, next, ({ isEnd }) => {
     if (!isEnd || res.statusCode >= 400) return undefined;
-    const tags = changedUrlTags(req, res);
+    const tags = changedTags(req, res);
     return versions.invalidate(tags).catch((err: unknown) => {
       logger.error({ err, tags }, 'a purge failed; stale answers are possible until they expire');
     });

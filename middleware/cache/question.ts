@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { shortId } from '../../src/keys.js';
-import { checkNames, EVERYTHING, normalisedUrl, pathTag, urlTag } from '../../src/tags/index.js';
+import { checkTags, EVERYTHING, normalisedUrl, pathTag, urlTag } from '../../src/tags/index.js';
 import { sessionWasRead } from '../session/index.js';
 import type { Before } from '../stack/index.js';
 import type { CacheSettings } from './settings.js';
@@ -24,7 +24,7 @@ export function questions(settings: CacheSettings) {
   const tagOf = settings.key || queryParams ? pathTag : urlTag;
   const keyOf = (req: Request) => settings.key && ownKey(settings.key, req);
   const tagsOf = (req: Request): readonly string[] =>
-    settings.tags ? checkNames('cacheResponse: the option "tags" returned', settings.tags(req)) : [];
+    settings.tags ? checkTags('cacheResponse: the option "tags" returned', settings.tags(req)) : [];
 
   const of = (req: Request): Question => {
     const [ownKey, ownTags] = [keyOf(req), tagsOf(req)];

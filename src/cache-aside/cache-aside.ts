@@ -6,6 +6,7 @@ import { SingleFlight } from '../single-flight/index.js';
 import {
   beginMutation,
   checkNames,
+  checkTags,
   EVERYTHING,
   type Mutation,
   pinVersions,
@@ -99,9 +100,9 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
     },
 
     mutate: async (tags, run) =>
-      mutate(versions, checkNames('cacheAside: mutate was given', tags), run, settings),
+      mutate(versions, checkTags('cacheAside: mutate was given', tags), run, settings),
     invalidateTags: async (tags) =>
-      versions.invalidate(checkNames('cacheAside: invalidateTags was given', tags)),
+      versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
     invalidateUrls: async (urls) =>
       versions.invalidate(checkNames('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),

@@ -2,7 +2,7 @@ import { ToolkitError, tooLarge } from '../errors.js';
 import { isDueEarly } from '../http/early-refresh.js';
 import { isToolkits, keys } from '../keys.js';
 import { linkTo, type RedisClient, type RedisLink } from '../redis/index.js';
-import { EVERYTHING, type PinnedVersions, type TagVersions } from '../tags/index.js';
+import { asOwnTag, EVERYTHING, type PinnedVersions, type TagVersions } from '../tags/index.js';
 import type { CachedValueOptions } from './options.js';
 
 const LARGEST_VALUE_BYTES = 1_000_000;
@@ -28,7 +28,7 @@ export const keyTag = (key: string): string => `key:${key}`;
 
 /** All tags of a value: those of its options, its key's, and the tag of everything. */
 export const tagsOfValue = (key: string, tags: readonly string[] = []): readonly string[] => [
-  ...new Set([...tags, keyTag(key), EVERYTHING]),
+  ...new Set([...tags.map(asOwnTag), keyTag(key), EVERYTHING]),
 ];
 
 /** Values under `<entity>:<id>`, each with the versions of its tags. */

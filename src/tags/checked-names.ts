@@ -16,6 +16,23 @@ export function checkNames(where: string, names: unknown): readonly string[] {
   );
 }
 
+// Begin the names of tags of the toolkit: everything, a URL, a cached value.
+const RESERVED = /^(?:\*$|url:|key:|=)/;
+
+/**
+ * Returns the tags that code has given. A tag may hold text of a client: one that is named like a tag of the toolkit
+ * (`*` for everything, `url:…`, `key:…`) gets a `=` in front, so that it stays a tag like any other.
+ *
+ * @throws ToolkitError `CACHE_TAGS_INVALID`
+ */
+export function checkTags(where: string, tags: unknown): readonly string[] {
+  const names = checkNames(where, tags);
+  return names.some((name) => RESERVED.test(name)) ? names.map(asOwnTag) : names;
+}
+
+/** A tag that no client can make a tag of the toolkit. */
+export const asOwnTag = (name: string): string => (RESERVED.test(name) ? `=${name}` : name);
+
 function described(names: unknown): string {
   if (typeof names === 'string') return JSON.stringify(names);
   return Array.isArray(names) ? 'a list with something other than strings in it' : String(names);

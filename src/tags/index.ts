@@ -1,4 +1,4 @@
-export { checkNames } from './checked-names.js';
+export { asOwnTag, checkNames, checkTags } from './checked-names.js';
 export { beginMutation, type Mutation, refusedMutation } from './mutation.js';
 export { beginFill, type FillStart, type PinnedVersions, pinLate, pinVersions } from './pinned-versions.js';
 export {

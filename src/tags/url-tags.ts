@@ -2,11 +2,19 @@
 export type QueryParams = { readonly allow: readonly string[] } | { readonly ignore: readonly string[] };
 
 /** The tag by which a cached response is purged by URL: path and query, whatever the host. */
-export const urlTag = (url: string): string => `url:${withoutNeedlessEscapes(normalisedUrl(url))}`;
+export const urlTag = (url: string): string => tagOf(normalisedUrl(url));
 
 /** The tag of a response that several queries share; only the cache that stored it knows which queries. */
-export const pathTag = (url: string): string =>
-  `url:${withoutNeedlessEscapes(pathAndQuery(url).split('?', 1)[0]!)}`;
+export const pathTag = (url: string): string => tagOf(pathAndQuery(url).split('?', 1)[0]!);
+
+// Express routes `/Users/7`, `/users/7/` and `/users/7?` alike by default, so a purge of one has to reach the others.
+// The keys stay apart: a handler may tell the spellings apart. Where it does, a purge takes a little more than it must.
+function tagOf(url: string): string {
+  const [path = '', query = ''] = withoutNeedlessEscapes(url).split(/\?(.*)/s, 2);
+  const folded = path.toLowerCase().replace(/(?<=.)\/+$/, '');
+  const pairs = query.includes('&') ? query.replace(/^&+|&+$|(?<=&)&+/g, '') : query;
+  return `url:${folded}${pairs && '?'}${pairs}`;
+}
 
 /** The tags by which every response of a URL is purged. */
 export const purgedUrlTags = (url: string): string[] => [...new Set([urlTag(url), pathTag(url)])];
