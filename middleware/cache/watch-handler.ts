@@ -5,7 +5,13 @@ import { isCompressible } from '../../src/http/content-coding.js';
 import type { Fields } from '../../src/http/fields.js';
 import type { Arrived } from '../../src/http/freshness.js';
 import { mayReplaceError } from '../../src/http/reuse.js';
-import { captureResponse, handlersFields, headersNow, resetFields, type Verdict } from '../response/index.js';
+import {
+  type CaptureDecision,
+  captureResponse,
+  handlersFields,
+  headersNow,
+  resetFields,
+} from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import { type Filling, fillingOf } from './entry-writer.js';
 import type { Forwarded } from './forwarded.js';
@@ -85,7 +91,7 @@ function answerWith(
   reset: () => void,
   req: Request,
   res: Response,
-): Verdict {
+): CaptureDecision {
   const instead = () => {
     if (inBackground) return void res.end();
     reset();
@@ -109,7 +115,7 @@ function passOn(
   req: Request,
   res: Response,
   { compressAboveBytes }: CacheSettings,
-): Verdict {
+): CaptureDecision {
   const detail = entryHead ? undefined : filling.personalBy();
   setCacheStatus(res, { fwd, stored: entryHead !== undefined, ...(detail && { detail }) });
   if (entryHead) {

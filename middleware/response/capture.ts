@@ -1,9 +1,10 @@
 import type { Response } from 'express';
 import { setImmediate } from '../../src/timers.js';
 import { applyHead } from './apply-head.js';
+import { BodyCopy } from './body-copy.js';
 
 /** What becomes of a response whose head is complete. */
-export interface Verdict {
+export interface CaptureDecision {
   /** The body's bytes are wanted. */
   readonly keep: boolean;
   /** Answers the client in place of the handler, whose own bytes are not sent. */
@@ -13,122 +14,119 @@ export interface Verdict {
 export interface Capture {
   readonly maxBodyBytes: number;
   /** Called when the head is complete, before anything is sent. */
-  onHead(): Verdict;
+  onHead(): CaptureDecision;
   /** Called as soon as there are more bytes than are kept. */
   onTooLarge(): void;
-  /** Called when the handler has said all, with its bytes, or with nothing when they are too many or too few. */
+  /** Called when the handler has ended the response: with its bytes, or without when they are too many or too few. */
   onBody(body: Buffer | undefined): void;
 }
 
-/** Copies what a handler sends, without holding it back. Past `maxBodyBytes` the copy is dropped. */
-export function captureResponse(res: Response, { maxBodyBytes, onHead, onTooLarge, onBody }: Capture): void {
+/** Copies the bytes that a handler sends, without holding them back. Past `maxBodyBytes` the copy is dropped. */
+export function captureResponse(res: Response, capture: Capture): void {
   const { writeHead, write, end, flushHeaders } = res;
-  const copy = bodyCopy(maxBodyBytes, onTooLarge);
-  let state = 'untouched' as 'untouched' | 'sent' | 'replaced';
-  let declared: unknown;
-  let ended = false;
+  const captured = new CapturedResponse(res, { writeHead, write, end, flushHeaders }, capture);
+  res.writeHead = ((...args: unknown[]) => captured.writeHead(args)) as typeof res.writeHead;
+  res.flushHeaders = () => captured.flushHeaders();
+  res.write = ((...args: unknown[]) => captured.write(args)) as typeof res.write;
+  res.end = ((...args: unknown[]) => captured.end(args)) as typeof res.end;
+}
 
-  const isReplaced = () => state === 'replaced';
+type Methods = Pick<Response, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
 
-  const begin = () => {
-    if (state !== 'untouched') return;
-    state = 'sent';
-    declared = res.getHeader('content-length');
-    const { keep, instead } = onHead();
-    if (keep) copy.start();
+class CapturedResponse {
+  readonly #res: Response;
+  readonly #through: Methods;
+  readonly #capture: Capture;
+  readonly #copy: BodyCopy;
+  #state: 'untouched' | 'sent' | 'replaced' = 'untouched';
+  #declaredLength: unknown;
+  #ended = false;
+
+  constructor(res: Response, through: Methods, capture: Capture) {
+    this.#res = res;
+    this.#through = through;
+    this.#capture = capture;
+    this.#copy = new BodyCopy(capture.maxBodyBytes, () => capture.onTooLarge());
+  }
+
+  writeHead(args: readonly unknown[]): Response {
+    const isFirst = this.#state === 'untouched';
+    if (isFirst) {
+      applyHead(this.#res, [...args]);
+      this.#begin();
+    }
+    if (this.#isReplaced) return this.#res;
+    const head = isFirst ? [this.#res.statusCode] : args;
+    return this.#pass(() => this.#through.writeHead.apply(this.#res, head as never)) as Response;
+  }
+
+  flushHeaders(): void {
+    this.#begin();
+    if (!this.#isReplaced) this.#through.flushHeaders.call(this.#res);
+  }
+
+  write(args: readonly unknown[]): boolean {
+    this.#begin();
+    return this.#pass(() => {
+      this.#copy.add(args[0], args[1]);
+      return this.#isReplaced ? callBack(args) : this.#through.write.apply(this.#res, args as never);
+    });
+  }
+
+  end(args: readonly unknown[]): Response {
+    this.#begin();
+    this.#pass(() => {
+      this.#copy.add(args[0], args[1]);
+      if (this.#isReplaced) callBack(args);
+      else this.#through.end.apply(this.#res, args as never);
+    });
+    // A body that the client did not wait for may be whole nevertheless; a destroyed response is not.
+    if (this.#isReplaced || !this.#res.destroyed) this.#finish();
+    return this.#res;
+  }
+
+  get #isReplaced(): boolean {
+    return this.#state === 'replaced';
+  }
+
+  #begin(): void {
+    if (this.#state !== 'untouched') return;
+    this.#state = 'sent';
+    const res = this.#res;
+    this.#declaredLength = res.getHeader('content-length');
+    const { keep, instead } = this.#capture.onHead();
+    if (keep) this.#copy.start();
     if (!instead) return;
-    const watched = {
-      writeHead: res.writeHead,
-      write: res.write,
-      end: res.end,
-      flushHeaders: res.flushHeaders,
-    };
-    Object.assign(res, { writeHead, write, end, flushHeaders });
+    const { writeHead, write, end, flushHeaders } = res;
+    Object.assign(res, this.#through);
     instead();
-    Object.assign(res, watched);
-    state = 'replaced';
-  };
+    Object.assign(res, { writeHead, write, end, flushHeaders });
+    this.#state = 'replaced';
+  }
+
   // What Node refuses (a number as body, a line break in the status message) is answered by an error page: its bytes
   // do not belong to the head that was judged.
-  const pass = <Result>(run: () => Result): Result => {
+  #pass<Result>(run: () => Result): Result {
     try {
       return run();
     } catch (error) {
-      copy.drop();
+      this.#copy.drop();
       throw error;
     }
-  };
-  const finish = () => {
-    if (ended) return;
-    ended = true;
-    // A handler that promised more than it sent was cut short.
-    const isWhole = declared === undefined || Number(declared) === copy.bytes();
-    onBody(isWhole ? copy.whole() : undefined);
-  };
+  }
 
-  res.writeHead = function capturedWriteHead(...args: unknown[]) {
-    const first = state === 'untouched';
-    if (first) {
-      applyHead(res, args);
-      begin();
-    }
-    if (isReplaced()) return res;
-    return pass(() => (first ? writeHead.call(res, res.statusCode) : writeHead.apply(res, args as never)));
-  } as typeof res.writeHead;
-  res.flushHeaders = () => {
-    begin();
-    if (!isReplaced()) flushHeaders.call(res);
-  };
-  res.write = ((...args: unknown[]) => {
-    begin();
-    return pass(() => {
-      copy.add(args[0], args[1]);
-      return isReplaced() ? called(args) : write.apply(res, args as never);
-    });
-  }) as typeof res.write;
-  res.end = ((...args: unknown[]) => {
-    begin();
-    pass(() => {
-      copy.add(args[0], args[1]);
-      if (isReplaced()) called(args);
-      else end.apply(res, args as never);
-    });
-    // What the client did not stay for may be whole nevertheless; what was destroyed is not.
-    if (isReplaced() || !res.destroyed) finish();
-    return res;
-  }) as typeof res.end;
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    // A handler that promised more than it sent was cut short.
+    const isWhole = this.#declaredLength === undefined || Number(this.#declaredLength) === this.#copy.bytes;
+    this.#capture.onBody(isWhole ? this.#copy.whole() : undefined);
+  }
 }
 
-// Who waits for a write that is not sent must not wait for ever.
-function called(args: readonly unknown[]): true {
+// Code that waits for a write that is not sent must not wait for ever.
+function callBack(args: readonly unknown[]): true {
   const callback = args.findLast((argument) => typeof argument === 'function');
   if (callback) setImmediate(callback as () => void);
   return true;
-}
-
-function bodyCopy(maxBytes: number, onTooLarge: () => void) {
-  let chunks: Buffer[] | undefined;
-  let bytes = 0;
-  return {
-    start() {
-      chunks = [];
-    },
-    add(chunk: unknown, encoding: unknown) {
-      if (!chunks || chunk === undefined || chunk === null || typeof chunk === 'function') return;
-      // A copy: the caller may reuse its buffer once the write is through.
-      const copied =
-        typeof chunk === 'string'
-          ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
-          : Buffer.from(chunk as Uint8Array);
-      bytes += copied.length;
-      if (bytes <= maxBytes) return void chunks.push(copied);
-      chunks = undefined;
-      onTooLarge();
-    },
-    drop() {
-      chunks = undefined;
-    },
-    bytes: () => bytes,
-    whole: () => chunks && Buffer.concat(chunks, bytes),
-  };
 }

@@ -1,19 +1,23 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { NextFunction, Response } from 'express';
 import { deferDestroy } from './defer-destroy.js';
-import { headersNow } from './fields.js';
-import { type Call, gateResponse } from './intercept.js';
-import { type HeldHead, holdHead, restoreHead } from './locked-head.js';
+import { headersNow, resetFields } from './fields.js';
+import { type Call, type Interceptor, intercept, methodsOf } from './intercept.js';
+import { type LockedHead, lockHead } from './locked-head.js';
 
-/** How far the response is when it is about to go on. */
-export interface Moment {
-  /** The handler has said its last word. */
+/** How far a response is when it is about to go on. */
+export interface ResponseProgress {
+  /** The handler has ended it. */
   readonly isEnd: boolean;
   /** Status and headers are on their way; no cookie can be added. */
   readonly headSent: boolean;
 }
 
-/** Not so the stand-ins that WebSocket servers give to middlewares at an upgrade. */
+/** Does what must be done before a response goes on; undefined when there is nothing to wait for. */
+export type Settle = (progress: ResponseProgress) => Promise<void> | undefined;
+
+/** Whether it is a response of Node: WebSocket servers give stand-ins to middlewares at an upgrade. */
 export function canHold(res: Response): boolean {
   return typeof res.getHeaders === 'function' && typeof res.flushHeaders === 'function';
 }
@@ -22,81 +26,115 @@ export function canHold(res: Response): boolean {
  * Keeps everything of a response back (head, body, redirects, streams, `flushHeaders`) until `settle` is done.
  * `settle` is called when the response is about to begin and, when it began before its end, again when it is about
  * to end: a handler may go on changing things in between. When it returns nothing the response goes on at once.
- * When it fails, what is held is dropped and the error goes to `next`.
+ * When it fails, the held calls are dropped and the error goes to `next`.
  */
-export function holdResponse(
-  res: Response,
-  next: NextFunction,
-  settle: (moment: Moment) => Promise<void> | undefined,
-): void {
-  const before = { status: res.statusCode, message: res.statusMessage, headers: headersNow(res) };
-  const sources = new Set<Readable>();
-  let state: 'untouched' | 'begun' | 'ended' | 'dropped' = 'untouched';
-  let held: Call[] | undefined;
-  let head: HeldHead | undefined;
-  let mayDestroy: (() => void) | undefined;
+export function holdResponse(res: Response, next: NextFunction, settle: Settle): void {
+  const hold = new ResponseHold(res, next, settle);
+  res.on('pipe', (source: Readable) => hold.sources.push(source));
+  intercept(res, hold);
+}
 
-  const mayRun = (call: Call): boolean => {
-    if (held) {
-      if (!held.at(-1)?.isEnd) held.push(call);
+class ResponseHold implements Interceptor {
+  readonly through;
+  readonly sources: Readable[] = [];
+  heldBytes = 0;
+  readonly #res: Response;
+  readonly #next: NextFunction;
+  readonly #settle: Settle;
+  readonly #before: {
+    readonly status: number;
+    readonly message: string;
+    readonly headers: OutgoingHttpHeaders;
+  };
+  #state: 'untouched' | 'begun' | 'ended' | 'dropped' = 'untouched';
+  #held: Call[] | undefined;
+  #head: LockedHead | undefined;
+  #mayDestroy: (() => void) | undefined;
+
+  constructor(res: Response, next: NextFunction, settle: Settle) {
+    this.through = methodsOf(res);
+    this.#res = res;
+    this.#next = next;
+    this.#settle = settle;
+    this.#before = { status: res.statusCode, message: res.statusMessage, headers: headersNow(res) };
+  }
+
+  get isUntouched(): boolean {
+    return this.#state === 'untouched';
+  }
+
+  get isHolding(): boolean {
+    return this.#held !== undefined;
+  }
+
+  passOrHold(call: Call): boolean {
+    const res = this.#res;
+    if (this.#held) {
+      if (!this.#held.at(-1)?.isEnd) this.#held.push(call);
       return false;
     }
     // After the error's answer the handler may still be writing its own.
-    if (state === 'dropped') return !res.writableEnded;
+    if (this.#state === 'dropped') return !res.writableEnded;
     // A handler that ends twice is common, and Node would make an uncaught error of the second time.
-    if (state === 'ended') return !(call.isEnd && res.writableEnded);
-    if (state === 'begun' && !call.isEnd) return true;
-    state = call.isEnd ? 'ended' : 'begun';
-    const settled = attempt(() => settle({ isEnd: call.isEnd, headSent: res.headersSent }));
+    if (this.#state === 'ended') return !(call.isEnd && res.writableEnded);
+    if (this.#state === 'begun' && !call.isEnd) return true;
+    this.#state = call.isEnd ? 'ended' : 'begun';
+    const settled = this.#settled({ isEnd: call.isEnd, headSent: res.headersSent });
     if (!settled) return true;
-    held = [call];
-    if (!res.headersSent) head = holdHead(res);
-    mayDestroy = deferDestroy(res);
-    settled.then(release, drop);
+    this.#held = [call];
+    if (!res.headersSent) this.#head = lockHead(res);
+    this.#mayDestroy = deferDestroy(res);
+    settled.then(
+      () => this.#release(),
+      (error: unknown) => this.#drop(error),
+    );
     return false;
-  };
+  }
 
-  const open = () => {
-    held = undefined;
-    head?.open();
-    head = undefined;
-  };
+  #settled(progress: ResponseProgress): Promise<void> | undefined {
+    try {
+      return this.#settle(progress);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
 
-  const release = () => {
-    const calls = held ?? [];
-    // What is held next, by a call below, has its own.
-    const destroy = mayDestroy;
-    open();
+  #release(): void {
+    const calls = this.#held ?? [];
+    // A call below may begin a hold that has a destroy of its own.
+    const destroy = this.#mayDestroy;
+    this.#unlock();
     try {
       for (const [position, call] of calls.entries()) {
-        if (position === 0 || mayRun(call)) call.run();
+        if (position === 0 || this.passOrHold(call)) call.run();
       }
     } catch (error) {
-      // What the handler's own call would have thrown, e.g. ERR_INVALID_ARG_TYPE.
-      return drop(error);
+      // The error that the handler's own call would have thrown, e.g. ERR_INVALID_ARG_TYPE.
+      this.#drop(error);
+      return;
     }
     destroy?.();
-    if (state === 'begun') res.emit('drain');
-  };
+    if (this.#state === 'begun') this.#res.emit('drain');
+  }
 
-  const drop = (error: unknown) => {
-    state = 'dropped';
-    open();
-    mayDestroy?.();
+  #drop(error: unknown): void {
+    const res = this.#res;
+    this.#state = 'dropped';
+    this.#unlock();
+    this.#mayDestroy?.();
     // The rest of the dropped body must not end up in the error's answer.
-    for (const source of sources) source.unpipe(res);
-    if (!res.headersSent) restoreHead(res, before);
-    next(error);
-  };
+    for (const source of this.sources) source.unpipe(res);
+    if (!res.headersSent) {
+      res.statusCode = this.#before.status;
+      res.statusMessage = this.#before.message;
+      resetFields(res, this.#before.headers);
+    }
+    this.#next(error);
+  }
 
-  res.on('pipe', (source: Readable) => sources.add(source));
-  gateResponse(res, mayRun, { isUntouched: () => state === 'untouched', isHeld: () => held !== undefined });
-}
-
-function attempt(settle: () => Promise<void> | undefined): Promise<void> | undefined {
-  try {
-    return settle();
-  } catch (error) {
-    return Promise.reject(error);
+  #unlock(): void {
+    this.#held = undefined;
+    this.#head?.unlock();
+    this.#head = undefined;
   }
 }

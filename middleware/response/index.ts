@@ -1,4 +1,4 @@
-export { captureResponse, type Verdict } from './capture.js';
+export { type CaptureDecision, captureResponse } from './capture.js';
 export { detachResponse } from './detach.js';
 export { handlersFields, headersNow, resetFields, setFields } from './fields.js';
 export { canHold, holdResponse } from './hold.js';

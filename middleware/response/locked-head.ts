@@ -1,4 +1,3 @@
-import type { OutgoingHttpHeaders } from 'node:http';
 import type { Response } from 'express';
 import { recordOf } from '../request-record.js';
 
@@ -12,9 +11,9 @@ declare module '../request-record.js' {
 }
 
 /** A head as a handler left it, which nobody but the holder may change any more. */
-export interface HeldHead {
+export interface LockedHead {
   /** Gives the head back as it was left, with what was amended. */
-  open(): void;
+  unlock(): void;
 }
 
 export function headersSentError(): Error {
@@ -26,7 +25,7 @@ export function headersSentError(): Error {
  * Makes a response that is held look sent: an error after `res.end()` must not start a second answer, and a handler
  * that goes on setting status or headers must not change the first one.
  */
-export function holdHead(res: Response): HeldHead {
+export function lockHead(res: Response): LockedHead {
   const { statusCode, statusMessage } = res;
   Object.defineProperty(res, 'headersSent', { value: true, configurable: true });
   const own = MUTATORS.map((name) => [name, Object.getOwnPropertyDescriptor(res, name)] as const);
@@ -42,7 +41,7 @@ export function holdHead(res: Response): HeldHead {
     });
   }
   return {
-    open() {
+    unlock() {
       delete (res as { headersSent?: boolean }).headersSent;
       for (const [name, descriptor] of own) {
         if (descriptor) Object.defineProperty(res, name, descriptor);
@@ -63,14 +62,4 @@ export function amendHead(res: Response, change: () => void): void {
   } finally {
     record.isAmending = false;
   }
-}
-
-export function restoreHead(
-  res: Response,
-  { status, message, headers }: { status: number; message: string; headers: OutgoingHttpHeaders },
-): void {
-  res.statusCode = status;
-  res.statusMessage = message;
-  for (const name of res.getHeaderNames()) if (!(name in headers)) res.removeHeader(name);
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value);
 }
