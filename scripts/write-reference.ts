@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorsPage, withReference } from './readme-reference.js';
+import { docsPages } from './docs-pages.js';
+import { errorsPage, withReference } from './docs-reference.js';
 
-const path = join(__dirname, '../README.md');
-writeFileSync(path, withReference(readFileSync(path, 'utf8')));
-writeFileSync(join(__dirname, '../docs/errors.md'), errorsPage());
+const root = join(__dirname, '..');
+for (const { path, text } of docsPages()) writeFileSync(join(root, path), withReference(text));
+writeFileSync(join(root, 'docs/errors.md'), errorsPage());

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withLock } from '../../index.js';
 import { redisForFile } from '../middleware/support/redis-for-file.js';
-import { commandsOf, openShell } from './redis-layout-page.js';
+import { commandsOf, openShell } from './support/redis-layout-page.js';
 
 const file = redisForFile();
 const [acquire, renew, release] = commandsOf('Take a lock');

@@ -1,7 +1,7 @@
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { subscriber } from '../../index.js';
 import { redisForFile } from '../middleware/support/redis-for-file.js';
-import { commandsOf, openShell } from './redis-layout-page.js';
+import { commandsOf, openShell } from './support/redis-layout-page.js';
 
 const file = redisForFile();
 const [publish] = commandsOf('Publish and listen');

@@ -4,7 +4,7 @@ import { cacheAside, closeRedis, connectRedis } from '../../index.js';
 import { DEMO_PASSWORD } from '../../server/seed.js';
 import { keys } from '../../src/keys.js';
 import { startApp } from '../routes/start-app.js';
-import { commandsOf, openShell, rows } from './redis-layout-page.js';
+import { commandsOf, openShell, rows } from './support/redis-layout-page.js';
 
 let app: Awaited<ReturnType<typeof startApp>>;
 let shell: Awaited<ReturnType<typeof openShell>>;

@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert';
 import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const root = join(__dirname, '../..');
 const [unpacked = ''] = process.argv.slice(2);
@@ -18,9 +18,30 @@ function built(path: string): string[] {
 }
 
 const sources = ['index.ts', ...filesIn(root, 'src'), ...filesIn(root, 'middleware')];
-const expected = [...sources.flatMap(built), 'package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'];
+const beside = [
+  'package.json',
+  'README.md',
+  'LICENSE',
+  'CHANGELOG.md',
+  'bench/results.md',
+  'bench/results.svg',
+];
+const pages = filesIn(root, 'docs');
+const expected = [...sources.flatMap(built), ...beside, ...pages];
 const packed = filesIn(unpacked);
-deepStrictEqual(packed.sort(), expected.sort(), 'the tarball holds exactly floors 1 and 2');
+deepStrictEqual(
+  packed.sort(),
+  expected.sort(),
+  'the tarball holds exactly floors 1 and 2, and what their users read',
+);
+
+// test/docs/links.test.ts checks the anchors.
+const broken = ['README.md', ...pages].flatMap((page) =>
+  [...readFileSync(join(unpacked, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)]
+    .map(([, file = '']) => join(dirname(page), file))
+    .filter((file) => !packed.includes(file)),
+);
+deepStrictEqual(broken, [], 'every link of README and docs leads to a file of the tarball');
 
 const manifest = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
 const required = packed

@@ -32,3 +32,7 @@ cp -R "$root/test/package/cjs" "$work/cjs"
 cd "$work/cjs"
 npm install --silent "$tarball" express@5 ioredis@5
 node app.js
+
+echo "The README's quick start, as pasted"
+"$root/test/package/quick-start.sh" "$tarball" js
+"$root/test/package/quick-start.sh" "$tarball" ts

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { redisBinary } from '../../server/services/redis-binary.js';
+import { redisBinary } from '../../../server/services/redis-binary.js';
 
-const root = join(__dirname, '../..');
+const root = join(__dirname, '../../..');
 const page = readFileSync(join(root, 'docs/redis-layout.md'), 'utf8');
 
 /** The rows of the table of keys: how a key begins, and its type. */

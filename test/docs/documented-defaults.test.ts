@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { defaults as invalidateOn } from '../middleware/cache/invalidate-on.js';
-import { defaults as cacheResponse } from '../middleware/cache/options.js';
-import { defaults as rateLimit } from '../middleware/rate-limit/options.js';
-import { defaults as session } from '../middleware/session/options.js';
-import { optionsOf } from '../scripts/options-reference.js';
-import { defaults as nearCache } from '../src/cache/near/options.js';
-import { defaults as cacheAside, valueDefaults } from '../src/cache-aside/options.js';
-import { defaults as lock } from '../src/locks/options.js';
-import { eventsDefaults, publisherDefaults, subscriberDefaults } from '../src/messages/options.js';
+import { defaults as invalidateOn } from '../../middleware/cache/invalidate-on.js';
+import { defaults as cacheResponse } from '../../middleware/cache/options.js';
+import { defaults as rateLimit } from '../../middleware/rate-limit/options.js';
+import { defaults as session } from '../../middleware/session/options.js';
+import { optionsOf } from '../../scripts/options-reference.js';
+import { defaults as nearCache } from '../../src/cache/near/options.js';
+import { defaults as cacheAside, valueDefaults } from '../../src/cache-aside/options.js';
+import { defaults as lock } from '../../src/locks/options.js';
+import { eventsDefaults, publisherDefaults, subscriberDefaults } from '../../src/messages/options.js';
 
 const LITERAL = /^(?:'.*'|-?\d+|true|false)$/;
 
