@@ -27,15 +27,9 @@ export interface StreamUserEventsOptions {
  * User changes as server-sent events. There is no `Last-Event-ID`: who was away reads the users anew, and so does who
  * gets the event `gap`.
  */
-export function streamUserEvents({
-  events,
-  maxClients = 100,
-  maxPerAddress = 10,
-  keepAliveMs = 15_000,
-  stalledMs = 30_000,
-}: StreamUserEventsOptions): RequestHandler {
+export function streamUserEvents(options: StreamUserEventsOptions): RequestHandler {
+  const { maxClients = 100, maxPerAddress = 10 } = options;
   const places = streamPlaces(maxClients, maxPerAddress);
-
   const placeFor = (req: Request, res: Response) => {
     try {
       return places.take(ipKeyGenerator(req.ip ?? ''));
@@ -58,28 +52,36 @@ export function streamUserEvents({
       leave();
       gone.abort();
     });
-    const stream = events.stream(gone.signal);
-    await stream.ready.catch((error: Error) => {
-      // The client is gone, or the server about to go: the stream ends as it begins.
-      if (error.name !== 'AbortError') throw error;
-    });
-    res.set(HEADERS).write(': listening\n\n');
-    const keepAlive = setInterval(() => void res.write(': keep-alive\n\n'), keepAliveMs);
-    const forgetGaps = events.onGap(() => void res.write('event: gap\ndata: {}\n\n'));
-    try {
-      for await (const event of stream) {
-        // A client that does not read has its events wait in the bounded stream, not in the socket.
-        if (!res.write(`event: ${event.type}\ndata: ${JSON.stringify({ id: event.id })}\n\n`)) {
-          const stalled = setTimeout(() => res.destroy(), stalledMs);
-          await once(res, 'drain', { signal: gone.signal }).finally(() => clearTimeout(stalled));
-        }
-      }
-    } catch {
-      // It read too slowly, or is gone. A browser connects again by itself.
-    } finally {
-      clearInterval(keepAlive);
-      forgetGaps();
-      res.end();
-    }
+    await sendEvents(res, gone.signal, options);
   };
+}
+
+async function sendEvents(
+  res: Response,
+  gone: AbortSignal,
+  { events, keepAliveMs = 15_000, stalledMs = 30_000 }: StreamUserEventsOptions,
+): Promise<void> {
+  const stream = events.stream(gone);
+  await stream.ready.catch((error: Error) => {
+    // The client is gone, or the server about to go: the stream ends as it begins.
+    if (error.name !== 'AbortError') throw error;
+  });
+  res.set(HEADERS).write(': listening\n\n');
+  const keepAlive = setInterval(() => void res.write(': keep-alive\n\n'), keepAliveMs);
+  const forgetGaps = events.onGap(() => void res.write('event: gap\ndata: {}\n\n'));
+  try {
+    for await (const event of stream) {
+      // A client that does not read has its events wait in the bounded stream, not in the socket.
+      if (!res.write(`event: ${event.type}\ndata: ${JSON.stringify({ id: event.id })}\n\n`)) {
+        const stalled = setTimeout(() => res.destroy(), stalledMs);
+        await once(res, 'drain', { signal: gone }).finally(() => clearTimeout(stalled));
+      }
+    }
+  } catch {
+    // It read too slowly, or is gone. A browser connects again by itself.
+  } finally {
+    clearInterval(keepAlive);
+    forgetGaps();
+    res.end();
+  }
 }

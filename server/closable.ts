@@ -5,7 +5,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 
 const IN_FLIGHT_TIMEOUT_MS = 10_000;
 // Longer than a request is on its way, so that what a client has sent on a kept-alive connection arrives.
-const DRAIN_MS = 250;
+const DRAIN_MS = 500;
 
 export interface ClosableOptions {
   /** After that, requests in flight are cut off. */

@@ -1,5 +1,9 @@
 import { join } from 'node:path';
+import express from 'express';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { passInterim } from '../../examples/reverse-proxy/interim.js';
+import { detachResponse } from '../../middleware/response/index.js';
+import { serve } from '../middleware/support/redis-for-file.js';
 import { eventually } from '../support/eventually.js';
 import { launch, type TypeScriptChild } from '../support/processes.js';
 import { printedSeed, random } from '../support/random.js';
@@ -191,6 +195,21 @@ describe('what HTTP has beside a head and a body', () => {
     expect(answer).toMatch(/x-end: 2/i);
     expect(answer).not.toMatch(/x-hop/i);
     expect(await through(says(interim, FINAL), { version: '1.0' })).not.toContain('103');
+  });
+
+  test('an interim response of a refresh in the background does not get into the answer that the client has', async () => {
+    const interim = { statusCode: 103, statusMessage: 'x', rawHeaders: ['X-A', '1'], headers: {} } as never;
+    const url = await serve(
+      express().use((req, res) => {
+        const end = res.end.bind(res);
+        res.set('Content-Length', '10');
+        detachResponse(req, res, () => res.write('01234'));
+        passInterim(req, res, interim);
+        end('56789');
+      }),
+    );
+    const answer = await exchange(Number(new URL(url).port), `GET / HTTP/1.1\r\n${CLOSE}\r\n`);
+    expect(bodyOf(answer)).toBe('0123456789');
   });
 
   test('trailers are passed behind a body of chunks', async () => {

@@ -105,6 +105,7 @@ test('SIGTERM resets no request that is on its way: 40 kept-alive connections ge
   for (const { socket } of clients) socket.write(get);
   await eventually('the first are answered', () => answers().every((count) => count === 1));
   process.kill(child.pid, 'SIGTERM');
+  await eventually('it has heard the signal', () => child.output().includes('SIGTERM'), { everyMs: 1 });
   for (const { socket } of clients) socket.write(get);
   expect(await child.exited).toEqual({ code: 0, signal: null });
   await Promise.all(clients.map(({ ended }) => ended));
