@@ -1,6 +1,7 @@
 import { addListener } from '../listeners.js';
 import { consoleLogger, type Logger } from '../logger.js';
 import { monotonicNow, setTimeout } from '../timers.js';
+import type { Ask } from './ask.js';
 import type { CommandArguments } from './at-most-once-command.js';
 import type { RedisClient } from './client.js';
 import { Deadlines } from './deadlines.js';
@@ -10,17 +11,6 @@ import { hashSlotOf } from './servers/cluster-connection.js';
 import { Servers } from './servers/servers.js';
 import { type CommandOwner, TimedCommand } from './timed-command.js';
 import { WriteBatch } from './write-batch.js';
-
-export interface Ask {
-  /** Deadline in milliseconds. */
-  readonly timeoutMs: number;
-  /** Bulk strings of the reply as `string` (default) or as `Buffer`. */
-  readonly as?: 'text' | 'bytes';
-  /** For a command without a key: a Cluster routes it to the node that holds this key. */
-  readonly routeBy?: string;
-  /** A question of the operator, not of a request: its deadline says nothing about how slow Redis may be. */
-  readonly isCheck?: boolean;
-}
 
 // While a hash slot moves to another node, a command with several keys is refused until the slot has arrived.
 const TRY_AGAIN_AFTER_MS = 20;
