@@ -14,6 +14,7 @@ const names = [
   'session-lost',
   'unavailable',
   'recovered',
+  'fallback',
 ] as const;
 
 export type DiagnosticName = (typeof names)[number];

@@ -17,6 +17,10 @@ export const ERROR_CATALOGUE = {
     status: 503,
     help: 'Redis did not answer within the deadline, is not connected, or refuses commands (loading, full, read-only).',
   },
+  REDIS_MISCONFIGURED: {
+    status: 500,
+    help: 'Redis refuses in a way that waiting does not cure: wrong credentials (WRONGPASS, NOAUTH), a command or key that the ACL forbids (NOPERM), an unknown command. The message says what to change. Until then each middleware follows its `onUnavailable`.',
+  },
   REDIS_COMMAND_FAILED: {
     status: 500,
     help: 'Redis answered a command with an error that a retry would not change; see `cause`.',
@@ -136,8 +140,13 @@ export class ToolkitError extends Error {
   }
 }
 
+/** Whether Redis cannot serve, for the moment or until its configuration is changed: `onUnavailable` applies. */
 export function isUnavailable(error: unknown): error is ToolkitError {
-  return error instanceof ToolkitError && error.code === 'REDIS_UNAVAILABLE';
+  return isMisconfigured(error) || (error instanceof ToolkitError && error.code === 'REDIS_UNAVAILABLE');
+}
+
+export function isMisconfigured(error: unknown): error is ToolkitError {
+  return error instanceof ToolkitError && error.code === 'REDIS_MISCONFIGURED';
 }
 
 /** The error of JSON that is larger than it may be. `what` names the value, `advice` says what to do. */

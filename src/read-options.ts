@@ -63,12 +63,12 @@ export const anIoredisClient: Check = (value) => {
     : 'must read from primaries: scaleReads "master"';
 };
 
-const aLogger: Check = (value) =>
-  (['info', 'warn', 'error'] as const).every(
+export const aLogger: Check = (value) =>
+  (['warn', 'error'] as const).every(
     (level) => typeof (value as Record<string, unknown> | null)?.[level] === 'function',
   )
     ? undefined
-    : 'must have the methods info, warn and error, as pino and console have';
+    : "must have the methods warn and error, as pino, console and Nest's Logger have";
 
 /** The options that every middleware has that talks to Redis. */
 export const connectionChecks = {

@@ -1,4 +1,5 @@
 import { isUnavailable, type ToolkitError } from '../errors.js';
+import { onAbort } from '../listeners.js';
 import type { RedisClient } from '../redis/index.js';
 import { takeLock } from './acquire.js';
 import { Lease, lockLost, NOT_OURS } from './lease.js';
@@ -74,10 +75,10 @@ async function runUnderLease<T>(
   // AbortSignal.any() would stay registered with a caller's signal that lives as long as the process.
   const abortByCaller = () => stop.abort(caller?.reason);
   if (caller?.aborted) abortByCaller();
-  caller?.addEventListener('abort', abortByCaller);
+  const removeAbort = onAbort(caller, abortByCaller);
   lease.lost.addEventListener('abort', () => stop.abort(lease.lost.reason));
   const [outcome] = await Promise.allSettled([(async () => run({ fencing, signal: stop.signal }))()]);
-  caller?.removeEventListener('abort', abortByCaller);
+  removeAbort();
   lease.end();
   const lossAtRelease = await release(scripts);
   const loss = (lease.lost.reason as ToolkitError | undefined) ?? lossAtRelease;

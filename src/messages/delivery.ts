@@ -1,4 +1,5 @@
 import { ToolkitError } from '../errors.js';
+import { onAbort } from '../listeners.js';
 import type { SubscriberConnection } from '../subscriptions/index.js';
 import { monotonicNow } from '../timers.js';
 import { isOwnChannel, isRelease, literally } from './channel-name.js';
@@ -45,7 +46,7 @@ export class MessageDelivery {
     const own = new AbortController();
     const end = () => {
       if (!this.#cuts.delete(cut)) return;
-      signal?.removeEventListener('abort', cut);
+      removeAbort();
       own.abort(signal?.reason);
       if (this.#cuts.size === 0) this.#unwatch?.();
     };
@@ -55,7 +56,7 @@ export class MessageDelivery {
     };
     if (this.#cuts.size === 0) this.#unwatch = this.#watch();
     this.#cuts.add(cut);
-    signal?.addEventListener('abort', cut);
+    const removeAbort = onAbort(signal, cut);
     const subscribed = this.#listen(to, receive, own.signal).then(
       () => undefined,
       (error: unknown) => {

@@ -57,7 +57,12 @@ export class AtMostOnceCommand extends Command {
     this.reject = (error: Error) => {
       if (NOT_EXECUTED.test(error.message)) this.#spent = false;
       this.reject = reject;
-      reject.call(this, error);
+      if (!this.handles(error)) reject.call(this, error);
     };
+  }
+
+  /** Whether the command takes care of the error itself, before the client may send it again. */
+  protected handles(_error: Error): boolean {
+    return false;
   }
 }

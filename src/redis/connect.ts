@@ -1,6 +1,7 @@
 import { type Cluster, Redis, type RedisOptions } from 'ioredis';
 import { ToolkitError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { aLogger } from '../read-options.js';
 import { clearTimeout, setTimeout } from '../timers.js';
 import type { RedisClient } from './client.js';
 import { linkTo } from './link.js';
@@ -35,6 +36,9 @@ export function connectRedis(target: string | ConnectRedisOptions = {}): Redis {
   if (typeof target !== 'string' && (target === null || typeof target !== 'object')) {
     throw new ToolkitError('OPTION_INVALID', 'connectRedis: give a URL or an object of options');
   }
+  const complaint =
+    typeof target === 'string' || target.logger === undefined ? undefined : aLogger(target.logger);
+  if (complaint) throw new ToolkitError('OPTION_INVALID', `connectRedis: option "logger" ${complaint}`);
   const { url, logger, ...given } = typeof target === 'string' ? { url: target } : target;
   const options: RedisOptions = {
     enableAutoPipelining: true,
@@ -99,11 +103,11 @@ export async function closeRedis(
  * @param timeoutMs milliseconds, 250 by default
  * @example
  * await ping(redis, { timeoutMs: 100 });
- * @throws ToolkitError `REDIS_UNAVAILABLE`
+ * @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_MISCONFIGURED`
  */
 export async function ping(
   client: RedisClient,
   { timeoutMs = 250 }: { timeoutMs?: number } = {},
 ): Promise<void> {
-  await linkTo(client).send('ping', [], { timeoutMs });
+  await linkTo(client).send('ping', [], { timeoutMs, isCheck: true });
 }

@@ -7,11 +7,12 @@ export {
   type RedisClient,
 } from './connect.js';
 export { Deadlines } from './deadlines.js';
-export { failed, unavailable } from './failures.js';
+export { failed, misconfigurationOf, unavailable } from './failures.js';
 export { linkTo, type RedisLink } from './link.js';
 export { replicasOf } from './replicas.js';
 export { loadScript } from './scripts.js';
 export { type ReadWithRun, readWithRunOf } from './server-run.js';
 export { Availability } from './servers/availability.js';
-export { connectsInTime } from './servers/server-connection.js';
+export { connectAnother, hangUp } from './servers/second-connection.js';
 export { type ShareQuestion, sharedQuestions } from './shared-questions.js';
+export { withoutArguments } from './without-arguments.js';

@@ -1,22 +1,19 @@
+import { addListener } from '../listeners.js';
 import { consoleLogger, type Logger } from '../logger.js';
-import { monotonicNow, setImmediate } from '../timers.js';
+import { monotonicNow, setTimeout } from '../timers.js';
+import type { Ask } from './ask.js';
 import type { CommandArguments } from './at-most-once-command.js';
 import type { RedisClient } from './client.js';
 import { Deadlines } from './deadlines.js';
+import { InFlight } from './in-flight.js';
 import type { Script } from './scripts.js';
 import { hashSlotOf } from './servers/cluster-connection.js';
 import { Servers } from './servers/servers.js';
-import { TimedCommand } from './timed-command.js';
+import { type CommandOwner, TimedCommand } from './timed-command.js';
 import { WriteBatch } from './write-batch.js';
 
-export interface Ask {
-  /** Deadline in milliseconds. */
-  readonly timeoutMs: number;
-  /** Bulk strings of the reply as `string` (default) or as `Buffer`. */
-  readonly as?: 'text' | 'bytes';
-  /** For a command without a key: a Cluster routes it to the node that holds this key. */
-  readonly routeBy?: string;
-}
+// While a hash slot moves to another node, a command with several keys is refused until the slot has arrived.
+const TRY_AGAIN_AFTER_MS = 20;
 
 const AWAITING_CONNECTION = ['wait', 'connecting', 'connect'];
 
@@ -32,9 +29,9 @@ export class RedisLink {
   readonly #servers: Servers;
   readonly #forms;
   readonly #awaitingConnection: TimedCommand[] = [];
-  #inFlight = 0;
+  readonly #inFlight = new InFlight();
+  #longestDeadlineMs = 0;
   readonly #sendListeners: ((command: string) => void)[] = [];
-  #onIdle: (() => void)[] = [];
   readonly #closers = new Set<() => Promise<void>>();
   #logger: Logger = consoleLogger;
 
@@ -46,10 +43,14 @@ export class RedisLink {
       text: { replyEncoding: 'utf8', keyPrefix },
       bytes: { replyEncoding: null, keyPrefix },
     } as const;
-    this.#servers = new Servers(client, () => this.#logger);
+    this.#servers = new Servers(client, {
+      logger: () => this.#logger,
+      longestDeadlineMs: () => this.#longestDeadlineMs,
+    });
     // Without a listener ioredis prints every failed attempt to reconnect.
-    client.on('error', (error: Error) => this.#servers.whole.beginOutage(error));
-    client.on('ready', () => this.#onReady()).on('close', () => this.#onClose());
+    addListener(client, 'error', (error: Error) => this.#servers.whole.beginOutage(error));
+    addListener(client, 'ready', () => this.#onReady());
+    addListener(client, 'close', () => this.#onClose());
   }
 
   logTo(logger: Logger): void {
@@ -65,6 +66,11 @@ export class RedisLink {
     return this.#servers.whole.outage;
   }
 
+  /** Whether there is an outage of Redis as a whole that has been logged and published. */
+  get isOutageAnnounced(): boolean {
+    return this.#servers.whole.isAnnounced;
+  }
+
   /** Whether the application ended the client, as opposed to having lost its connection. */
   get closedByOwner(): boolean {
     return this.#servers.closedByOwner;
@@ -78,18 +84,20 @@ export class RedisLink {
   #send(
     name: string,
     args: CommandArguments,
-    { timeoutMs, as = 'text', routeBy }: Ask,
+    { timeoutMs, as = 'text', routeBy, isCheck = false }: Ask,
     substitute?: () => Promise<unknown>,
   ): Promise<unknown> {
-    const command = new TimedCommand(name, args, timeoutMs, this.#onSettled, this.#forms[as]);
+    const command = new TimedCommand(name, args, timeoutMs, this.#commands, this.#forms[as]);
     command.substitute = substitute;
     if (routeBy !== undefined && this.#client.isCluster) command.goTo(hashSlotOf(this.#client, routeBy));
-    this.#inFlight++;
+    this.#inFlight.begin();
+    if (timeoutMs > this.#longestDeadlineMs && !isCheck) this.#longestDeadlineMs = timeoutMs;
     for (const listener of this.#sendListeners) listener(name);
-    command.server = this.#servers.of(command);
-    const outage = command.server?.outage;
+    const server = this.#servers.of(command);
+    const outage = server?.outage;
     if (outage) command.refuse(outage);
     else {
+      command.sentTo(server);
       this.#deadlines.add(command, timeoutMs);
       this.#sendWhenReady(command);
     }
@@ -128,10 +136,7 @@ export class RedisLink {
 
   /** Resolves when no command is in flight any more. */
   drained(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onIdle.push(resolve);
-      this.#tellWhenIdle();
-    });
+    return this.#inFlight.drained();
   }
 
   /** `closeRedis` calls this function before it closes the client. Returns a function that removes it again. */
@@ -150,15 +155,13 @@ export class RedisLink {
     this.#servers.retire();
   }
 
-  readonly #onSettled = () => {
-    if (--this.#inFlight === 0 && this.#onIdle.length > 0) this.#tellWhenIdle();
+  readonly #commands: CommandOwner = {
+    settled: () => this.#inFlight.end(),
+    sendAgain: (command) => {
+      setTimeout(() => command.settled || this.#sendWhenReady(command), TRY_AGAIN_AFTER_MS);
+    },
+    clusterIsDown: (cause) => this.#servers.whole.beginOutage(cause),
   };
-
-  #tellWhenIdle(): void {
-    setImmediate(() => {
-      if (this.#inFlight === 0) for (const tell of this.#onIdle.splice(0)) tell();
-    });
-  }
 
   // A command never enters ioredis' offline queue, which would send it long after its caller was told that it failed.
   // Commands wait only for the very first connection.

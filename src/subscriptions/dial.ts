@@ -1,30 +1,8 @@
 import { once } from 'node:events';
-import type { Cluster, Redis, RedisOptions } from 'ioredis';
-import { connectsInTime, type RedisClient } from '../redis/index.js';
+import type { Cluster, Redis } from 'ioredis';
+import { connectAnother, type RedisClient } from '../redis/index.js';
 
 const CLUSTER_PATIENCE_MS = 600;
-
-// The client's own settings of retries, queues and prefixes do not apply to this connection.
-const OWN_SETTINGS: RedisOptions = {
-  lazyConnect: true,
-  // ioredis drops the `invalidate` pushes of RESP3.
-  protocol: 2,
-  replyMapping: 'legacy',
-  retryStrategy: null,
-  sentinelRetryStrategy: () => null,
-  reconnectOnError: null,
-  maxRetriesPerRequest: 0,
-  maxLoadingRetryTime: 100,
-  enableOfflineQueue: false,
-  enableAutoPipelining: false,
-  autoResubscribe: false,
-  autoResendUnfulfilledCommands: false,
-  commandTimeout: undefined,
-  socketTimeout: undefined,
-  keyPrefix: '',
-  readOnly: false,
-  monitor: false,
-};
 
 /**
  * Opens another connection to the server of the client, and resolves when it is ready. In a Cluster it leads to one node,
@@ -33,30 +11,7 @@ const OWN_SETTINGS: RedisOptions = {
 export async function dial(client: RedisClient, attempt: number): Promise<Redis> {
   const template = client.isCluster ? await nodeOf(client as Cluster, attempt) : (client as Redis);
   const { sentinels } = template.options;
-  const redis = template.duplicate({
-    ...OWN_SETTINGS,
-    ...(sentinels && { sentinels: rotated(sentinels, attempt) }),
-  });
-  let cause: Error | undefined;
-  redis.on('error', (error: Error) => (cause ??= error));
-  const connected = redis.connect().then(
-    () => true,
-    (error: Error) => {
-      cause ??= error;
-      return false;
-    },
-  );
-  if (await Promise.race([connected, connectsInTime(redis)])) return redis;
-  hangUp(redis);
-  throw cause ?? new Error('no answer while connecting');
-}
-
-/** Closes the socket at once. quit() would wait for the answer of a server that may be frozen. */
-export function hangUp(redis: Redis): void {
-  if (redis.status === 'end') return;
-  const { stream } = redis;
-  redis.disconnect();
-  stream?.destroy();
+  return connectAnother(template, sentinels ? { sentinels: rotated(sentinels, attempt) } : {});
 }
 
 /** Whether the node has left the Cluster, so that the messages of the Cluster do not reach it. */

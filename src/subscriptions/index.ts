@@ -1,5 +1,4 @@
 export type { SubscriberConnection } from './connection-api.js';
-export { hangUp } from './dial.js';
 export { ReconnectingConnection } from './reconnecting-connection.js';
 export { EXPIRED_AFTER_MS, type Releases, releasesOn, settlesWithin } from './release-signal.js';
 export { isRefusal } from './single-connection.js';

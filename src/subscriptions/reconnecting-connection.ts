@@ -1,7 +1,16 @@
+import { addListener } from '../listeners.js';
 import { type Logger, silentLogger } from '../logger.js';
-import { Availability, linkTo, type RedisClient, type RedisLink, unavailable } from '../redis/index.js';
+import {
+  Availability,
+  hangUp,
+  linkTo,
+  misconfigurationOf,
+  type RedisClient,
+  type RedisLink,
+  unavailable,
+} from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
-import { dial, hangUp, hasLeft } from './dial.js';
+import { dial, hasLeft } from './dial.js';
 import { type ConnectionEvents, SingleConnection, type SubscriptionKind } from './single-connection.js';
 
 const CHECK_TIMEOUT_MS = 500;
@@ -23,6 +32,7 @@ export class ReconnectingConnection {
   readonly #link: RedisLink;
   readonly #events: ReconnectingConnectionEvents;
   readonly #outages: Availability;
+  readonly #removeListener: () => void;
   #outageLogger: Logger = silentLogger;
   #opening: Promise<SingleConnection> | undefined;
   // A first choice that differs between processes spreads them over the nodes of a Cluster.
@@ -39,10 +49,11 @@ export class ReconnectingConnection {
         name: 'the subscriber connection',
         trouble: 'The subscriber connection is lost; until it is back no messages arrive',
         probe: () => this.#dial().then(Boolean, () => false),
+        replaceConnection: () => this.current?.close(),
       },
-      () => this.#outageLogger,
+      { logger: () => this.#outageLogger, longestDeadlineMs: () => 0 },
     );
-    client.on('end', () => this.#closeWithOwner());
+    this.#removeListener = addListener(client, 'end', () => this.#closeWithOwner());
   }
 
   /** The connection, opened if need be. During an outage it rejects at once, with `REDIS_UNAVAILABLE`. */
@@ -60,6 +71,7 @@ export class ReconnectingConnection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#outages.retire();
+    this.#removeListener();
     this.current?.close();
     this.current = undefined;
     this.#events.closed();
@@ -74,7 +86,7 @@ export class ReconnectingConnection {
       if (!this.#isInGap) this.#beginGap(began);
     }
     // When commands fail too, it is one outage, which the link logs. When they succeed, Redis may just have come back.
-    await this.#link.send('ping', [], { timeoutMs: CHECK_TIMEOUT_MS }).catch(() => undefined);
+    await this.#link.send('ping', [], { timeoutMs: CHECK_TIMEOUT_MS, isCheck: true }).catch(() => undefined);
     try {
       return await this.#dial();
     } catch (error) {
@@ -82,7 +94,7 @@ export class ReconnectingConnection {
       const cause = error as Error;
       this.#outageLogger = this.#link.outage ? silentLogger : this.#link.logger;
       this.#outages.beginOutage(cause);
-      throw unavailable(cause.message, cause);
+      throw misconfigurationOf('subscribe', cause) ?? unavailable(cause.message, cause);
     }
   }
 

@@ -1,3 +1,4 @@
+import { onAbort } from '../listeners.js';
 import { linkTo, type RedisClient, unavailable } from '../redis/index.js';
 import { clearTimeout, setTimeout } from '../timers.js';
 import { subscriberConnectionOf } from './subscriber-connection.js';
@@ -67,13 +68,13 @@ export function settlesWithin(
   return new Promise((resolve, reject) => {
     const settle = (report: () => void) => {
       clearTimeout(timer);
-      for (const signal of signals) signal?.removeEventListener('abort', abort);
+      for (const remove of removals) remove();
       report();
     };
     const abort = () => settle(() => reject(signals.find((signal) => signal?.aborted)?.reason as Error));
     const timer = setTimeout(() => settle(() => resolve(false)), Math.ceil(ms));
+    const removals = signals.map((signal) => onAbort(signal, abort));
     if (signals.some((signal) => signal?.aborted)) return abort();
-    for (const signal of signals) signal?.addEventListener('abort', abort);
     event.then(
       () => settle(() => resolve(true)),
       (error: unknown) => settle(() => reject(error as Error)),

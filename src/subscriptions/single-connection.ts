@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
+import { hangUp, withoutArguments } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
-import { hangUp } from './dial.js';
 import { Heartbeat, LONGEST_SILENCE_MS } from './heartbeat.js';
 
 /** Exact channels, or glob patterns. */
@@ -71,7 +71,7 @@ export class SingleConnection {
     const id = this.#redis.client('ID').catch(() => undefined);
     const acknowledged = KINDS.flatMap((kind) => this.#subscribeAll(kind, wanted[kind]));
     const failures = (await Promise.allSettled(acknowledged)).filter(isFailure);
-    for (const { reason } of failures) if (isRefusal(reason)) this.#events.refused(reason);
+    for (const { reason } of failures) if (isRefusal(reason)) this.#events.refused(withoutArguments(reason));
     this.clientId = await id;
     if (this.#isOver) throw new Error('the connection was lost again at once');
     this.isComplete = true;

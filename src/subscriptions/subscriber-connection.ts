@@ -1,3 +1,4 @@
+import { onAbort } from '../listeners.js';
 import { Deadlines, failed, linkTo, type RedisClient, type RedisLink, unavailable } from '../redis/index.js';
 import type { ListenOptions, ReportGap, SubscriberConnection } from './connection-api.js';
 import { ChannelListeners, type OnMessage } from './listeners.js';
@@ -84,11 +85,11 @@ class SharedSubscriberConnection implements SubscriberConnection {
   ): Promise<() => void> {
     signal?.throwIfAborted();
     const stop = once(() => {
-      signal?.removeEventListener('abort', stop);
+      removeAbort();
       const isUnwanted = this.#listeners[kind].remove(name, onMessage);
       if (isUnwanted) this.#connection.current?.unsubscribe(kind, name);
     });
-    signal?.addEventListener('abort', stop);
+    const removeAbort = onAbort(signal, stop);
     this.#listeners[kind].add(name, onMessage);
     try {
       await settledInTime(this.#subscribed(kind, name), timeoutMs);

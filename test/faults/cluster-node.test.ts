@@ -101,38 +101,44 @@ describe.each(Object.keys(FAULTS))('with a node of the Cluster %s', (fault) => {
   });
 });
 
-test('a Cluster whose nodes were all gone is back within 1 s, for every kind of client', async () => {
-  const clients = await everyClusterClient(cluster);
-  onTestFinished(() => disconnectAll(clients));
-  await Promise.all(cluster.nodes.map((node) => node.kill()));
-  const late: string[] = [];
-  const end = performance.now() + OUTAGE_MS;
-  while (performance.now() < end) {
+test.each(Object.keys(FAULTS))(
+  'a Cluster whose nodes are all %s is waited for once, and back within 1 s',
+  async (fault) => {
+    const clients = await everyClusterClient(cluster);
+    onTestFinished(() => disconnectAll(clients));
+    await Promise.all(clients.map(({ client }) => timed(client, 'key')));
+    await Promise.all(cluster.nodes.map((node) => FAULTS[fault]!(node)));
+    const late: string[] = [];
+    const end = performance.now() + OUTAGE_MS;
+    let known = false;
+    while (performance.now() < end) {
+      await Promise.all(
+        clients.map(async ({ name, client }) => {
+          const { kind, tookMs, lateMs, atOnce } = await timed(client, 'key');
+          if (kind !== 'unavailable' || lateMs > TOLERANCE_MS || (known && !atOnce)) {
+            late.push(`${name}: ${kind} ${tookMs}`);
+          }
+        }),
+      );
+      known = true;
+      await sleep(20);
+    }
+    expect(late).toEqual([]);
+    await Promise.all(cluster.nodes.map((node) => RETURNS[fault]!(node)));
+    await clusterIsWhole(cluster);
     await Promise.all(
-      clients.map(async ({ name, client }) => {
-        const { kind, tookMs, lateMs } = await timed(client, 'key');
-        if (kind !== 'unavailable' || lateMs > TOLERANCE_MS) {
-          late.push(`${name}: ${kind} ${tookMs}`);
-        }
+      clients.map(({ name, client }) =>
+        eventually(`${name}: served again`, async () => (await timed(client, 'key')).kind === 'answered', {
+          withinMs: 1_000,
+        }),
+      ),
+    );
+    // The node that was asked, and the Cluster as a whole.
+    await eventually('the log says of each what was lost that it is back', () =>
+      clients.every(({ logger }) => {
+        const errors = logger.lines.filter(({ level }) => level === 'error').length;
+        return errors >= 1 && errors <= 2 && logger.lines.length === 2 * errors;
       }),
     );
-    await sleep(20);
-  }
-  expect(late).toEqual([]);
-  await Promise.all(cluster.nodes.map((node) => node.restart()));
-  await clusterIsWhole(cluster);
-  await Promise.all(
-    clients.map(({ name, client }) =>
-      eventually(`${name}: served again`, async () => (await timed(client, 'key')).kind === 'answered', {
-        withinMs: 1_000,
-      }),
-    ),
-  );
-  // The node that was asked, and the Cluster as a whole.
-  await eventually('the log says of each what was lost that it is back', () =>
-    clients.every(({ logger }) => {
-      const errors = logger.lines.filter(({ level }) => level === 'error').length;
-      return errors >= 1 && errors <= 2 && logger.lines.length === 2 * errors;
-    }),
-  );
-});
+  },
+);

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { RedisClient } from '../../src/redis/connect.js';
+import { ping, type RedisClient } from '../../src/redis/connect.js';
 import { linkTo } from '../../src/redis/link.js';
+import { eventually } from '../support/eventually.js';
 import { sized } from '../support/size.js';
 import { everyClient } from './clients.js';
 import { SCENES } from './scenes.js';
@@ -35,7 +36,11 @@ describe.each(Object.entries(SCENES))('with Redis %s', (_name, open) => {
       process.off('unhandledRejection', note);
     });
     if (!scene.bootsDown) {
-      await Promise.all(clients.map(({ client }) => linkTo(client).send('ping', [], { timeoutMs: 10_000 })));
+      // A client with a command timeout of 60 ms may need a second attempt on a busy machine.
+      await eventually('every client is connected', async () => {
+        const pings = clients.map(({ client }) => ping(client, { timeoutMs: 5_000 }));
+        return (await Promise.allSettled(pings)).every(({ status }) => status === 'fulfilled');
+      });
     }
     await scene.fault();
 
@@ -49,6 +54,9 @@ describe.each(Object.entries(SCENES))('with Redis %s', (_name, open) => {
         }),
       );
     await ask(IN_FLIGHT);
+    await eventually('every client knows of the outage', () =>
+      clients.every(({ client }) => linkTo(client).outage !== undefined),
+    );
     await ask(REQUESTS);
     const end = performance.now() + OUTAGE_MS;
     while (performance.now() < end) {

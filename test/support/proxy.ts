@@ -16,6 +16,8 @@ export interface Proxy {
   sever(): void;
   /** Passes everything on this much later, in both directions. */
   delay(ms: number): void;
+  /** Leads new connections to another port, as a name does after a failover; those that are open stay. */
+  retarget(port: number): void;
   close(): Promise<void>;
 }
 
@@ -25,6 +27,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   const open = new Set<Socket>();
   let dropping = false;
   let delayMs = 0;
+  let port = targetPort;
   let gate: Promise<void> | undefined;
   let openGate = () => {};
 
@@ -64,7 +67,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   }
 
   const server = createServer((client) => {
-    const upstream = connect(targetPort, '127.0.0.1');
+    const upstream = connect(port, '127.0.0.1');
     for (const socket of [client, upstream]) socket.setNoDelay(true);
     forward(client, upstream, (chunk) => writes.push(chunk));
     forward(upstream, client, () => {});
@@ -83,6 +86,9 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
     sever,
     delay(ms) {
       delayMs = ms;
+    },
+    retarget(to) {
+      port = to;
     },
     async close() {
       const closed = once(server, 'close');

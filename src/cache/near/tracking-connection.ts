@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
-import { linkTo, readWithRunOf } from '../../redis/index.js';
-import { hangUp, isRefusal, ReconnectingConnection } from '../../subscriptions/index.js';
+import { addListener } from '../../listeners.js';
+import { hangUp, linkTo, readWithRunOf, withoutArguments } from '../../redis/index.js';
+import { isRefusal, ReconnectingConnection } from '../../subscriptions/index.js';
 
 const CHANNEL = '__redis__:invalidate';
 const SERVER_RUN_TIMEOUT_MS = 500;
@@ -44,7 +45,7 @@ export function trackingConnection(
   });
 
   // The client's next connection may lead to another server, and then the changes of that server must be tracked.
-  redis.on('close', () => {
+  addListener(redis, 'close', () => {
     onGap();
     if (connection) hangUp(connection);
   });
@@ -73,7 +74,7 @@ async function startTracking(connection: Redis, prefixes: readonly string[]): Pr
     await connection.call('client', ['TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...named]);
     return undefined;
   } catch (error) {
-    if (isRefusal(error)) return error;
+    if (isRefusal(error)) return withoutArguments(error);
     throw error;
   }
 }

@@ -1,7 +1,8 @@
 import { type Cluster, Command, type Redis } from 'ioredis';
+import { clearTimeout, setTimeout } from '../../timers.js';
 import type { RedisClient } from '../client.js';
 import { COMMANDS_FAIL, type Server } from './availability.js';
-import { probeConnection, reconnectNow } from './server-connection.js';
+import { probeConnection, reconnectNow, replaceSocket } from './server-connection.js';
 
 /** Members of ioredis' Cluster that its types do not declare. */
 interface ClusterInternals {
@@ -42,13 +43,18 @@ export class ClusterConnection implements Server {
     this.#cluster = cluster;
   }
 
-  async probe(): Promise<boolean> {
+  async probe(patienceMs: number): Promise<boolean> {
     const { status } = this.#cluster;
     // The client's own clusterRetryStrategy may wait long, or give up. ioredis also stays in "close" after it has
     // dropped the last node.
     const lost = status === 'reconnecting' || status === 'end' || status === 'close';
     if (lost && !this.closedByOwner) reconnectNow(this.#cluster);
-    return status === 'ready';
+    if (status === 'connecting' || status === 'connect') await settlesStatus(this.#cluster, patienceMs);
+    return this.#cluster.status === 'ready' && (await servesSlots(this.#cluster, patienceMs));
+  }
+
+  replaceConnection(): void {
+    for (const node of this.#cluster.nodes()) replaceSocket(node);
   }
 
   get closedByOwner(): boolean {
@@ -70,21 +76,66 @@ export class NodeConnection implements Server {
     this.name = address;
   }
 
-  async probe(): Promise<boolean> {
+  async probe(patienceMs: number): Promise<boolean> {
     if (this.#cluster.status !== 'ready') return false;
     const node = this.#node();
-    if (node) return probeConnection(node);
+    if (node) return probeConnection(node, patienceMs);
     // A node that has left the Cluster is not asked any more, so its outage is over.
-    return (await this.#refreshSlots()) && this.#node() === undefined;
+    return (await refreshSlots(this.#cluster)) && this.#node() === undefined;
+  }
+
+  replaceConnection(): void {
+    const node = this.#node();
+    if (node) replaceSocket(node);
   }
 
   #node(): Redis | undefined {
     return nodeAt(this.#cluster, this.name);
   }
+}
 
-  #refreshSlots(): Promise<boolean> {
-    return new Promise((resolve) => {
-      internals(this.#cluster).refreshSlotsCache((error) => resolve(!error));
-    });
-  }
+function refreshSlots(cluster: Cluster): Promise<boolean> {
+  return new Promise((resolve) => {
+    internals(cluster).refreshSlotsCache((error) => resolve(!error));
+  });
+}
+
+/** Resolves when the client is connected or not, at the latest after the patience. */
+function settlesStatus(cluster: Cluster, patienceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      cluster.off('ready', done).off('close', done);
+      resolve();
+    };
+    const timer = setTimeout(done, patienceMs);
+    timer.unref();
+    cluster.on('ready', done).on('close', done);
+  });
+}
+
+/**
+ * Whether a node says that the Cluster is up: it is down for everybody while a primary without a replica is gone
+ * (`cluster-require-full-coverage`), or a failover is going on. Then the client also learns who serves which slots now.
+ */
+async function servesSlots(cluster: Cluster, patienceMs: number): Promise<boolean> {
+  const answers = cluster.nodes('master').map((node) => clusterState(node, patienceMs));
+  const isUp = await Promise.any(answers).catch(() => false);
+  return isUp && refreshSlots(cluster);
+}
+
+/** Whether the node sees the Cluster up; rejects when it does not answer. */
+function clusterState(node: Redis, patienceMs: number): Promise<boolean> {
+  const command = new Command('cluster', ['info'], { replyEncoding: 'utf8' });
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('no answer')), patienceMs);
+    timer.unref();
+    if (node.status === 'ready') node.sendCommand(command);
+    else command.reject(new Error('not connected'));
+    command.promise
+      .then((info) => resolve(!`${info}`.includes('cluster_state:fail')))
+      // An ACL that forbids CLUSTER INFO leaves the answer to the commands themselves.
+      .catch((error: Error) => (error.name === 'ReplyError' ? resolve(true) : reject(error)))
+      .finally(() => clearTimeout(timer));
+  });
 }

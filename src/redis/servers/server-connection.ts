@@ -1,10 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { Command, type Redis } from 'ioredis';
-import { clearInterval, clearTimeout, monotonicNow, setInterval, setTimeout } from '../../timers.js';
+import { addListener, raiseLimit } from '../../listeners.js';
+import { clearInterval, clearTimeout, setInterval } from '../../timers.js';
+import { Deadlines } from '../deadlines.js';
+import { endsService } from '../failures.js';
 import { COMMANDS_FAIL, type Server } from './availability.js';
+import { becomesReady } from './becomes-ready.js';
+import { forgetNonce, newNonce } from './probe-nonces.js';
+import { leadsToPrimary } from './second-connection.js';
 
-const PATIENCE_MS = 600;
-const LOOK_EVERY_MS = 50;
+const ASK_AGAIN_MS = 200;
+
+const deadlines = new Deadlines();
 
 /**
  * The connection of a client to its one Redis server, watched while it does not answer, so that service is back
@@ -22,16 +28,33 @@ export class ServerConnection implements Server {
     // ioredis forgets that quit() was called as soon as the socket has closed, and a client that the application closed
     // must not be connected again.
     const noteClosing = () => {
+      if (redis.stream) raiseLimit(redis.stream, 1);
       redis.stream?.prependOnceListener('close', () => {
         this.#closedByOwner = isClosing(redis);
       });
     };
-    redis.on('connect', noteClosing);
+    addListener(redis, 'connect', noteClosing);
     if (redis.status === 'connect' || redis.status === 'ready') noteClosing();
   }
 
-  async probe(): Promise<boolean> {
-    return this.#wasClosed ? this.#redis.status === 'ready' : probeConnection(this.#redis);
+  async probe(patienceMs: number): Promise<boolean> {
+    return this.#wasClosed ? this.#redis.status === 'ready' : probeConnection(this.#redis, patienceMs);
+  }
+
+  /**
+   * After a failover without Sentinel (a name or an address that leads to another server) the old primary keeps its
+   * connections and refuses writes. A second connection shows where a new one leads.
+   */
+  async leaveReplica(): Promise<boolean> {
+    const { stream } = this.#redis;
+    if (!(await leadsToPrimary(this.#redis))) return false;
+    if (this.#wasClosed || this.#redis.stream !== stream || this.#redis.status !== 'ready') return false;
+    replaceSocket(this.#redis);
+    return true;
+  }
+
+  replaceConnection(): void {
+    replaceSocket(this.#redis);
   }
 
   get closedByOwner(): boolean {
@@ -48,13 +71,13 @@ export class ServerConnection implements Server {
  * Asks a server for a sign of life. It replaces a socket whose peer is gone without a FIN (a failover, a middlebox that
  * drops packets) and does not wait for a long `retryStrategy`. Never rejects.
  */
-export async function probeConnection(redis: Redis): Promise<boolean> {
+export async function probeConnection(redis: Redis, patienceMs: number): Promise<boolean> {
   switch (redis.status) {
     case 'ready':
-      return (await answersInTime(redis)) || replaceSocket(redis);
+      return (await answersInTime(redis, patienceMs)) || replaceSocket(redis);
     case 'connecting':
     case 'connect':
-      return (await connectsInTime(redis)) || replaceSocket(redis);
+      return (await becomesReady(redis, patienceMs)) || replaceSocket(redis);
     default:
       reconnectNow(redis);
       return false;
@@ -69,46 +92,62 @@ export function reconnectNow(client: { connect(): Promise<unknown> }): void {
   client.connect().catch(() => undefined);
 }
 
-function answersInTime(redis: Redis): Promise<boolean> {
-  const nonce = randomUUID();
-  // Not redis.echo(): auto-pipelining would put it behind a pipeline that may never be answered.
-  const echo = new Command('echo', [nonce], { replyEncoding: 'utf8' });
-  redis.sendCommand(echo);
-  const answer = echo.promise.then(
-    (reply) => reply === nonce,
-    () => false,
-  );
-  const patience = new Promise<false>((resolve) => {
-    setTimeout(() => resolve(false), PATIENCE_MS).unref();
+/**
+ * Whether the server answers. The question is asked again every 200 ms, because one may be lost. Bytes of a long answer
+ * before it also count as a sign of life.
+ */
+function answersInTime(redis: Redis, patienceMs: number): Promise<boolean> {
+  const { stream } = redis;
+  return new Promise((resolve) => {
+    let bytes = stream?.bytesRead;
+    let isRefused = false;
+    const ask = () => {
+      if (redis.stream !== stream) return done(false);
+      void echo(redis).then((reply) => {
+        isRefused = reply === 'refused';
+        if (reply === 'answered') done(true);
+        if (reply === 'wrong') done(false);
+      });
+    };
+    const patience = {
+      settled: false,
+      expire: () => {
+        const isSilent = isRefused || redis.stream !== stream || stream?.bytesRead === bytes;
+        if (isSilent) return done(false);
+        bytes = stream?.bytesRead;
+        deadlines.add(patience, patienceMs);
+      },
+    };
+    const done = (answers: boolean) => {
+      patience.settled = true;
+      clearInterval(timer);
+      resolve(answers);
+    };
+    const timer = setInterval(ask, ASK_AGAIN_MS);
+    timer.unref();
+    deadlines.add(patience, patienceMs);
+    ask();
   });
-  return Promise.race([answer, patience]);
 }
 
-// A TLS handshake over a slow link may take longer than the patience: the wait goes on as long as bytes arrive.
-export function connectsInTime(redis: Redis): Promise<boolean> {
-  return new Promise((resolve) => {
-    let seen = '';
-    let seenAt = 0;
-    const look = () => {
-      const progress = `${redis.status} ${redis.stream?.bytesRead}`;
-      if (progress !== seen) seenAt = monotonicNow();
-      seen = progress;
-      if (monotonicNow() - seenAt > PATIENCE_MS) done();
-    };
-    const done = () => {
-      clearInterval(timer);
-      redis.off('ready', done).off('close', done);
-      resolve(redis.status === 'ready');
-    };
-    const timer = setInterval(look, LOOK_EVERY_MS);
-    timer.unref();
-    look();
-    redis.on('ready', done).on('close', done);
-  });
+async function echo(redis: Redis): Promise<'answered' | 'refused' | 'lost' | 'wrong'> {
+  const nonce = newNonce();
+  // Not redis.echo(): auto-pipelining would put it behind a pipeline that may never be answered.
+  const command = new Command('echo', [nonce], { replyEncoding: 'utf8' });
+  redis.sendCommand(command);
+  try {
+    return (await command.promise) === nonce ? 'answered' : 'wrong';
+  } catch (error) {
+    if ((error as Error).name !== 'ReplyError') return 'lost';
+    // An ACL that forbids ECHO is an answer, too.
+    return endsService(error as Error) ? 'refused' : 'answered';
+  } finally {
+    forgetNonce(nonce);
+  }
 }
 
 // disconnect() would end the socket politely, and wait for a FIN that a dead peer never sends.
-function replaceSocket(redis: Redis): false {
+export function replaceSocket(redis: Redis): false {
   if (redis.status !== 'end') redis.stream?.destroy();
   return false;
 }
@@ -117,7 +156,7 @@ function isClosing(redis: Redis): boolean {
   return (redis as unknown as { manuallyClosing?: boolean }).manuallyClosing === true;
 }
 
-export function serverName({ options }: Redis): string {
+function serverName({ options }: Redis): string {
   if (options.sentinels) return `${options.name} (by Sentinel)`;
   return options.path ?? `${options.host}:${options.port}`;
 }

@@ -1,7 +1,6 @@
 import type { Cluster, Command, Redis } from 'ioredis';
-import type { Logger } from '../../logger.js';
 import type { RedisClient } from '../client.js';
-import { Availability } from './availability.js';
+import { Availability, type AvailabilityContext } from './availability.js';
 import { ClusterConnection, NodeConnection, ownerOf } from './cluster-connection.js';
 import { ServerConnection } from './server-connection.js';
 
@@ -12,15 +11,15 @@ export class Servers {
   readonly #connection: ServerConnection | ClusterConnection;
   readonly #nodes = new Map<string, Availability>();
   readonly #client: RedisClient;
-  readonly #logger: () => Logger;
+  readonly #context: AvailabilityContext;
 
-  constructor(client: RedisClient, logger: () => Logger) {
+  constructor(client: RedisClient, context: AvailabilityContext) {
     this.#client = client;
-    this.#logger = logger;
+    this.#context = context;
     this.#connection = client.isCluster
       ? new ClusterConnection(client as Cluster)
       : new ServerConnection(client as Redis);
-    this.whole = new Availability(this.#connection, logger);
+    this.whole = new Availability(this.#connection, context);
   }
 
   /** Whether the application ended the client, as opposed to having lost its connection. */
@@ -30,7 +29,8 @@ export class Servers {
 
   /** The server that a command goes to; undefined when a Cluster may send it to any node. */
   of(command: Command): Availability | undefined {
-    if (!this.#client.isCluster || this.#client.status !== 'ready') return this.whole;
+    const isAlone = !this.#client.isCluster || this.#client.status !== 'ready';
+    if (isAlone || this.whole.outage) return this.whole;
     const slot = command.getSlot();
     const owner = typeof slot === 'number' ? ownerOf(this.#client as Cluster, slot) : undefined;
     return owner === undefined ? undefined : this.#node(owner);
@@ -43,7 +43,7 @@ export class Servers {
   #node(address: string): Availability {
     let node = this.#nodes.get(address);
     if (!node) {
-      node = new Availability(new NodeConnection(this.#client as Cluster, address), this.#logger);
+      node = new Availability(new NodeConnection(this.#client as Cluster, address), this.#context);
       this.#nodes.set(address, node);
     }
     return node;

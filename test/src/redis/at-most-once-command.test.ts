@@ -111,7 +111,10 @@ test('of the commands asked while Redis was frozen, only those written before th
     Promise.allSettled(clients.map(({ client }) => linkTo(client).send('incr', [key], { timeoutMs: 500 })));
   await ask('warm-up');
   server.freeze();
-  const [inDoubt] = await Promise.all([ask('in doubt')]);
+  const inDoubt = await ask('in doubt');
+  await eventually('every client knows of the outage', () =>
+    clients.every(({ client }) => linkTo(client).outage !== undefined),
+  );
   const refused = await ask('refused');
   server.thaw();
   expect([...inDoubt, ...refused].every(({ status }) => status === 'rejected')).toBe(true);

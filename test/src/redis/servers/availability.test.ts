@@ -16,7 +16,14 @@ async function watchedRedis() {
   onTestFinished(() => closeRedis(client, { timeoutMs: 100 }));
   const ask = () => linkTo(client).send('ping', [], { timeoutMs: 80 });
   await ask();
-  return { server, client, logger, ask };
+  const outages = counting('unavailable');
+  const freeze = async () => {
+    const before = outages();
+    server.freeze();
+    await expect(ask()).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' });
+    await eventually('the outage begins', () => outages() === before + 1);
+  };
+  return { server, client, logger, ask, freeze };
 }
 
 function counting(name: string): () => number {
@@ -30,11 +37,10 @@ function counting(name: string): () => number {
 }
 
 test('three outages in a row are one log line each way and three diagnostics events each way', async () => {
-  const { server, logger, ask } = await watchedRedis();
+  const { server, logger, freeze } = await watchedRedis();
   const [unavailable, recovered] = [counting('unavailable'), counting('recovered')];
   for (let round = 1; round <= 3; round++) {
-    server.freeze();
-    await expect(ask()).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' });
+    await freeze();
     server.thaw();
     await eventually('it recovered', () => recovered() === round);
   }
@@ -57,6 +63,7 @@ test('the log lines name the trouble, the server, and the length of the outage',
   await ask();
   server.freeze();
   await ask().catch(() => undefined);
+  await eventually('the outage is logged', () => messages.length === 1);
   server.thaw();
   await eventually('it recovered', () => messages.length === 2);
   const name = `127.0.0.1:${server.port}`;
@@ -67,9 +74,8 @@ test('the log lines name the trouble, the server, and the length of the outage',
 });
 
 test('during an outage commands fail at once, with the cause of the outage', async () => {
-  const { server, ask } = await watchedRedis();
-  server.freeze();
-  await ask().catch(() => undefined);
+  const { ask, freeze } = await watchedRedis();
+  await freeze();
   // Sooner than any timer can run: nothing was waited for.
   let timerRan = false;
   const timer = setTimeout(() => {
@@ -85,7 +91,10 @@ test('after retire() an availability begins no outage and logs nothing', async (
   const { server, client } = await watchedRedis();
   server.freeze();
   const logger = recordingLogger();
-  const availability = new Availability(new ServerConnection(client), () => logger);
+  const availability = new Availability(new ServerConnection(client), {
+    logger: () => logger,
+    longestDeadlineMs: () => 0,
+  });
   availability.retire();
   availability.beginOutage(new Error('lost'));
   expect(availability.outage).toBeUndefined();
