@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { loadScript, type RedisLink } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
-import type { PinnedVersions } from './pinned-versions.js';
+import type { PinnedVersions } from './version-reader.js';
 
 const keepTag = loadScript('keep-tag');
 const REMEMBERED_TAGS = 10_000;

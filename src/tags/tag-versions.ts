@@ -3,8 +3,12 @@ import { publish } from '../diagnostics.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, replicasOf } from '../redis/index.js';
 import { KeptVersions } from './kept-versions.js';
-import type { PinnedVersions } from './pinned-versions.js';
-import { type ValuesAndVersions, type Versions, versionReader } from './version-reader.js';
+import {
+  type PinnedVersions,
+  type ValuesAndVersions,
+  type Versions,
+  versionReader,
+} from './version-reader.js';
 
 const markTag = loadScript('mark-tag');
 const refreshTag = loadScript('refresh-tag');
