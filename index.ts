@@ -33,8 +33,11 @@ export type { NearCacheOptions } from './src/cache/index.js';
 export {
   type CacheAside,
   type CacheAsideOptions,
+  type CachedValue,
   type CachedValueOptions,
+  type CacheState,
   cacheAside,
+  type StoredValueOptions,
 } from './src/cache-aside/index.js';
 export { ERROR_CATALOGUE, type ErrorCode, ToolkitError } from './src/errors.js';
 export type { Algorithm, Policy, Quota } from './src/limits/index.js';

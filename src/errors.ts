@@ -82,6 +82,14 @@ export const ERROR_CATALOGUE = {
     status: 500,
     help: 'A value given to `cacheAside` is more than 1 MB of JSON. Cache parts of it under keys of their own.',
   },
+  CACHE_VALUE_NOT_JSON: {
+    status: 500,
+    help: 'A value given to `cacheAside`, or returned by a `load`, cannot be represented as JSON: a Map, a Set, a BigInt, a function, NaN, or an object that contains itself. Convert it first.',
+  },
+  CACHE_LOAD_RECURSIVE: {
+    status: 500,
+    help: 'A `load` given to `getOrLoad` calls `getOrLoad` for its own key again and again. Load the value without the cache there.',
+  },
   CHANNEL_INVALID: {
     status: 500,
     help: "A channel given to `publisher` or `subscriber` is not a non-empty text, or is one of the toolkit's own, such as `cache:…` or `lock:…`, by itself or with their `prefix`.",

@@ -16,6 +16,8 @@ export const NOTICE_CATALOGUE = {
     'The session cookie is not sent, or browsers would drop it, because the request is not known to have come over HTTPS. Behind a proxy set `trust proxy`, or the option `proxy`.',
   SESSION_RESAVE_UNNEEDED:
     '`session` was given `resave: true`, which does nothing here: what a request did not change is never written. Leave it out.',
+  CACHE_LOAD_NESTED:
+    'A `load` given to `getOrLoad` calls `getOrLoad` for the same key, directly or through another `load`. The inner call does not wait for the outer one: it loads the value itself.',
   MESSAGE_UNREADABLE:
     'A message that is not JSON arrived on a channel of `subscriber`. No handler receives it; all other messages are delivered.',
   MESSAGE_HANDLER_FAILED:

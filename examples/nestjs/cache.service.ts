@@ -1,5 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type CacheAside, type CachedValueOptions, cacheAside, type RedisClient } from '../../index.js';
+import {
+  type CacheAside,
+  type CachedValue,
+  type CachedValueOptions,
+  cacheAside,
+  type RedisClient,
+  type StoredValueOptions,
+} from '../../index.js';
 import { REDIS } from './redis.js';
 
 /** The toolkit's `cacheAside` over the application's one client. */
@@ -11,11 +18,11 @@ export class CacheService implements Pick<CacheAside, 'get' | 'set' | 'del' | 'g
     this.#cache = cacheAside(redis);
   }
 
-  get<T>(key: string, tags?: readonly string[]): Promise<T | undefined> {
+  get<T>(key: string, tags?: readonly string[]): Promise<CachedValue<T>> {
     return this.#cache.get<T>(key, tags);
   }
 
-  set(key: string, value: unknown, options: CachedValueOptions): Promise<void> {
+  set(key: string, value: unknown, options: StoredValueOptions): Promise<boolean> {
     return this.#cache.set(key, value, options);
   }
 

@@ -17,6 +17,8 @@ import { isCacheable, isForOnePerson, type Question, questions } from './questio
 import { settingsOf } from './settings.js';
 import { fill } from './watch-handler.js';
 
+const WAIT_MS = 10_000;
+
 /** What was asked of Redis for a request, and who could change the request since. */
 interface Asked {
   readonly question: Question;
@@ -38,7 +40,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   const settings = settingsOf(readOptions('cacheResponse', given, checks, defaults, ['redis']));
   linkTo(settings.redis, settings.logger);
   const cache = new ResponseCache(settings.redis, settings);
-  const flights = new SingleFlight(settings.redis, cache.versions, settings);
+  const flights = new SingleFlight<never>(settings.redis, cache.versions, { ...settings, waitMs: WAIT_MS });
   const passedOn: PassedOn = new LRUCache({ max: 10_000 });
   const { of: questionOf, renewed } = questions(settings);
   const decide = decisions(cache, flights, settings, passedOn);

@@ -5,6 +5,7 @@ import type { Fields } from '../../src/http/fields.js';
 import { type Reuse, reuseOf } from '../../src/http/reuse.js';
 import { variantOf } from '../../src/http/vary.js';
 import type { SingleFlight } from '../../src/single-flight/index.js';
+import { monotonicNow } from '../../src/timers.js';
 import { detachResponse } from '../response/index.js';
 import { setCacheStatus } from './cache-status.js';
 import { hasForeignCondition, isConditional, type PassedOn } from './conditional-request.js';
@@ -20,7 +21,7 @@ export type Decision = Pick<Forwarded, 'fwd' | 'turn' | 'stale' | 'inBackground'
 /** Answers from the cache, waits for another request's answer, or takes the turn to ask the handler. */
 export function decisions(
   cache: ResponseCache,
-  flights: SingleFlight,
+  flights: SingleFlight<never>,
   settings: CacheSettings,
   passedOn: PassedOn,
 ) {
@@ -33,7 +34,8 @@ export function decisions(
     detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
     // What these bring back may not be stored.
     if (req.method === 'HEAD' || settings.wantedBy(req.headers as Fields).has('no-store')) return undefined;
-    const turn = await flights.take(id, tags, { patiently: false }).catch(() => undefined);
+    const taken = await flights.take(id, tags, { wait: false, until: 0 }).catch(() => undefined);
+    const turn = taken?.right;
     return turn && { fwd: 'stale', turn, stale, inBackground: true };
   };
 
@@ -62,6 +64,7 @@ export function decisions(
     res: Response,
   ): Promise<Decision> {
     const wanted = settings.wantedBy(req.headers as Fields);
+    const until = monotonicNow() + 10_000;
     let lookup = first;
     for (let waited = false; ; waited = true) {
       const { miss } = lookup;
@@ -88,8 +91,8 @@ export function decisions(
       const lookAgain = () => cache.lookUp(id, tags, req.headers as Fields);
       // The second look goes in the lease's write: between the first and the lease somebody may have filled and left.
       // A turn that was taken must be ended, so a look that fails counts as the first did.
-      const [turn, beside] = await Promise.all([
-        flights.take(id, tags, { patiently: true }),
+      const [{ right: turn }, beside] = await Promise.all([
+        flights.take(id, tags, { wait: true, until }),
         lookAgain().catch(() => seen),
       ]);
       const isNew = isFreshFor(beside, req, settings, wanted);

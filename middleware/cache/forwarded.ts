@@ -8,7 +8,7 @@ export interface Forwarded {
   readonly id: string;
   readonly tags: readonly string[];
   readonly fwd: NonNullable<CacheStatus['fwd']>;
-  readonly turn: FillRight;
+  readonly turn: FillRight<never>;
   /** The request's fields before any were changed for the handler. */
   readonly asked: Fields;
   /** What the handler may validate, and what stands in for its errors. */

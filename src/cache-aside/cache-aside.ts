@@ -1,4 +1,4 @@
-import { isUnavailable } from '../errors.js';
+import { isUnavailable, ToolkitError } from '../errors.js';
 import { consoleLogger } from '../logger.js';
 import { readOptions } from '../read-options.js';
 import { linkTo, type RedisClient } from '../redis/index.js';
@@ -9,12 +9,13 @@ import {
   checkTags,
   EVERYTHING,
   type Mutation,
-  pinVersions,
   purgedUrlTags,
   refusedMutation,
   type TagVersions,
   tagVersions,
 } from '../tags/index.js';
+import { monotonicNow } from '../timers.js';
+import { CacheState, checkState } from './cache-state.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,
@@ -22,24 +23,39 @@ import {
   checks,
   defaults,
   readValueOptions,
+  type StoredValueOptions,
 } from './options.js';
-import { ValueLoader } from './value-loader.js';
+import { valueJson } from './value-json.js';
+import { type LoadResult, ValueLoader } from './value-loader.js';
 import { checkKey, keyTag, tagsOfValue, ValueStore } from './value-store.js';
+
+/** The answer of `get`. */
+export interface CachedValue<T> {
+  readonly value: T | undefined;
+  /** The state of the cache at the call of `get`, for `set`. */
+  readonly since: CacheState;
+}
 
 /** A cache for code: values by key and tag, under the same invalidations as cached responses. */
 export interface CacheAside {
   /**
-   * Returns the cached value of a key. If there is none, one caller at a time in all processes loads it. While Redis
-   * does not answer, the value is loaded.
+   * Returns the cached value of a key. If there is none, one caller in all processes loads it, and the others wait for
+   * its value or share its error. While Redis does not answer, one caller in each process loads it.
+   *
+   * Every caller gets the value as it comes back from JSON, also the one that loaded it: a Date is a string. `null` is
+   * cached; `undefined` is returned and not cached.
    */
   getOrLoad<T>(key: string, load: () => Promise<T>, options: CachedValueOptions): Promise<T>;
   /**
-   * Returns the value of a key if it is cached and fresh. With the tags that it was stored under this takes one round
-   * trip, without them two.
+   * Returns the value of a key, or `undefined` if no fresh value is cached, and the `since` that `set` needs. With the
+   * tags that the value was stored under this takes one round trip, without them two.
    */
-  get<T>(key: string, tags?: readonly string[]): Promise<T | undefined>;
-  /** Stores a value that was just read or written. */
-  set(key: string, value: unknown, options: CachedValueOptions): Promise<void>;
+  get<T>(key: string, tags?: readonly string[]): Promise<CachedValue<T>>;
+  /**
+   * Stores a value that was read or computed after the `get` that returned `since`. If anything under its tags was
+   * invalidated in between, the value may be old and is not stored. Resolves with whether it was stored.
+   */
+  set(key: string, value: unknown, options: StoredValueOptions): Promise<boolean>;
   /** Invalidates the value of a key. */
   del(key: string): Promise<void>;
   /**
@@ -61,37 +77,48 @@ export interface CacheAside {
  * @example
  * const cache = cacheAside(redis);
  * const user = await cache.getOrLoad(`user:${id}`, () => users.get(id), { ttlSeconds: 60, tags: [`user:${id}`] });
- * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; later `CACHE_KEY_INVALID`, `CACHE_VALUE_TOO_LARGE`
+ * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; later `CACHE_KEY_INVALID`, `CACHE_VALUE_NOT_JSON`,
+ *   `CACHE_VALUE_TOO_LARGE`
  */
 export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): CacheAside {
   const settings: AsideSettings = readOptions('cacheAside', { redis, ...given }, checks, defaults, ['redis']);
   linkTo(redis, settings.logger);
   const versions = tagVersions(redis, settings);
   const values = new ValueStore(redis, versions, settings);
-  const loader = new ValueLoader(values, new SingleFlight(redis, versions, settings));
+  const flights = new SingleFlight<LoadResult>(redis, versions, settings);
+  const loader = new ValueLoader({ values, versions, flights, logger: settings.logger ?? consoleLogger });
 
   return {
-    async getOrLoad(key, load, options) {
+    async getOrLoad(key, load, given) {
       checkKey(key);
-      return loader.getOrLoad(key, load, options);
+      const options = readValueOptions(given);
+      const arrivedAt = monotonicNow();
+      const until = arrivedAt + settings.waitMs;
+      return loader.getOrLoad({ key, load, options, tags: tagsOfValue(key, options.tags), arrivedAt, until });
     },
 
-    async get<T>(key: string, tags?: readonly string[]): Promise<T | undefined> {
+    async get<T>(key: string, given?: readonly string[]): Promise<CachedValue<T>> {
       checkKey(key);
-      if (tags) checkNames('cacheAside: get was given', tags);
-      const found = await values.find<T>(key, tagsOfValue(key, tags)).catch((error: unknown) => {
+      if (given) checkNames('cacheAside: get was given', given);
+      const tags = tagsOfValue(key, given);
+      try {
+        const [since, found] = await Promise.all([CacheState.now(versions, tags), values.find<T>(key, tags)]);
+        return { value: found?.isFresh ? found.value : undefined, since };
+      } catch (error) {
         if (!isUnavailable(error)) throw error;
-        return undefined;
-      });
-      return found?.isFresh ? found.value : undefined;
+        return { value: undefined, since: CacheState.unknown() };
+      }
     },
 
-    async set(key, value, options) {
+    async set(key, value, all: Partial<StoredValueOptions> = {}) {
       checkKey(key);
-      readValueOptions(options);
-      const tags = tagsOfValue(key, options.tags);
-      const pinned = pinVersions(tags, await versions.readOrCreate(tags));
-      if (pinned) await values.store(key, value, pinned, options);
+      const { since, ...given } = all;
+      checkState(since);
+      const options = readValueOptions(given as CachedValueOptions);
+      const json = valueJson(key, value);
+      if (json === undefined) throw nothingToStore(key);
+      const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
+      return pinned !== undefined && values.store(key, json, pinned, options);
     },
 
     async del(key) {
@@ -129,4 +156,9 @@ async function mutate<T>(
       logger.error({ err, tags }, 'a purge failed; the tags are not cached until their marks expire');
     });
   }
+}
+
+function nothingToStore(key: string): ToolkitError {
+  const message = `cacheAside: the value of "${key}" is undefined, which is never cached: store null instead`;
+  return new ToolkitError('CACHE_VALUE_NOT_JSON', message);
 }

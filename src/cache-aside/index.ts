@@ -1,2 +1,3 @@
-export { type CacheAside, cacheAside } from './cache-aside.js';
-export type { CacheAsideOptions, CachedValueOptions } from './options.js';
+export { type CacheAside, type CachedValue, cacheAside } from './cache-aside.js';
+export type { CacheState } from './cache-state.js';
+export type { CacheAsideOptions, CachedValueOptions, StoredValueOptions } from './options.js';

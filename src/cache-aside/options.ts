@@ -9,6 +9,7 @@ import {
   readOptions,
 } from '../read-options.js';
 import type { RedisClient } from '../redis/index.js';
+import type { CacheState } from './cache-state.js';
 
 /** Options of `cacheAside`. */
 export interface CacheAsideOptions {
@@ -36,6 +37,11 @@ export interface CacheAsideOptions {
    * @default 100
    */
   readonly timeoutMs?: number;
+  /**
+   * Milliseconds to wait at most while another caller loads the same value. After that the value is loaded beside it.
+   * @default 10000
+   */
+  readonly waitMs?: number;
   /**
    * Prefix of every key in Redis; give `cacheResponse` the same.
    * @default ''
@@ -71,11 +77,18 @@ export interface CachedValueOptions {
   readonly earlyRefresh?: number;
 }
 
+/** How `set` stores a value. */
+export interface StoredValueOptions extends CachedValueOptions {
+  /** From the `get` that was called before the value was read. */
+  readonly since: CacheState;
+}
+
 export const defaults = {
   onUnavailable: 'refuse',
   waitForReplicas: 0,
   onRestart: 'forget',
   timeoutMs: 100,
+  waitMs: 10_000,
   prefix: '',
 } satisfies CacheAsideOptions;
 
@@ -86,6 +99,7 @@ export const checks = {
   prefix: connectionChecks.prefix,
   timeoutMs: connectionChecks.timeoutMs,
   logger: connectionChecks.logger,
+  waitMs: aPositiveInteger('milliseconds', 3_600_000),
   onRestart: oneOf('forget', 'keep'),
   onUnavailable: oneOf('refuse', 'proceed'),
   waitForReplicas: aWholeNumber('replicas', 100),

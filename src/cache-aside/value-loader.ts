@@ -1,79 +1,160 @@
 import { isUnavailable } from '../errors.js';
-import type { FillRight, SingleFlight } from '../single-flight/index.js';
-import { pinVersions } from '../tags/index.js';
+import type { Logger } from '../logger.js';
+import { logMisuse } from '../notices.js';
+import type { FillEnd, FillRight, SingleFlight, Taken } from '../single-flight/index.js';
+import { beginFill, type FillStart, pinVersions, type TagVersions } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
-import { type CachedValueOptions, readValueOptions } from './options.js';
-import { type FoundValue, tagsOfValue, type ValueStore } from './value-store.js';
+import type { CachedValueOptions } from './options.js';
+import { valueJson } from './value-json.js';
+import type { FoundValue, ValueStore } from './value-store.js';
 
-type Load<T> = () => Promise<T>;
+/** What a load came to, for the callers in this process that waited for it. */
+export type LoadResult = { readonly json: string | undefined } | { readonly error: unknown };
 
-/** What is cached under a key, or the right to load it; neither when Redis does not answer. */
-interface FoundOrRight<T> {
-  readonly found?: FoundValue<T>;
-  readonly right?: FillRight;
+/** One call of `getOrLoad`. */
+export interface LoadCall<T> {
+  readonly key: string;
+  readonly load: () => Promise<T>;
+  readonly options: CachedValueOptions & { readonly earlyRefresh: number };
+  /** All tags of the value. */
+  readonly tags: readonly string[];
+  readonly arrivedAt: number;
+  readonly until: number;
 }
 
-/** Loads values that are not cached, by one caller at a time in all processes. */
+interface Parts {
+  readonly values: ValueStore;
+  readonly versions: TagVersions;
+  readonly flights: SingleFlight<LoadResult>;
+  readonly logger: Logger;
+}
+
+/** Loads values that are not cached: one load of a key at a time in all processes, or in this one while Redis is away. */
 export class ValueLoader {
   readonly #values: ValueStore;
-  readonly #flights: SingleFlight;
+  readonly #versions: TagVersions;
+  readonly #flights: SingleFlight<LoadResult>;
+  readonly #logger: Logger;
+  #toldOfNesting = false;
 
-  constructor(values: ValueStore, flights: SingleFlight) {
+  constructor({ values, versions, flights, logger }: Parts) {
     this.#values = values;
+    this.#versions = versions;
     this.#flights = flights;
+    this.#logger = logger;
   }
 
-  async getOrLoad<T>(key: string, load: Load<T>, options: CachedValueOptions): Promise<T> {
-    const { earlyRefresh } = readValueOptions(options);
-    const tags = tagsOfValue(key, options.tags);
-    const { found, right } = await this.#findOrTake<T>(key, tags, earlyRefresh);
-    const filling = right && this.#fill(key, load, { ...options, tags }, right);
-    if (!found) return filling ?? load();
+  async getOrLoad<T>(call: LoadCall<T>): Promise<T> {
+    const found = await unlessAway(this.#find(call));
+    if (found === 'away') return this.#load(call, 'away');
+    if (!found) return this.#load(call, 'there');
     // The next caller tries again.
-    filling?.catch(() => undefined);
+    if (!found.isFresh) this.#refresh(call).catch(() => undefined);
     return found.value;
   }
 
-  async #findOrTake<T>(key: string, tags: readonly string[], earlyRefresh: number): Promise<FoundOrRight<T>> {
-    try {
-      for (;;) {
-        const found = await this.#values.find<T>(key, tags, earlyRefresh);
-        if (found?.isFresh) return { found };
-        const right = await this.#flights.take(`value ${key}`, tags, { patiently: !found });
-        if (found || right) return { ...(found && { found }), ...(right && { right }) };
+  async #load<T>(call: LoadCall<T>, redis: 'there' | 'away' | 'failed elsewhere'): Promise<T> {
+    const { key, tags, arrivedAt } = call;
+    for (let state = redis; ; ) {
+      const taken = await unlessAway(this.#take(call, state));
+      if (taken === 'away') {
+        state = 'away';
+        continue;
       }
-    } catch (error) {
-      if (!isUnavailable(error)) throw error;
-      return {};
+      if (taken.isNested) this.#tellOfNesting(key, tags);
+      if (taken.right) return this.#fill(call, taken.right);
+      const shared = taken.ended && sharedBy(taken.ended, arrivedAt);
+      if (shared) return valueFrom(shared);
+      if (state === 'away') continue;
+      const found = await unlessAway(this.#find(call));
+      if (found === 'away') state = 'away';
+      else if (found) return found.value;
+      else state = taken.ended?.outcome === 'failed' ? 'failed elsewhere' : 'there';
     }
   }
 
-  async #fill<T>(
-    key: string,
-    load: Load<T>,
-    options: CachedValueOptions & { readonly tags: readonly string[] },
-    right: FillRight,
-  ): Promise<T> {
+  #find<T>({ key, tags, options }: LoadCall<T>): Promise<FoundValue<T> | undefined> {
+    return this.#values.find<T>(key, tags, options.earlyRefresh);
+  }
+
+  #take<T>(
+    { key, tags, until }: LoadCall<T>,
+    redis: 'there' | 'away' | 'failed elsewhere',
+  ): Promise<Taken<LoadResult>> {
+    const waiting = { wait: true, until };
+    if (redis === 'there') return this.#flights.take(`value ${key}`, tags, waiting);
+    const begin = redis === 'away' ? async () => unknownStart(tags) : () => beginFill(this.#versions, tags);
+    return this.#flights.takeInProcess(`value ${key}`, begin, waiting);
+  }
+
+  async #refresh<T>(call: LoadCall<T>): Promise<void> {
+    const { right } = await this.#flights.take(`value ${call.key}`, call.tags, { wait: false, until: 0 });
+    if (right) await this.#fill(call, right);
+  }
+
+  async #fill<T>(call: LoadCall<T>, right: FillRight<LoadResult>): Promise<T> {
     const began = monotonicNow();
-    let value: T;
+    let json: string | undefined;
     try {
-      value = await load();
+      json = valueJson(call.key, await right.run(async () => call.load()));
     } catch (error) {
-      right.end('failed');
+      right.end('failed', { error });
       throw error;
     }
-    const pinned = pinVersions(options.tags, right.start.versions);
-    if (!pinned || value === undefined) {
-      right.end('unstorable');
-      return value;
-    }
+    await this.#store(call, json, right, Math.round(monotonicNow() - began));
+    return valueFrom({ json });
+  }
+
+  async #store<T>(
+    { key, tags, options }: LoadCall<T>,
+    json: string | undefined,
+    right: FillRight<LoadResult>,
+    loadMs: number,
+  ): Promise<void> {
+    const pinned = pinVersions(tags, right.start.versions);
+    if (!pinned || json === undefined) return right.end('unstorable', { json });
     try {
-      await this.#values.store(key, value, pinned, options, Math.round(monotonicNow() - began));
-      right.end('stored');
+      await this.#values.store(key, json, pinned, options, loadMs);
+      right.end('stored', { json });
     } catch (error) {
-      right.end('unstorable');
+      right.end('invalidated', { json });
       if (!isUnavailable(error)) throw error;
     }
-    return value;
+  }
+
+  #tellOfNesting(key: string, tags: readonly string[]): void {
+    if (this.#toldOfNesting) return;
+    this.#toldOfNesting = true;
+    logMisuse(this.#logger, 'CACHE_LOAD_NESTED', { key, tags });
+  }
+}
+
+/** While Redis is away no version is known, so nothing is stored. */
+const unknownStart = (tags: readonly string[]): FillStart => ({
+  versions: tags.map(() => null),
+  epoch: null,
+  at: monotonicNow(),
+});
+
+/**
+ * The result that a waiting caller may use without asking Redis. A failure may be shared by all that waited for it. A
+ * value may be older than a change from before the caller arrived, unless its load began later.
+ */
+function sharedBy({ result, began = 0 }: FillEnd<LoadResult>, arrivedAt: number): LoadResult | undefined {
+  if (!result) return undefined;
+  return 'error' in result || began >= arrivedAt ? result : undefined;
+}
+
+function valueFrom<T>(result: LoadResult): T {
+  if ('error' in result) throw result.error;
+  return (result.json === undefined ? undefined : JSON.parse(result.json)) as T;
+}
+
+async function unlessAway<Answer>(answer: Promise<Answer>): Promise<Answer | 'away'> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isUnavailable(error)) return 'away';
+    throw error;
   }
 }

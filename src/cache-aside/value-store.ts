@@ -1,11 +1,10 @@
-import { ToolkitError, tooLarge } from '../errors.js';
+import { ToolkitError } from '../errors.js';
 import { isDueEarly } from '../http/early-refresh.js';
 import { isToolkits, keys } from '../keys.js';
 import { linkTo, type RedisClient, type RedisLink } from '../redis/index.js';
 import { asOwnTag, EVERYTHING, type PinnedVersions, type TagVersions } from '../tags/index.js';
 import type { CachedValueOptions } from './options.js';
 
-const LARGEST_VALUE_BYTES = 1_000_000;
 const KEY = /^([a-z][\w-]*):./i;
 
 /** A value in Redis: plain JSON, readable from any language. */
@@ -68,25 +67,30 @@ export class ValueStore {
     return { value: stored.value, isFresh };
   }
 
+  /**
+   * Stores a value. Resolves with false when it is known to be old by now.
+   *
+   * @param json the value
+   */
   async store(
     key: string,
-    value: unknown,
+    json: string,
     pinned: PinnedVersions,
     { ttlSeconds, staleSeconds = 0 }: CachedValueOptions,
     loadMs = 0,
-  ): Promise<void> {
-    const freshUntil = Date.now() + ttlSeconds * 1000;
-    const stored: StoredValue<unknown> = { value, freshUntil, loadMs, versions: pinned };
-    const json = JSON.stringify(stored);
-    const bytes = Buffer.byteLength(json);
-    if (bytes > LARGEST_VALUE_BYTES)
-      throw tooLarge('CACHE_VALUE_TOO_LARGE', `cacheAside: the value of "${key}"`, {
-        bytes,
-        maxBytes: LARGEST_VALUE_BYTES,
-        advice: 'cache parts of it',
-      });
+  ): Promise<boolean> {
+    const about: Omit<StoredValue<never>, 'value'> = {
+      freshUntil: Date.now() + ttlSeconds * 1000,
+      loadMs,
+      versions: pinned,
+    };
+    const stored = `{"value":${json},${JSON.stringify(about).slice(1)}`;
     const expiryMs = Math.ceil((ttlSeconds + staleSeconds) * 1000);
-    await this.#link.send('set', [this.#nameOf(key), json, 'PX', expiryMs], this.#ask);
+    const [isCurrent] = await Promise.all([
+      this.#versions.keep(pinned, expiryMs),
+      this.#link.send('set', [this.#nameOf(key), stored, 'PX', expiryMs], this.#ask),
+    ]);
+    return isCurrent;
   }
 }
 

@@ -86,8 +86,9 @@ export class ResponseCache {
   }
 
   async store(id: string, entry: Entry, keepMs: number): Promise<void> {
-    const { vary } = entry.head;
+    const { vary, versions } = entry.head;
     await Promise.all([
+      this.versions.keep(versions, keepMs),
       this.#records.write(this.#keyOf(id, entry), entry, keepMs),
       vary.length > 0 && this.#records.write(this.#names.cache(id), { head: { vary } }, keepMs),
     ]);

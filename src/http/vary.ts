@@ -14,11 +14,11 @@ export function varyNames(response: Fields): string[] | undefined {
  * order of preferences) do not change it. Only the digest is stored: cookies and credentials must not reach Redis.
  */
 export function variantOf(names: readonly string[], request: Fields): string {
-  const values = names.map((name) => [name, normalised(name, combined(request, name))]);
+  const values = names.map((name) => [name, normalisedValue(name, combined(request, name))]);
   return createHash('sha256').update(JSON.stringify(values)).digest('base64url');
 }
 
-function normalised(name: string, value: string | undefined): string | null {
+function normalisedValue(name: string, value: string | undefined): string | null {
   if (value === undefined) return null;
   const members = splitList(value);
   if (!PREFERENCES.has(name)) return members.join(',');

@@ -1,1 +1,2 @@
-export { type FillOutcome, type FillRight, SingleFlight } from './single-flight.js';
+export type { FillEnd, FillOutcome } from './fill-end.js';
+export { type FillRight, SingleFlight, type Taken } from './single-flight.js';

@@ -1,19 +1,24 @@
+import { randomBytes } from 'node:crypto';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, type RedisLink } from '../redis/index.js';
 import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/index.js';
 import { clearInterval, monotonicNow, setInterval } from '../timers.js';
+import { type FillOutcome, leaseMark, outcomeOf, UNSHARED_MS } from './fill-end.js';
+import { OwedReleases } from './owed-releases.js';
 
 const releaseLease = loadScript('release-lease');
 const renewLease = loadScript('renew-lease');
 
 // A process that crashes while it fills delays the others by at most this long.
 const LEASE_MS = 5_000;
-// Nobody waits longer for a fill: it may never end.
-const LONGEST_FILL_MS = 30_000;
 // Only while no message would be heard.
 const LOOK_AGAIN_MS = { first: 5, longest: 80 };
-// No token contains it.
-const UNSHARED = '!';
+
+/** The token of a lease that this process has got, or how the last fill ended; neither while another process fills. */
+export interface LeaseReply {
+  readonly token?: string;
+  readonly outcome?: FillOutcome;
+}
 
 /** The leases of fills: the right to fill a key, which one process at a time has in Redis. */
 export class FillLeases {
@@ -22,6 +27,10 @@ export class FillLeases {
   readonly #nameOf: (id: string) => string;
   readonly #channelOf: (id: string) => string;
   readonly #ask: { readonly timeoutMs: number };
+  // A token begins with it, so that this object recognises its own lease after the answer to `take` was lost.
+  readonly #owner = randomBytes(9).toString('base64url');
+  readonly #owed = new OwedReleases(LEASE_MS);
+  #taken = 0;
 
   constructor(redis: RedisClient, { prefix, timeoutMs }: { prefix: string; timeoutMs: number }) {
     const { cacheLease, cacheLeaseReleased } = keys(prefix);
@@ -32,41 +41,50 @@ export class FillLeases {
     this.#ask = { timeoutMs };
   }
 
-  /** Resolves with null when this process gets the lease, and otherwise with the value that is in its place. */
-  take(id: string, token: string): Promise<string | null> {
-    return this.#link.send('set', [this.#nameOf(id), token, 'PX', LEASE_MS, 'NX', 'GET'], this.#ask);
+  /** Not to be called for a key whose lease this object already has. */
+  async take(id: string): Promise<LeaseReply> {
+    const token = `${this.#owner}.${(this.#taken++).toString(36)}`;
+    try {
+      const question = [this.#nameOf(id), token, 'PX', LEASE_MS, 'NX', 'GET'];
+      const there = await this.#link.send<string | null>('set', question, this.#ask);
+      if (there === null) return { token };
+      if (there.startsWith(`${this.#owner}.`)) return this.#recognise(id, there);
+      const outcome = outcomeOf(there);
+      return outcome ? { outcome } : {};
+    } catch (error) {
+      // Redis may have given the lease, or may still do so.
+      this.#release(id, token, 'stored', true);
+      throw error;
+    }
   }
 
-  /** Renews the lease until the returned function is called; after the longest fill it calls `giveUp` instead. */
-  keep(id: string, token: string, giveUp: () => void): () => void {
-    const began = monotonicNow();
-    const renewal = setInterval(() => {
-      if (monotonicNow() - began > LONGEST_FILL_MS) return giveUp();
-      this.#link.run(renewLease, [this.#nameOf(id)], [token, LEASE_MS], this.#ask).catch(() => undefined);
-    }, LEASE_MS / 3);
+  /** Renews the lease until the returned function is called. */
+  keep(id: string, token: string): () => void {
+    const renewal = setInterval(() => this.#renew(id, token), LEASE_MS / 3);
     renewal.unref();
     return () => clearInterval(renewal);
   }
 
-  /** Releases the lease. For `unsharedMs` afterwards nobody waits for the key. */
-  release(id: string, token: string, unsharedMs: number): void {
-    const left = unsharedMs === 0 ? '' : `${UNSHARED}${unsharedMs}`;
-    this.#link
-      .run(releaseLease, [this.#nameOf(id)], [token, left, unsharedMs, this.#channelOf(id)], this.#ask)
-      .catch(() => undefined);
+  /** Releases the lease, and leaves the outcome in its place for as long as nobody waits for the key. */
+  release(id: string, token: string, outcome: FillOutcome): void {
+    this.#release(id, token, outcome, false);
   }
 
-  /** Resolves when the lease of another process has ended, with the value that is in its place. */
-  async ended(id: string): Promise<string | null> {
+  /** Resolves when the fill of another process has ended; undefined when it has not within this time. */
+  async ended(id: string, withinMs: number): Promise<FillOutcome | undefined> {
+    const until = monotonicNow() + withinMs;
     const releases = releasesOn(this.#redis, this.#channelOf(id));
     let released = releases.next();
     releases.listen().catch(() => undefined);
     try {
       for (let waitMs = LOOK_AGAIN_MS.first; ; ) {
-        await settlesWithin(waitMs, released, releases.closed);
+        const leftMs = until - monotonicNow();
+        if (leftMs <= 0) return undefined;
+        await settlesWithin(Math.min(waitMs, leftMs), released, releases.closed);
         released = releases.next();
-        const { holder, expiresInMs } = await this.#look(id);
-        if (holder === null || holder.startsWith(UNSHARED)) return holder;
+        const { value, expiresInMs } = await this.#look(id);
+        const outcome = outcomeOf(value);
+        if (outcome) return outcome;
         // The holder renews it, so another wait may follow. Negative: it is gone by now, or has no expiry.
         waitMs =
           releases.isHearing && expiresInMs > 0
@@ -78,15 +96,28 @@ export class FillLeases {
     }
   }
 
+  #recognise(id: string, token: string): LeaseReply {
+    this.#owed.cancel(token);
+    this.#renew(id, token);
+    return { token };
+  }
+
+  #renew(id: string, token: string): void {
+    this.#link.run(renewLease, [this.#nameOf(id)], [token, LEASE_MS], this.#ask).catch(() => undefined);
+  }
+
+  #release(id: string, token: string, outcome: FillOutcome, mayComeLater: boolean): void {
+    const args = [token, leaseMark(outcome), UNSHARED_MS[outcome], this.#channelOf(id)];
+    const send = async () =>
+      (await this.#link.run<number>(releaseLease, [this.#nameOf(id)], args, this.#ask)) === 1;
+    this.#owed.add(token, send, { mayComeLater });
+  }
+
   async #look(id: string) {
-    const [holder, expiresInMs] = await Promise.all([
+    const [value, expiresInMs] = await Promise.all([
       this.#link.send<string | null>('get', [this.#nameOf(id)], this.#ask),
       this.#link.send<number>('pttl', [this.#nameOf(id)], this.#ask),
     ]);
-    return { holder, expiresInMs };
+    return { value, expiresInMs };
   }
 }
-
-/** For how long nobody waits for a key, by the value in place of its lease. */
-export const unsharedMsOf = (holder: string | null): number =>
-  holder?.startsWith(UNSHARED) ? Number(holder.slice(UNSHARED.length)) : 0;

@@ -1,103 +1,174 @@
 import { LRUCache } from 'lru-cache';
 import type { RedisClient } from '../redis/index.js';
-import { beginFill, type FillStart, freshVersion, type TagVersions } from '../tags/index.js';
-import { FillLeases, unsharedMsOf } from './lease.js';
-
-/** How a fill ended; `invalidated`: a mutation or a purge during the fill prevented it from being stored. */
-export type FillOutcome = 'stored' | 'unstorable' | 'invalidated' | 'failed';
-
-// For how long nobody waits for a key afterwards. A response that may not be stored stays so; a mutation is soon over.
-const UNSHARED_MS: Record<FillOutcome, number> = {
-  stored: 0,
-  failed: 0,
-  unstorable: 10_000,
-  invalidated: 250,
-};
+import { beginFill, type FillStart, type TagVersions } from '../tags/index.js';
+import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
+import { type FillEnd, type FillOutcome, UNSHARED_MS } from './fill-end.js';
+import { Flight, nestedFlight } from './flight.js';
+import { FillLeases, type LeaseReply } from './lease.js';
 
 /** The right to run the handler for a key. */
-export interface FillRight {
+export interface FillRight<Result> {
   /** The versions from before the handler runs. */
   readonly start: FillStart;
-  /** Wakes the waiting requests: they use the stored response, run the handler, or take the fill right themselves. */
-  end(outcome: FillOutcome): void;
+  /** Wakes the waiting callers. They use the stored response or the result, or fill themselves. */
+  end(outcome: FillOutcome, result?: Result): void;
+  /** Runs the handler. A call for the same key inside it recognises that it must not wait. */
+  run<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** The fill right, or the end of another fill; neither when another fill is running and the caller does not wait. */
+export interface Taken<Result> {
+  readonly right?: FillRight<Result>;
+  /** The caller is inside a fill of the same key: its own fill runs beside that one. */
+  readonly isNested?: true;
+  readonly ended?: FillEnd<Result>;
+}
+
+export interface Waiting {
+  readonly wait: boolean;
+  /** Until when the caller waits for other fills, on the monotonic clock. */
+  readonly until: number;
+}
+
+export interface SingleFlightOptions {
+  readonly prefix: string;
+  readonly timeoutMs: number;
+  /** Nobody waits longer for a fill, because it may never end. */
+  readonly waitMs: number;
 }
 
 /** One handler call per key at a time, in this process and, by a lease in Redis, in all processes. */
-export class SingleFlight {
+export class SingleFlight<Result> {
   readonly #versions: TagVersions;
   readonly #leases: FillLeases;
-  readonly #flights = new Map<string, Promise<void>>();
+  readonly #waitMs: number;
+  readonly #flights = new Map<string, Flight<Result>>();
   readonly #unshared = new LRUCache<string, true>({ max: 10_000 });
 
-  constructor(redis: RedisClient, versions: TagVersions, options: { prefix: string; timeoutMs: number }) {
+  constructor(redis: RedisClient, versions: TagVersions, options: SingleFlightOptions) {
     this.#versions = versions;
     this.#leases = new FillLeases(redis, options);
+    this.#waitMs = options.waitMs;
   }
 
   /** A fill right beside all others, for a response that nobody waits for. */
-  async takeUnshared(tags: readonly string[]): Promise<FillRight> {
-    return { start: await beginFill(this.#versions, tags), end() {} };
+  async takeUnshared(tags: readonly string[]): Promise<FillRight<Result>> {
+    return besideOthers(await beginFill(this.#versions, tags));
   }
 
-  /** The fill right; undefined, after another fill has ended (`patiently`) or at once. */
-  async take(
+  /** The fill right of a key among all processes. */
+  async take(id: string, tags: readonly string[], waiting: Waiting): Promise<Taken<Result>> {
+    const begin = () => beginFill(this.#versions, tags);
+    if (this.#unshared.has(id) || isOver(waiting)) return { right: besideOthers(await begin()) };
+    return this.#joinOrBegin(id, waiting, begin, async (flight) => {
+      const [lease, start] = await this.#takeLease(id, begin);
+      if (lease.token !== undefined) return { right: this.#withLease(id, flight, lease.token, start) };
+      if (lease.outcome === 'failed') return { right: this.#withoutLease(id, flight, start) };
+      const isRunning = lease.outcome === undefined;
+      const outcome = isRunning && waiting.wait ? await this.#endElsewhere(id, waiting) : lease.outcome;
+      if (outcome) this.#unshare(id, outcome);
+      const ended = { outcome: outcome ?? 'unstorable' };
+      this.#land(id, flight, ended);
+      if (!isRunning) return { right: besideOthers(start) };
+      return waiting.wait ? { ended } : {};
+    });
+  }
+
+  /** The fill right of a key within this process: while Redis is away, or after a fill elsewhere has failed. */
+  takeInProcess(id: string, begin: () => Promise<FillStart>, waiting: Waiting): Promise<Taken<Result>> {
+    return this.#joinOrBegin(id, waiting, begin, async (flight) => ({
+      right: this.#withoutLease(id, flight, await begin()),
+    }));
+  }
+
+  async #joinOrBegin(
     id: string,
-    tags: readonly string[],
-    { patiently }: { patiently: boolean },
-  ): Promise<FillRight | undefined> {
-    if (this.#unshared.has(id)) return this.takeUnshared(tags);
-    const flight = this.#flights.get(id);
-    if (flight) {
-      if (patiently) await flight;
-      return undefined;
+    { wait, until }: Waiting,
+    begin: () => Promise<FillStart>,
+    fly: (flight: Flight<Result>) => Promise<Taken<Result>>,
+  ): Promise<Taken<Result>> {
+    const running = this.#flights.get(id);
+    if (!running) {
+      const flight = new Flight<Result>();
+      this.#flights.set(id, flight);
+      try {
+        return await fly(flight);
+      } catch (error) {
+        this.#land(id, flight, { outcome: 'failed' });
+        throw error;
+      }
     }
-    const land = this.#takeOff(id);
-    const token = freshVersion();
+    if (!wait) return {};
+    if (running.isAroundCaller) return { right: besideOthers(await begin(), nestedFlight()), isNested: true };
+    const ended = await running.endWithin(until - monotonicNow());
+    return ended ? { ended } : { right: besideOthers(await begin()) };
+  }
+
+  async #takeLease(id: string, begin: () => Promise<FillStart>): Promise<[LeaseReply, FillStart]> {
+    const taking = this.#leases.take(id);
     try {
-      const [holder, start] = await Promise.all([
-        this.#leases.take(id, token),
-        beginFill(this.#versions, tags),
-      ]);
-      if (holder === null) return this.#held(id, token, start, land);
-      const unsharedMs = unsharedMsOf(holder);
-      const isHeld = unsharedMs === 0;
-      this.#unshare(id, isHeld && patiently ? unsharedMsOf(await this.#leases.ended(id)) : unsharedMs);
-      land();
-      return isHeld ? undefined : { start, end() {} };
+      return await Promise.all([taking, begin()]);
     } catch (error) {
-      // This process may have got the lease although another question of the same write failed.
-      this.#leases.release(id, token, 0);
-      land();
+      // Redis may have given the lease although another question of the same write failed.
+      const giveBack = ({ token }: LeaseReply) =>
+        token !== undefined && this.#leases.release(id, token, 'stored');
+      taking.then(giveBack, () => undefined);
       throw error;
     }
   }
 
-  #takeOff(id: string): () => void {
-    let land!: () => void;
-    this.#flights.set(id, new Promise((resolve) => (land = resolve)));
-    return () => {
-      this.#flights.delete(id);
-      land();
-    };
+  async #endElsewhere(id: string, { until }: Waiting): Promise<FillOutcome | undefined> {
+    return this.#leases.ended(id, until - monotonicNow());
   }
 
-  #held(id: string, token: string, start: FillStart, land: () => void): FillRight {
-    let ended = false;
-    const end = (outcome: FillOutcome) => {
-      if (ended) return;
-      ended = true;
+  #withLease(id: string, flight: Flight<Result>, token: string, start: FillStart): FillRight<Result> {
+    const stopRenewal = this.#leases.keep(id, token);
+    const right = this.#rightOf(id, flight, start, (outcome) => {
       stopRenewal();
-      this.#unshare(id, UNSHARED_MS[outcome]);
-      this.#leases.release(id, token, UNSHARED_MS[outcome]);
-      land();
-    };
-    const stopRenewal = this.#leases.keep(id, token, () => end('unstorable'));
+      this.#unshare(id, outcome);
+      this.#leases.release(id, token, outcome);
+    });
     // Under a mark nothing will be stored: nobody has to wait for the handler to find out.
-    if (start.versions.includes(null)) end('invalidated');
-    return { start, end };
+    if (start.versions.includes(null)) right.end('invalidated');
+    return right;
   }
 
-  #unshare(id: string, forMs: number): void {
-    if (forMs > 0) this.#unshared.set(id, true, { ttl: forMs });
+  #withoutLease(id: string, flight: Flight<Result>, start: FillStart): FillRight<Result> {
+    return this.#rightOf(id, flight, start, () => undefined);
   }
+
+  #rightOf(
+    id: string,
+    flight: Flight<Result>,
+    start: FillStart,
+    onEnd: (outcome: FillOutcome) => void,
+  ): FillRight<Result> {
+    let hasEnded = false;
+    const end = (outcome: FillOutcome, result?: Result) => {
+      if (hasEnded) return;
+      hasEnded = true;
+      clearTimeout(tooLong);
+      onEnd(outcome);
+      this.#land(id, flight, { outcome, ...(result !== undefined && { result }), began: flight.began });
+    };
+    const tooLong = setTimeout(() => end('unstorable'), this.#waitMs);
+    tooLong.unref();
+    return { start, end, run: (work) => flight.run(work) };
+  }
+
+  #land(id: string, flight: Flight<Result>, end: FillEnd<Result>): void {
+    if (this.#flights.get(id) === flight) this.#flights.delete(id);
+    flight.land(end);
+  }
+
+  #unshare(id: string, outcome: FillOutcome): void {
+    const forMs = UNSHARED_MS[outcome];
+    if (forMs > 0 && outcome !== 'failed') this.#unshared.set(id, true, { ttl: forMs });
+  }
+}
+
+const isOver = ({ wait, until }: Waiting): boolean => wait && until <= monotonicNow();
+
+function besideOthers<Result>(start: FillStart, flight?: Flight<unknown>): FillRight<Result> {
+  return { start, end() {}, run: (work) => (flight ? flight.run(work) : work()) };
 }

@@ -1,6 +1,6 @@
 export { asOwnTag, checkNames, checkTags } from './checked-names.js';
 export { beginMutation, type Mutation, refusedMutation } from './mutation.js';
-export { beginFill, type FillStart, type PinnedVersions, pinLate, pinVersions } from './pinned-versions.js';
+export { beginFill, type FillStart, pinLate, pinVersions } from './pinned-versions.js';
 export {
   EVERYTHING,
   freshVersion,
@@ -9,4 +9,4 @@ export {
   tagVersions,
 } from './tag-versions.js';
 export { normalisedUrl, pathAndQuery, pathTag, purgedUrlTags, type QueryParams, urlTag } from './url-tags.js';
-export type { Versions } from './version-reader.js';
+export type { PinnedVersions, Versions } from './version-reader.js';

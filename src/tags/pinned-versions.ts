@@ -1,14 +1,11 @@
 import { monotonicNow } from '../timers.js';
 import type { TagVersions } from './tag-versions.js';
-import type { Versions } from './version-reader.js';
+import type { PinnedVersions, Versions } from './version-reader.js';
 
 // The marks of a process that crashed stay for at least ten seconds after the last moment at which it can have committed
 // (they last fifteen seconds and are renewed every five). A fill that takes no longer has seen either the marks or the
 // new epoch.
 const LONGEST_LATE_FILL_MS = 10_000;
-
-/** Versions of tags by name. */
-export type PinnedVersions = Readonly<Record<string, string>>;
 
 /** The versions and the epoch from before the handler ran. */
 export interface FillStart {

@@ -2,13 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { publish } from '../diagnostics.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, replicasOf } from '../redis/index.js';
-import { type ValuesAndVersions, type Versions, versionReader } from './version-reader.js';
+import { KeptVersions } from './kept-versions.js';
+import {
+  type PinnedVersions,
+  type ValuesAndVersions,
+  type Versions,
+  versionReader,
+} from './version-reader.js';
 
 const markTag = loadScript('mark-tag');
 const refreshTag = loadScript('refresh-tag');
 
 // An expired version costs one miss. A day keeps that rare, and unused tags from piling up.
 const VERSION_TTL_MS = 24 * 3_600_000;
+// The version that a fill creates must last until its entry is stored; `keep` has it live as long as the entry then.
+const FILL_VERSION_TTL_MS = 120_000;
 
 /** The tag of every cached response and value. */
 export const EVERYTHING = '*';
@@ -35,8 +43,17 @@ export interface TagVersions {
   /** Reads versions, and the values of other keys in the same commands. */
   readWith(others: readonly string[], tags: readonly string[]): Promise<ValuesAndVersions>;
 
-  /** Reads versions and creates the missing ones. Called before a handler runs whose answer may be stored. */
+  /**
+   * Reads versions and creates the missing ones, for the length of a fill. Called before a handler runs whose answer may
+   * be stored.
+   */
   readOrCreate(tags: readonly string[]): Promise<Versions>;
+
+  /**
+   * Has versions live at least as long as an entry that refers to them. Resolves with false when one of them is known not
+   * to be current any more.
+   */
+  keep(pinned: PinnedVersions, forMs: number): Promise<boolean>;
 
   /**
    * A value that every invalidation and every mutation changes before it touches a tag. While it is the same, tags
@@ -68,9 +85,11 @@ export function tagVersions(
   const readWith = (others: readonly string[], tags: readonly string[]) =>
     reader.readWith(others, tags.map(names.tag));
 
-  const create = (key: string) => {
+  const kept = new KeptVersions(link, names.tag, ask);
+
+  const create = (key: string, expiryMs: number) => {
     const fresh = freshVersion();
-    const there = link.send<string | null>('set', [key, fresh, 'PX', VERSION_TTL_MS, 'NX', 'GET'], ask);
+    const there = link.send<string | null>('set', [key, fresh, 'PX', expiryMs, 'NX', 'GET'], ask);
     return reader.versionOf(
       key,
       there.then((value) => value ?? fresh),
@@ -97,8 +116,9 @@ export function tagVersions(
   return {
     read: async (tags) => (tags.length === 0 ? [] : (await readWith([], tags)).versions),
     readWith,
-    readOrCreate: (tags) => Promise.all(tags.map((tag) => create(names.tag(tag)))),
-    epoch: () => create(epochKey),
+    readOrCreate: (tags) => Promise.all(tags.map((tag) => create(names.tag(tag), FILL_VERSION_TTL_MS))),
+    keep: (pinned, forMs) => kept.keep(pinned, forMs),
+    epoch: () => create(epochKey, VERSION_TTL_MS),
     invalidate: (tags) => refresh(tags, ''),
     mark: (tags, mark, expiryMs) =>
       afterNewEpoch(tags, (key) => link.run(markTag, [key], [mark, expiryMs], ask)),

@@ -3,6 +3,9 @@ import { linkTo, type ReadWithRun, type RedisClient, readWithRunOf } from '../re
 /** The current versions of some tags, in their order; null for a missing version, and while a mutation is in flight. */
 export type Versions = readonly (string | null)[];
 
+/** Versions of tags by name. */
+export type PinnedVersions = Readonly<Record<string, string>>;
+
 /** Values of other keys, and the versions of tags at the same moment. */
 export interface ValuesAndVersions {
   readonly values: readonly (Buffer | null)[];

@@ -51,7 +51,7 @@ async function someUser() {
 
 test('a value that the app cached is read by the commands, and is current by the rule', async () => {
   const value = { id: '7', name: 'Grace' };
-  await cache.set('user:7', value, { ttlSeconds: 60, tags: ['user:7'] });
+  await cache.getOrLoad('user:7', async () => value, { ttlSeconds: 60, tags: ['user:7'] });
   const [json, own, byKey, everything, run] = await shell.run(...commandsOf('Read a value'));
   const stored = JSON.parse(json!);
   expect(stored.value).toEqual(value);
@@ -117,7 +117,7 @@ test('what the app leaves in Redis has the type that the table says, and an expi
     .post('/auth/login')
     .send({ email: 'alice@example.com', password: DEMO_PASSWORD })
     .expect(200);
-  await cache.set('price:1', 7, { ttlSeconds: 60 });
+  await cache.getOrLoad('price:1', async () => 7, { ttlSeconds: 60 });
   const types = new Map(rows.map(({ entity, type }) => [entity, type]));
   const seen = new Set<string>();
   for (const key of await redis.keys('*')) {

@@ -60,11 +60,11 @@ test.each(['*', 'url:/secret', 'key:user:7'])(
     const aside = cacheAside(file.redis, { logger: quiet });
     const app = await serveTagged({ tags: () => [chosen] });
     const [other, own] = [await app.isHit('/secret', 'none'), await app.isHit('/tagged', chosen)];
-    await aside.set('user:7', 'value', { ttlSeconds: 60 });
+    await aside.getOrLoad('user:7', async () => 'value', { ttlSeconds: 60 });
     expect([await other(), await own()]).toEqual([true, true]);
     await app.post('/change');
     await aside.invalidateTags([chosen]);
-    expect([await other(), await own(), await aside.get('user:7')]).toEqual([true, false, 'value']);
+    expect([await other(), await own(), (await aside.get('user:7')).value]).toEqual([true, false, 'value']);
   },
 );
 

@@ -103,7 +103,7 @@ test('a look-up behind a store or a lease of the same turn is answered after it'
   const { commands } = await counted.costOf(() =>
     Promise.all([
       other.lookUp('leased', [], {}),
-      leases.take('leased', 'token'),
+      leases.take('leased'),
       ...times(3, () => other.lookUp('leased', [], {})),
     ]),
   );

@@ -3,7 +3,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { linkTo } from '../../../src/redis/link.js';
-import { FillLeases, unsharedMsOf } from '../../../src/single-flight/lease.js';
+import { FillLeases } from '../../../src/single-flight/lease.js';
 import { subscriberConnectionOf } from '../../../src/subscriptions/subscriber-connection.js';
 import { gate, quiet, redisForFile } from '../../middleware/support/redis-for-file.js';
 import { eventually } from '../../support/eventually.js';
@@ -41,15 +41,15 @@ test('a message wakes a process that waits for a fill lease, which does not poll
   const follower = leasesOf(anotherClient());
   await hold();
   await file.redis.config('RESETSTAT');
-  const over = follower.ended('page');
+  const over = follower.ended('page', 60_000);
   await isHeard();
   await eventually('it looked after the subscription', async () => (await looks()) > 0);
   const before = await looks();
   // The polling of a follower that hears nothing would look nineteen times in this time.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect((await looks()) - before).toBeLessThanOrEqual(2);
-  leasesOf(file.redis).release('page', 'filler', 700);
-  expect(unsharedMsOf(await over)).toBe(700);
+  leasesOf(file.redis).release('page', 'filler', 'unstorable');
+  expect(await over).toBe('unstorable');
   expect((await looks()) - before).toBeLessThanOrEqual(3);
   expect(await callsOf('subscribe')).toBe(1);
   await eventually('it listens no more', async () => (await listeners()) === 0);
@@ -59,7 +59,7 @@ test('the expiry of the fill lease of a crashed process wakes a waiting process'
   const follower = leasesOf(anotherClient());
   await file.redis.set(KEY, 'of the dead', 'PX', 1_500);
   const before = await looks();
-  expect(await follower.ended('page')).toBeNull();
+  expect(await follower.ended('page', 60_000)).toBe('stored');
   // Twenty and more by polling.
   expect((await looks()) - before).toBeLessThanOrEqual(10);
 });
@@ -88,9 +88,9 @@ test('a waiting process notices a release between its look and the acknowledgeme
     return answer;
   }) as typeof link.send;
   await hold();
-  const over = leasesOf(redis).ended('page');
+  const over = leasesOf(redis).ended('page', 60_000);
   await subscribed.passed;
-  expect(await over).toBeNull();
+  expect(await over).toBe('stored');
 });
 
 test('a process that waits for a fill lease polls while its subscriber connection is cut', async () => {
@@ -100,23 +100,23 @@ test('a process that waits for a fill lease polls while its subscriber connectio
   // Only what is dialled from here on goes through the proxy.
   redis.options.port = proxy.port;
   await hold();
-  const over = leasesOf(redis).ended('page');
+  const over = leasesOf(redis).ended('page', 60_000);
   await isHeard();
   await proxy.close();
   const before = await looks();
   await eventually('it polls', async () => (await looks()) > before + 5);
   await giveBackUnheard();
-  expect(await over).toBeNull();
+  expect(await over).toBe('stored');
 });
 
 test('a release that was missed with a lost connection is noticed over the next one', async () => {
   const redis = anotherClient();
   await hold();
-  const over = leasesOf(redis).ended('page');
+  const over = leasesOf(redis).ended('page', 60_000);
   await isHeard();
   await giveBackUnheard();
   await file.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-  expect(await over).toBeNull();
+  expect(await over).toBe('stored');
 });
 
 test('a process whose ACL forbids SUBSCRIBE polls for the end of a fill lease', async () => {
@@ -124,17 +124,17 @@ test('a process whose ACL forbids SUBSCRIBE polls for the end of a fill lease', 
   const redis = anotherClient({ username: 'deaf', password: 'secret' });
   await hold();
   const before = await looks();
-  const over = leasesOf(redis).ended('page');
+  const over = leasesOf(redis).ended('page', 60_000);
   await eventually('it polls', async () => (await looks()) > before + 5);
   expect(await listeners()).toBe(0);
   await giveBackUnheard();
-  expect(await over).toBeNull();
+  expect(await over).toBe('stored');
 });
 
 test('a process whose ACL forbids PUBLISH releases its fill lease all the same', async () => {
   await file.redis.acl('SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels');
   await hold();
-  leasesOf(anotherClient({ username: 'mute', password: 'secret' })).release('page', 'filler', 0);
+  leasesOf(anotherClient({ username: 'mute', password: 'secret' })).release('page', 'filler', 'stored');
   await eventually('it is gone', async () => (await file.redis.exists(KEY)) === 0);
 });
 
@@ -143,12 +143,12 @@ test("the channel of a fill lease has ioredis' key prefix and the toolkit's", as
   onTestFinished(() => closeRedis(redis));
   await hold('app:shop:cache-lease:page');
   const leases = leasesOf(redis, 'shop:');
-  const over = leases.ended('page');
+  const over = leases.ended('page', 60_000);
   const heard = async () => (await file.redis.pubsub('CHANNELS', '*released*')) as string[];
   await eventually('it listens', async () => (await heard()).length > 0);
   expect(await heard()).toEqual(['app:shop:cache-lease-released:page']);
-  leases.release('page', 'filler', 0);
-  expect(await over).toBeNull();
+  leases.release('page', 'filler', 'stored');
+  expect(await over).toBe('stored');
 });
 
 test('no subscriber connection is opened before a process has to wait for a fill', async () => {
