@@ -3,7 +3,7 @@ import './request-property.js';
 import type { Request, RequestHandler } from 'express';
 import { isUnavailable } from '../../src/errors.js';
 import { linkTo } from '../../src/redis/index.js';
-import { type SessionStore, sessionStore } from '../../src/sessions/index.js';
+import { SessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
 import { canHold } from '../response/index.js';
 import { middlewareOf, type Step } from '../stack/index.js';
@@ -37,13 +37,14 @@ export function session(given: SessionOptions): SessionMiddleware {
   const settings = readSettings(given);
   linkTo(settings.redis, given.logger);
   ownCookies.add(settings.name);
-  const store = sessionStore(settings.redis, settings);
+  const store = new SessionStore(settings.redis, settings);
   const signedIdsOf = sessionIdReader(settings.name, settings.secrets);
 
   const appliesTo = (req: Request) => !hasSession(req) && isUnder(settings.pathFor(req), req);
   const find = (req: Request): Promise<LoadedSession | undefined> | undefined => {
     const candidates = signedIdsOf(req);
-    return candidates.length === 0 ? undefined : loadFirst(store, candidates);
+    if (candidates.length === 0) return undefined;
+    return loadFirst(store, candidates, settings.maxIdleMsFor(req));
   };
   const openUnread = (req: Request, error: unknown): RequestContext => {
     if (settings.onUnavailable === 'error' || !isUnavailable(error)) throw error;
@@ -79,8 +80,9 @@ export function session(given: SessionOptions): SessionMiddleware {
 async function loadFirst(
   store: SessionStore,
   candidates: readonly SignedId[],
+  maxIdleMs: number | undefined,
 ): Promise<LoadedSession | undefined> {
-  const results = await Promise.allSettled(candidates.map(({ id }) => store.load(id)));
+  const results = await Promise.allSettled(candidates.map(({ id }) => store.load(id, maxIdleMs)));
   for (const [position, result] of results.entries()) {
     if (result.status === 'rejected') throw result.reason;
     const { value: stored } = result;
