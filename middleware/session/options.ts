@@ -6,13 +6,12 @@ import {
   aFunction,
   anyOf,
   aPositiveInteger,
-  aString,
   connectionChecks,
   oneOf,
 } from '../../src/read-options.js';
 import type { RedisClient } from '../../src/redis/index.js';
 import type { SessionConflict } from './conflict.js';
-import type { SessionCookieOptions } from './cookie/options.js';
+import { aCookieName, type SessionCookieOptions } from './cookie/options.js';
 import { aSessionSecret, type SessionSecret } from './secret.js';
 import type { Session } from './session-object.js';
 import type { SessionUser } from './session-owner.js';
@@ -146,7 +145,7 @@ export const defaults = {
 export const checks = {
   ...connectionChecks,
   secret: aSessionSecret,
-  name: aString,
+  name: aCookieName,
   cookie: (value: unknown) =>
     value !== null && ['object', 'function'].includes(typeof value)
       ? undefined
@@ -167,13 +166,24 @@ export const checks = {
   onUnavailable: oneOf('error', 'anonymous'),
 };
 
+/** Advice for options of express-session, connect-redis, connect-mongo, cookie-session and koa-session. */
 export const hints = {
   store: 'leave it out: sessions are stored in the Redis of option "redis"',
+  client: 'it is called "redis" and takes an ioredis client',
   key: 'it is called "name"',
+  keys: 'it is called "secret"',
+  generate: 'it is called "genid"',
+  keyPrefix: 'it is called "prefix"',
+  ttl: 'it is called "idleTimeoutMs", in milliseconds, or comes from "cookie": { cookie: { maxAge: … } }',
+  disableTouch: 'leave it out: reading a session extends it',
+  disableTTL: 'leave it out: every session ends after "absoluteTimeoutMs"',
+  touchAfter: 'leave it out: a session that is only read is extended at most once a minute',
+  serializer: 'leave it out: every property is stored as JSON',
+  scanCount: 'leave it out: no key is scanned; "list" returns the sessions of a user',
+  autoCommit: 'leave it out: changes are stored before the response',
   ...Object.fromEntries(
-    ['maxAge', 'expires', 'secure', 'httpOnly', 'sameSite', 'domain', 'path'].map((attribute) => [
-      attribute,
-      `it goes into "cookie": { cookie: { ${attribute}: … } }`,
-    ]),
+    ['maxAge', 'expires', 'secure', 'httpOnly', 'sameSite', 'domain', 'path', 'partitioned', 'priority'].map(
+      (attribute) => [attribute, `it goes into "cookie": { cookie: { ${attribute}: … } }`],
+    ),
   ),
 };

@@ -10,6 +10,7 @@ import {
   attributesFor,
   type CookieAttributes,
   readCookieOptions,
+  refusePast,
   type SessionCookieOptions,
   type SessionCookieSettings,
 } from './cookie/options.js';
@@ -31,6 +32,7 @@ export interface SessionSettings extends WithDefaults<SessionOptions, typeof def
 
 /** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
 export function readSettings(given: SessionOptions): SessionSettings {
+  requireSecretIfNamed(given);
   const options = readOptions('session', given, checks, defaults, ['redis'], hints);
   requireUser(options);
   const { name, cookieFor } = cookieSettings(options);
@@ -45,6 +47,16 @@ export function readSettings(given: SessionOptions): SessionSettings {
     attributes: (req) => attributesFor(req, cookieFor(req), options.proxy),
     maySend: cookieGuard(logger, options.proxy),
   };
+}
+
+// `readOptions` takes undefined for a missing option. Here that would silently trust the secret of cookie-parser.
+function requireSecretIfNamed(given: SessionOptions): void {
+  if (given === null || typeof given !== 'object') return;
+  if (!Object.hasOwn(given, 'secret') || given.secret !== undefined) return;
+  throw new ToolkitError(
+    'OPTION_INVALID',
+    'session: secret option required: option "secret" is undefined, perhaps because an environment variable is not set. To use the secret of cookieParser(secret), leave the key out',
+  );
 }
 
 function requireUser(options: SessionOptions): void {
@@ -72,6 +84,7 @@ function cookieSettings({
     };
   }
   const fixed = readCookieOptions(cookie);
+  refusePast(cookie);
   const chosen = name ?? defaultName(fixed);
   checkPrefix(chosen, fixed);
   return { name: chosen, cookieFor: () => fixed };

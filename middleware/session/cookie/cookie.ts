@@ -1,5 +1,5 @@
 import { type SerializeOptions, stringifySetCookie } from 'cookie';
-import type { CookieAttributes } from './options.js';
+import { aCookiePath, type CookieAttributes } from './options.js';
 
 const COMPARED = [
   'httpOnly',
@@ -106,6 +106,8 @@ export class SessionCookie {
       ...(domain && { domain }),
       ...(priority && { priority }),
     };
+    const complaint = flags.path && aCookiePath(flags.path);
+    if (complaint) throw new TypeError(`session: cookie.path ${complaint}`);
     return stringifySetCookie(name, value, { ...flags, ...optional } as SerializeOptions);
   }
 

@@ -12,6 +12,19 @@ test('options of express-session that do not exist here are refused with advice'
     ['key', /"name"/],
     ['maxAge', /it goes into "cookie"/],
     ['secure', /it goes into "cookie"/],
+    ['priority', /it goes into "cookie"/],
+    ['partitioned', /it goes into "cookie"/],
+    ['client', /it is called "redis"/],
+    ['ttl', /"idleTimeoutMs", in milliseconds/],
+    ['disableTouch', /leave it out.*reading a session extends it/],
+    ['disableTTL', /leave it out.*every session ends/],
+    ['serializer', /leave it out.*JSON/],
+    ['scanCount', /leave it out.*list/],
+    ['keyPrefix', /it is called "prefix"/],
+    ['keys', /it is called "secret"/],
+    ['autoCommit', /leave it out.*before the response/],
+    ['touchAfter', /leave it out.*once a minute/],
+    ['generate', /it is called "genid"/],
   ] as const) {
     const given = { redis: file.redis, secret: SECRET, [option]: false };
     expect(() => session(given)).toThrow(advice);
@@ -41,7 +54,18 @@ test.each([
   { sameSite: 'sometimes' },
   { priority: 'urgent' },
   { domain: 7 },
+  { domain: 'https://example.com' },
+  { domain: 'example.com:3000' },
+  { domain: 'example.com/shop' },
+  { domain: 'exa mple.com' },
+  { domain: '*.example.com' },
   { path: '' },
+  { path: 'admin' },
+  { path: 'https://example.com/' },
+  { path: '/a;b' },
+  { path: '/a\n' },
+  { expires: new Date(Date.now() - 1_000) },
+  { maxAge: new Date(0) },
 ])('the cookie option %j is refused', (cookie) => {
   const [name] = Object.keys(cookie);
   const make = () => session({ redis: file.redis, secret: SECRET, cookie: cookie as object });
@@ -72,4 +96,33 @@ test('maxPerUser and device are refused without the option user', () => {
   for (const option of [{ maxPerUser: 1 }, { device: () => ({}) }]) {
     expect(() => session({ redis: file.redis, secret: SECRET, ...option })).toThrow(/needs option "user"/);
   }
+});
+
+test.each(['a b', 'a;b', 'a=b', 'a\tb', 'sid\n', 'ä', ' sid'])('the cookie name %j is refused', (name) => {
+  const make = () => session({ redis: file.redis, secret: SECRET, name });
+  expect(make).toThrow('session: option "name" must be');
+});
+
+test.each(['connect.sid', '__Secure', 'a:b', "x!#$%&'*+-.^_`|~"])(
+  'the cookie name %j is accepted',
+  (name) => {
+    expect(() => session({ redis: file.redis, secret: SECRET, name })).not.toThrow();
+  },
+);
+
+test.each(['example.com', '.example.com', 'a-b.example.co.uk', 'localhost', '127.0.0.1'])(
+  'the cookie domain %j is accepted',
+  (domain) => {
+    expect(() => session({ redis: file.redis, secret: SECRET, cookie: { domain } })).not.toThrow();
+  },
+);
+
+test('secret: undefined is refused, because a missing environment variable is not a missing option', () => {
+  expect(() => session({ redis: file.redis, secret: undefined as never })).toThrow(
+    /secret option required.*environment variable.*leave the key out/s,
+  );
+  expect(() => session({ redis: file.redis, secret: [SECRET, undefined as never] })).toThrow(
+    /option "secret"/,
+  );
+  expect(() => session({ redis: file.redis })).not.toThrow();
 });
