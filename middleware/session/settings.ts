@@ -5,14 +5,14 @@ import { readOptions, type WithDefaults } from '../../src/read-options.js';
 import { isThenable } from '../../src/settle.js';
 import { resultError } from './callback-results.js';
 import type { SessionCookie } from './cookie/cookie.js';
-import { cookieGuard } from './cookie/guard.js';
+import { CookieGuard } from './cookie/guard.js';
+import { defaultName, prefixComplaint } from './cookie/name-prefix.js';
 import {
   attributesFor,
   type CookieAttributes,
   readCookieOptions,
   refusePast,
   type SessionCookieOptions,
-  type SessionCookieSettings,
 } from './cookie/options.js';
 import { checks, defaults, hints, type SessionOptions } from './options.js';
 import type { SessionSecret } from './secret.js';
@@ -35,9 +35,11 @@ export function readSettings(given: SessionOptions): SessionSettings {
   requireSecretIfNamed(given);
   const options = readOptions('session', given, checks, defaults, ['redis'], hints);
   requireUser(options);
-  const { name, cookieFor } = cookieSettings(options);
+  const { name, cookieFor, fixed } = cookieSettings(options);
   const logger = options.logger ?? consoleLogger;
   if (options.resave) explainResave(logger);
+  const guard = new CookieGuard(logger, { ...options, name });
+  guard.checkLifetime(fixed?.maxAge ?? (fixed?.expires && fixed.expires.getTime() - Date.now()));
   return {
     ...options,
     name,
@@ -45,7 +47,7 @@ export function readSettings(given: SessionOptions): SessionSettings {
     secrets: options.secret === undefined ? undefined : [options.secret].flat(),
     pathFor: (req) => cookieFor(req).path ?? '/',
     attributes: (req) => attributesFor(req, cookieFor(req), options.proxy),
-    maySend: cookieGuard(logger, options.proxy),
+    maySend: (req, cookie) => guard.maySend(req, cookie),
   };
 }
 
@@ -86,8 +88,9 @@ function cookieSettings({
   const fixed = readCookieOptions(cookie);
   refusePast(cookie);
   const chosen = name ?? defaultName(fixed);
-  checkPrefix(chosen, fixed);
-  return { name: chosen, cookieFor: () => fixed };
+  const complaint = prefixComplaint(chosen, { ...fixed, path: fixed.path ?? '/' });
+  if (complaint) throw new ToolkitError('OPTION_INVALID', `session: ${complaint}`);
+  return { name: chosen, fixed, cookieFor: () => fixed };
 }
 
 function returned(attributes: SessionCookieOptions): SessionCookieOptions {
@@ -100,27 +103,4 @@ function returned(attributes: SessionCookieOptions): SessionCookieOptions {
     return attributes;
   }
   throw resultError('cookie', 'an object', attributes);
-}
-
-/** Chooses the prefix that binds the cookie to its host (RFC 6265bis), if the attributes allow it. */
-function defaultName({ secure, domain, path }: SessionCookieSettings): string {
-  return secure === true && domain === undefined && (path ?? '/') === '/'
-    ? '__Host-connect.sid'
-    : 'connect.sid';
-}
-
-/** @throws ToolkitError `OPTION_INVALID` */
-function checkPrefix(name: string, { secure, domain, path }: SessionCookieSettings): void {
-  const isHost = name.startsWith('__Host-');
-  if (!isHost && !name.startsWith('__Secure-')) return;
-  if (secure !== true) throw prefixError(name, 'cookie.secure: true');
-  if (isHost && domain !== undefined) throw prefixError(name, 'no cookie.domain');
-  if (isHost && (path ?? '/') !== '/') throw prefixError(name, 'cookie.path: "/"');
-}
-
-function prefixError(name: string, demand: string): ToolkitError {
-  return new ToolkitError(
-    'OPTION_INVALID',
-    `session: browsers drop the cookie "${name}" without ${demand} (RFC 6265bis, cookie name prefixes)`,
-  );
 }

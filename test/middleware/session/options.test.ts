@@ -1,8 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
+import type { SessionOptions } from '../../../middleware/session/options.js';
 import { session } from '../../../middleware/session/session.js';
+import { recordingLogger } from '../../faults/clients.js';
 import { redisForFile } from '../support/redis-for-file.js';
-import { SECRET } from './support/session-client.js';
+import { data, SECRET, serveSessions } from './support/session-client.js';
 
 const file = redisForFile();
 
@@ -125,4 +127,45 @@ test('secret: undefined is refused, because a missing environment variable is no
     /option "secret"/,
   );
   expect(() => session({ redis: file.redis })).not.toThrow();
+});
+
+const DAY = 86_400_000;
+test.each<[string, Partial<SessionOptions>, boolean]>([
+  ['maxAge of a year', { cookie: { maxAge: 365 * DAY } }, true],
+  ['fixed end in a year', { cookie: { expires: new Date(Date.now() + 365 * DAY) } }, true],
+  ['maxAge beyond absoluteTimeoutMs', { cookie: { maxAge: 2_000 }, absoluteTimeoutMs: 1_999 }, true],
+  ['maxAge equal to absoluteTimeoutMs', { cookie: { maxAge: 2_000 }, absoluteTimeoutMs: 2_000 }, false],
+  [
+    'maxAge of a year and as long an absoluteTimeoutMs',
+    { cookie: { maxAge: 365 * DAY }, absoluteTimeoutMs: 365 * DAY },
+    false,
+  ],
+  ['cookie that ends with the browser', {}, false],
+])(
+  'a %s is accepted, and logged at construction if the session ends earlier: %j',
+  (_what, options, isLogged) => {
+    const warn = vi.fn();
+    session({ redis: file.redis, secret: SECRET, logger: { info() {}, warn, error() {} }, ...options });
+    const line = [
+      { code: 'SESSION_ENDS_BEFORE_COOKIE' },
+      expect.stringMatching(/lives longer than the session.*absoluteTimeoutMs/),
+    ];
+    expect(warn.mock.calls).toEqual(isLogged ? [line] : []);
+  },
+);
+
+test.each<[string, Partial<SessionOptions>, object]>([
+  ['a cookie function', { cookie: () => ({ maxAge: 365 * DAY }) }, {}],
+  ['a request', {}, { maxAge: 365 * DAY }],
+])('a maxAge of a year that %s sets is logged once', async (_what, options, attributes) => {
+  const logger = recordingLogger();
+  const { client } = await serveSessions({ redis: file.redis, logger, ...options }, (app) => {
+    app.get('/', (req, res) => {
+      data(req).user = 'u';
+      Object.assign(req.session.cookie, attributes);
+      res.end();
+    });
+  });
+  for (let n = 0; n < 2; n++) expect((await client().get('/')).status).toBe(200);
+  expect(logger.lines).toEqual([{ level: 'warn', message: expect.stringMatching(/absoluteTimeoutMs/) }]);
 });
