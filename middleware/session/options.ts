@@ -6,6 +6,7 @@ import {
   aFunction,
   anyOf,
   aPositiveInteger,
+  aWholeNumber,
   connectionChecks,
   oneOf,
 } from '../../src/read-options.js';
@@ -22,10 +23,17 @@ export interface SessionOptions {
   readonly redis: RedisClient;
   /**
    * Signs the cookie: text, a Buffer or a secret KeyObject. The first secret of a list signs, and cookies signed by any
-   * of them are accepted, so that a secret can be rotated. A cookie signed by another than the first is signed again.
+   * of them are accepted, so that a secret can be rotated: first deploy `[old, new]`, then `[new, old]`.
    * @default `req.secret`, which `cookieParser(secret)` sets
    */
   readonly secret?: SessionSecret | readonly SessionSecret[];
+  /**
+   * Milliseconds from the start of the process during which a browser keeps the secret that signed its cookie. Then a
+   * cookie of an older secret is signed again by the first one. It should outlast a rolling deployment, in which
+   * processes that do not have the new secret yet would replace a cookie signed by it.
+   * @default 3600000
+   */
+  readonly resignAfterMs?: number;
   /**
    * Name of the cookie.
    * @default 'connect.sid', or '__Host-connect.sid' if `cookie.secure` is true and neither a domain nor another path than / is set
@@ -128,6 +136,7 @@ export interface SessionOptions {
 
 export const defaults = {
   cookie: {} as SessionCookieOptions,
+  resignAfterMs: 3_600_000,
   rolling: false,
   resave: false,
   saveUninitialized: false,
@@ -145,6 +154,7 @@ export const defaults = {
 export const checks = {
   ...connectionChecks,
   secret: aSessionSecret,
+  resignAfterMs: aWholeNumber('milliseconds', Number.MAX_SAFE_INTEGER),
   name: aCookieName,
   cookie: (value: unknown) =>
     value !== null && ['object', 'function'].includes(typeof value)

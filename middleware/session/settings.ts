@@ -3,6 +3,7 @@ import { ToolkitError } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { readOptions, type WithDefaults } from '../../src/read-options.js';
 import { isThenable } from '../../src/settle.js';
+import { monotonicNow } from '../../src/timers.js';
 import { resultError } from './callback-results.js';
 import type { SessionCookie } from './cookie/cookie.js';
 import { CookieGuard } from './cookie/guard.js';
@@ -21,6 +22,8 @@ import type { SessionSecret } from './secret.js';
 export interface SessionSettings extends WithDefaults<SessionOptions, typeof defaults> {
   readonly name: string;
   readonly logger: Logger;
+  /** Whether cookies that an older secret signed are signed again by now. */
+  mayResign(): boolean;
   /** Undefined: the secret of cookie-parser, which is on the request. */
   readonly secrets: readonly SessionSecret[] | undefined;
   /** The path below which requests have a session. */
@@ -40,10 +43,12 @@ export function readSettings(given: SessionOptions): SessionSettings {
   if (options.resave) explainResave(logger);
   const guard = new CookieGuard(logger, { ...options, name });
   guard.checkLifetime(fixed?.maxAge ?? (fixed?.expires && fixed.expires.getTime() - Date.now()));
+  const resignsAt = monotonicNow() + options.resignAfterMs;
   return {
     ...options,
     name,
     logger,
+    mayResign: () => monotonicNow() >= resignsAt,
     secrets: options.secret === undefined ? undefined : [options.secret].flat(),
     pathFor: (req) => cookieFor(req).path ?? '/',
     attributes: (req) => attributesFor(req, cookieFor(req), options.proxy),
