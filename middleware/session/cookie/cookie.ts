@@ -102,7 +102,8 @@ export class SessionCookie {
   serialize(name: string, value: string): string {
     const { originalMaxAge: _, expires, domain, priority, ...flags } = this.data;
     const optional = {
-      ...(expires && { expires }),
+      // Max-Age does not depend on the browser's clock; browsers that know it ignore Expires (RFC 6265, section 4.1.2.2).
+      ...(expires && { expires, maxAge: Math.max(0, Math.ceil(msUntil(expires) / 1000)) }),
       ...(domain && { domain }),
       ...(priority && { priority }),
     };
