@@ -69,11 +69,6 @@ export const ERROR_CATALOGUE = {
     status: 500,
     help: "A key given to `cacheAside` is not `<entity>:<id>`, or its entity is one of the toolkit's own; or the `key` of `cacheResponse` returned no text, under which responses for different people would be one.",
   },
-  CACHE_COOKIES_PERSONAL: {
-    status: 500,
-    logged: true,
-    help: '`cacheResponse` set aside the first 100 requests of a route because of their cookies. Name the cookies that make no difference in `ignoreCookies` (e.g. `_ga*`), or have the handler send `Cache-Control: public, max-age=…`.',
-  },
   CACHE_TAGS_INVALID: {
     status: 500,
     help: 'Tags or URLs, given to the cache or returned by an option, are not a list of strings. Nothing was cached, changed or invalidated under them.',

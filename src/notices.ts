@@ -13,9 +13,13 @@ export const NOTICE_CATALOGUE = {
   RATE_LIMIT_TRUST_PROXY_ANY:
     '`trust proxy` is true: any client can choose its own address in `X-Forwarded-For` and with it its limit. Set the number of proxies in front.',
   SESSION_COOKIE_INSECURE:
-    'The session cookie is not sent, or browsers would drop it, because the request is not known to have come over HTTPS. Behind a proxy set `trust proxy`, or the option `proxy`.',
+    'The session cookie is not sent (and then a new session is not stored), or browsers would drop it, because the request is not known to have come over HTTPS or the attributes contradict the prefix of the name. Behind a proxy set `trust proxy`, or the option `proxy`.',
+  SESSION_ENDS_BEFORE_COOKIE:
+    'A session cookie has a longer lifetime than `absoluteTimeoutMs`, after which every session ends. Raise `absoluteTimeoutMs`, or shorten `cookie.maxAge`.',
   SESSION_RESAVE_UNNEEDED:
     '`session` was given `resave: true`, which does nothing here: what a request did not change is never written. Leave it out.',
+  CACHE_COOKIES_PERSONAL:
+    '`cacheResponse` set aside the first 100 requests of a route because of their cookies. Name the cookies that make no difference in `ignoreCookies` (e.g. `_ga*`), or have the handler send `Cache-Control: public, max-age=…`.',
   CACHE_LOAD_NESTED:
     'A `load` given to `getOrLoad` calls `getOrLoad` for the same key, directly or through another `load`. The inner call does not wait for the outer one: it loads the value itself.',
   MESSAGE_UNREADABLE:

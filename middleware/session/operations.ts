@@ -134,11 +134,17 @@ export class SessionOperations {
   async #write(tracked: TrackedSession, changes?: Changes): Promise<LossReason | undefined> {
     // Without its cookie a new session could never be found again.
     if (!tracked.exists && this.context.headSent) return 'response begun';
+    if (!tracked.exists && !this.#maySendCookie(tracked)) return undefined;
     const [isWritten] = await this.#notingFailure(
       Promise.all([tracked.write(this.store, changes), this.#ending]),
     );
     this.hasFailed = !isWritten;
     return isWritten ? undefined : 'ended';
+  }
+
+  #maySendCookie({ session }: TrackedSession): boolean {
+    const { req, settings } = this.context;
+    return settings.maySend(req, session.cookie);
   }
 
   #notingFailure<Result>(work: Promise<Result>): Promise<Result> {

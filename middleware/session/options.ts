@@ -6,13 +6,13 @@ import {
   aFunction,
   anyOf,
   aPositiveInteger,
-  aString,
+  aWholeNumber,
   connectionChecks,
   oneOf,
 } from '../../src/read-options.js';
 import type { RedisClient } from '../../src/redis/index.js';
 import type { SessionConflict } from './conflict.js';
-import type { SessionCookieOptions } from './cookie/options.js';
+import { aCookieName, type SessionCookieOptions } from './cookie/options.js';
 import { aSessionSecret, type SessionSecret } from './secret.js';
 import type { Session } from './session-object.js';
 import type { SessionUser } from './session-owner.js';
@@ -23,10 +23,17 @@ export interface SessionOptions {
   readonly redis: RedisClient;
   /**
    * Signs the cookie: text, a Buffer or a secret KeyObject. The first secret of a list signs, and cookies signed by any
-   * of them are accepted, so that a secret can be rotated. A cookie signed by another than the first is signed again.
+   * of them are accepted, so that a secret can be rotated: first deploy `[old, new]`, then `[new, old]`.
    * @default `req.secret`, which `cookieParser(secret)` sets
    */
   readonly secret?: SessionSecret | readonly SessionSecret[];
+  /**
+   * Milliseconds from the start of the process during which a browser keeps the secret that signed its cookie. Then a
+   * cookie of an older secret is signed again by the first one. It should outlast a rolling deployment, in which
+   * processes that do not have the new secret yet would replace a cookie signed by it.
+   * @default 3600000
+   */
+  readonly resignAfterMs?: number;
   /**
    * Name of the cookie.
    * @default 'connect.sid', or '__Host-connect.sid' if `cookie.secure` is true and neither a domain nor another path than / is set
@@ -131,6 +138,7 @@ export interface SessionOptions {
 
 export const defaults = {
   cookie: {} as SessionCookieOptions,
+  resignAfterMs: 3_600_000,
   rolling: false,
   resave: false,
   saveUninitialized: false,
@@ -148,7 +156,8 @@ export const defaults = {
 export const checks = {
   ...connectionChecks,
   secret: aSessionSecret,
-  name: aString,
+  resignAfterMs: aWholeNumber('milliseconds', Number.MAX_SAFE_INTEGER),
+  name: aCookieName,
   cookie: (value: unknown) =>
     value !== null && ['object', 'function'].includes(typeof value)
       ? undefined
@@ -169,13 +178,24 @@ export const checks = {
   onUnavailable: oneOf('error', 'anonymous'),
 };
 
+/** Advice for options of express-session, connect-redis, connect-mongo, cookie-session and koa-session. */
 export const hints = {
   store: 'leave it out: sessions are stored in the Redis of option "redis"',
+  client: 'it is called "redis" and takes an ioredis client',
   key: 'it is called "name"',
+  keys: 'it is called "secret"',
+  generate: 'it is called "genid"',
+  keyPrefix: 'it is called "prefix"',
+  ttl: 'it is called "idleTimeoutMs", in milliseconds, or comes from "cookie": { cookie: { maxAge: … } }',
+  disableTouch: 'leave it out: reading a session extends it',
+  disableTTL: 'leave it out: every session ends after "absoluteTimeoutMs"',
+  touchAfter: 'leave it out: a session that is only read is extended at most once a minute',
+  serializer: 'leave it out: every property is stored as JSON',
+  scanCount: 'leave it out: no key is scanned; "list" returns the sessions of a user',
+  autoCommit: 'leave it out: changes are stored before the response',
   ...Object.fromEntries(
-    ['maxAge', 'expires', 'secure', 'httpOnly', 'sameSite', 'domain', 'path'].map((attribute) => [
-      attribute,
-      `it goes into "cookie": { cookie: { ${attribute}: … } }`,
-    ]),
+    ['maxAge', 'expires', 'secure', 'httpOnly', 'sameSite', 'domain', 'path', 'partitioned', 'priority'].map(
+      (attribute) => [attribute, `it goes into "cookie": { cookie: { ${attribute}: … } }`],
+    ),
   ),
 };

@@ -17,8 +17,10 @@ export type LoadedSession = SignedId & KnownSession;
 export interface RequestContext {
   readonly req: Request;
   readonly settings: SessionSettings;
-  /** The first secret signs. */
-  readonly secrets: readonly SessionSecret[];
+  /** The secret for the cookies of this request. */
+  readonly signWith: SessionSecret;
+  /** The cookie of the request was signed by another secret, so it has to be signed again. */
+  readonly resigns: boolean;
   readonly loaded?: LoadedSession | undefined;
   /** The ids of sessions that may exist, but could not be read. */
   readonly unread: readonly string[];

@@ -6,7 +6,9 @@ import type { Session } from './session-object.js';
 declare global {
   namespace Express {
     interface Request {
-      session: Session;
+      get session(): Session;
+      /** Null, undefined or `delete` take the session away; see option `unset`. */
+      set session(value: Session | null | undefined);
       sessionID: string;
     }
   }

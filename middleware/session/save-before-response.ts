@@ -26,9 +26,9 @@ export function saveBeforeResponse(res: Response, next: NextFunction, context: R
 }
 
 /** Whether a session or a cookie may have to be written although the application has not read the session. */
-function mayWriteUnread({ settings, loaded }: RequestContext): boolean {
+function mayWriteUnread({ settings, resigns }: RequestContext): boolean {
   const { rolling, saveUninitialized, unset } = settings;
-  return rolling || saveUninitialized || unset === 'destroy' || loaded?.stale === true;
+  return rolling || saveUninitialized || unset === 'destroy' || resigns;
 }
 
 /** Stores or ends the session. Returns undefined when the response may go on at once. */
@@ -42,7 +42,7 @@ function settle(
   if (pending) return pending.then(() => settle(operations, context, res));
   const { rolling, saveUninitialized } = context.settings;
   const isUntouched = !current.isOpen && !current.removal;
-  if (isUntouched && !rolling && !saveUninitialized && !context.loaded?.stale) return undefined;
+  if (isUntouched && !rolling && !saveUninitialized && !context.resigns) return undefined;
   // The application knows of the failure and answers with an error. Any other answer would confirm a lost change.
   if (operations.hasFailed && res.statusCode >= 400) return undefined;
   const tracked = current.peek();
@@ -71,11 +71,11 @@ async function saveAtEnd(
 
 function sendCookieIfNeeded(context: RequestContext, res: Response, tracked: TrackedSession): void {
   if (context.headSent) return;
-  const { req, settings, secrets, loaded } = context;
+  const { req, settings, signWith, resigns, loaded } = context;
   const isNew = tracked.id !== loaded?.id;
-  const isNeeded = isNew ? tracked.exists : settings.rolling || loaded?.stale || tracked.hasNewCookie;
+  const isNeeded = isNew ? tracked.exists : settings.rolling || resigns || tracked.hasNewCookie;
   const { cookie } = tracked.session;
   if (!isNeeded || !settings.maySend(req, cookie)) return;
   cookie.resetMaxAge();
-  writeSessionId(res, settings.name, tracked.id, secrets[0]!, cookie);
+  writeSessionId(res, settings.name, tracked.id, signWith, cookie);
 }

@@ -26,6 +26,6 @@ export function secretsFor(
   if (req.secret) return [req.secret].flat();
   throw new ToolkitError(
     'SESSION_SECRET_MISSING',
-    'session: option "secret" is missing, and no cookieParser(secret) runs before',
+    'session: secret option required: option "secret" is missing, and no cookieParser(secret) runs before',
   );
 }

@@ -1,3 +1,4 @@
+import { type InspectOptions, inspect } from 'node:util';
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { isSystemField, type SessionData, type StoredFields } from '../../src/sessions/index.js';
@@ -77,6 +78,11 @@ class SessionMethods {
 
   reload(callback?: SessionCallback): Promise<void> {
     return deliver(this[HOST].reload(isCallback(callback)), callback);
+  }
+
+  // `console.log` would show `cookie` as an accessor.
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `Session ${inspect({ ...this }, options)}`;
   }
 
   touch(): this {

@@ -99,7 +99,10 @@ function open(
   unread: readonly string[] = [],
 ): RequestContext {
   const secrets = secretsFor(req, settings.secrets);
-  const context = { req, settings, secrets, loaded, unread, headSent: false };
+  const secretIndex = loaded?.secretIndex ?? 0;
+  const resigns = secretIndex > 0 && settings.mayResign();
+  const signWith = secrets[resigns ? 0 : secretIndex]!;
+  const context = { req, settings, signWith, resigns, loaded, unread, headSent: false };
   attachSession(req, () => new SessionOperations(context, store));
   return context;
 }

@@ -3,13 +3,16 @@ import { ToolkitError } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { readOptions, type WithDefaults } from '../../src/read-options.js';
 import { isThenable } from '../../src/settle.js';
+import { monotonicNow } from '../../src/timers.js';
 import { resultError } from './callback-results.js';
 import type { SessionCookie } from './cookie/cookie.js';
-import { cookieGuard } from './cookie/guard.js';
+import { CookieGuard } from './cookie/guard.js';
+import { defaultName, prefixComplaint } from './cookie/name-prefix.js';
 import {
   attributesFor,
   type CookieAttributes,
   readCookieOptions,
+  refusePast,
   type SessionCookieOptions,
   type SessionCookieSettings,
 } from './cookie/options.js';
@@ -20,6 +23,8 @@ import type { SessionSecret } from './secret.js';
 export interface SessionSettings extends WithDefaults<SessionOptions, typeof defaults> {
   readonly name: string;
   readonly logger: Logger;
+  /** Whether cookies that an older secret signed are signed again by now. */
+  mayResign(): boolean;
   /** Undefined: the secret of cookie-parser, which is on the request. */
   readonly secrets: readonly SessionSecret[] | undefined;
   /** The path below which requests have a session. */
@@ -35,24 +40,39 @@ export interface SessionSettings extends WithDefaults<SessionOptions, typeof def
 
 /** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
 export function readSettings(given: SessionOptions): SessionSettings {
+  requireSecretIfNamed(given);
   const options = readOptions('session', given, checks, defaults, ['redis'], hints);
   requireUser(options);
-  const { name, cookieFor, fixedCookie } = cookieSettings(options);
+  const { name, cookieFor, fixed } = cookieSettings(options);
   const logger = options.logger ?? consoleLogger;
   const maxIdleMsOf = ({ maxAge, expires }: SessionCookieSettings) =>
     expires ? undefined : (maxAge ?? options.idleTimeoutMs);
   if (options.resave) explainResave(logger);
+  const guard = new CookieGuard(logger, { ...options, name });
+  guard.checkLifetime(fixed?.maxAge ?? (fixed?.expires && fixed.expires.getTime() - Date.now()));
+  const resignsAt = monotonicNow() + options.resignAfterMs;
   return {
     ...options,
     name,
     logger,
+    mayResign: () => monotonicNow() >= resignsAt,
     secrets: options.secret === undefined ? undefined : [options.secret].flat(),
     pathFor: (req) => cookieFor(req).path ?? '/',
-    maxIdleMs: fixedCookie && maxIdleMsOf(fixedCookie),
+    maxIdleMs: fixed && maxIdleMsOf(fixed),
     maxIdleMsFor: (req) => maxIdleMsOf(cookieFor(req)),
     attributes: (req) => attributesFor(req, cookieFor(req), options.proxy),
-    maySend: cookieGuard(logger, options.proxy),
+    maySend: (req, cookie) => guard.maySend(req, cookie),
   };
+}
+
+// `readOptions` takes undefined for a missing option. Here that would silently trust the secret of cookie-parser.
+function requireSecretIfNamed(given: SessionOptions): void {
+  if (given === null || typeof given !== 'object') return;
+  if (!Object.hasOwn(given, 'secret') || given.secret !== undefined) return;
+  throw new ToolkitError(
+    'OPTION_INVALID',
+    'session: secret option required: option "secret" is undefined, perhaps because an environment variable is not set. To use the secret of cookieParser(secret), leave the key out',
+  );
 }
 
 function requireUser(options: SessionOptions): void {
@@ -80,9 +100,11 @@ function cookieSettings({
     };
   }
   const fixed = readCookieOptions(cookie);
+  refusePast(cookie);
   const chosen = name ?? defaultName(fixed);
-  checkPrefix(chosen, fixed);
-  return { name: chosen, cookieFor: () => fixed, fixedCookie: fixed };
+  const complaint = prefixComplaint(chosen, { ...fixed, path: fixed.path ?? '/' });
+  if (complaint) throw new ToolkitError('OPTION_INVALID', `session: ${complaint}`);
+  return { name: chosen, fixed, cookieFor: () => fixed };
 }
 
 function returned(attributes: SessionCookieOptions): SessionCookieOptions {
@@ -95,27 +117,4 @@ function returned(attributes: SessionCookieOptions): SessionCookieOptions {
     return attributes;
   }
   throw resultError('cookie', 'an object', attributes);
-}
-
-/** Chooses the prefix that binds the cookie to its host (RFC 6265bis), if the attributes allow it. */
-function defaultName({ secure, domain, path }: SessionCookieSettings): string {
-  return secure === true && domain === undefined && (path ?? '/') === '/'
-    ? '__Host-connect.sid'
-    : 'connect.sid';
-}
-
-/** @throws ToolkitError `OPTION_INVALID` */
-function checkPrefix(name: string, { secure, domain, path }: SessionCookieSettings): void {
-  const isHost = name.startsWith('__Host-');
-  if (!isHost && !name.startsWith('__Secure-')) return;
-  if (secure !== true) throw prefixError(name, 'cookie.secure: true');
-  if (isHost && domain !== undefined) throw prefixError(name, 'no cookie.domain');
-  if (isHost && (path ?? '/') !== '/') throw prefixError(name, 'cookie.path: "/"');
-}
-
-function prefixError(name: string, demand: string): ToolkitError {
-  return new ToolkitError(
-    'OPTION_INVALID',
-    `session: browsers drop the cookie "${name}" without ${demand} (RFC 6265bis, cookie name prefixes)`,
-  );
 }

@@ -1,5 +1,5 @@
 import { type SerializeOptions, stringifySetCookie } from 'cookie';
-import type { CookieAttributes } from './options.js';
+import { aCookiePath, type CookieAttributes } from './options.js';
 
 const COMPARED = [
   'httpOnly',
@@ -102,10 +102,13 @@ export class SessionCookie {
   serialize(name: string, value: string): string {
     const { originalMaxAge: _, expires, domain, priority, ...flags } = this.data;
     const optional = {
-      ...(expires && { expires }),
+      // Max-Age does not depend on the browser's clock; browsers that know it ignore Expires (RFC 6265, section 4.1.2.2).
+      ...(expires && { expires, maxAge: Math.max(0, Math.ceil(msUntil(expires) / 1000)) }),
       ...(domain && { domain }),
       ...(priority && { priority }),
     };
+    const complaint = flags.path && aCookiePath(flags.path);
+    if (complaint) throw new TypeError(`session: cookie.path ${complaint}`);
     return stringifySetCookie(name, value, { ...flags, ...optional } as SerializeOptions);
   }
 

@@ -1,5 +1,7 @@
+import { type SerializeOptions, stringifySetCookie } from 'cookie';
 import type { Request } from 'express';
-import { aBoolean, anyOf, aString, type Check, oneOf, readOptions } from '../../../src/read-options.js';
+import { ToolkitError } from '../../../src/errors.js';
+import { aBoolean, anyOf, type Check, oneOf, readOptions } from '../../../src/read-options.js';
 import { isSecure } from './secure-request.js';
 
 /** Attributes of the session cookie. Names and meanings are express-session's. */
@@ -79,14 +81,37 @@ const ignoringCase =
   (value) =>
     check(lowerCase(value));
 
+const isAccepted = (name: string, attributes: SerializeOptions = {}): boolean => {
+  try {
+    return stringifySetCookie(name, '', attributes) !== '';
+  } catch {
+    return false;
+  }
+};
+
+export const aCookieName: Check = (value) =>
+  typeof value === 'string' && isAccepted(value)
+    ? undefined
+    : 'must be a non-empty string of printable ASCII characters without spaces, ";" and "="';
+
+export const aCookiePath: Check = (value) =>
+  typeof value === 'string' && value.startsWith('/') && isAccepted('name', { path: value })
+    ? undefined
+    : 'must be a path that begins with "/" and has no ";", such as "/admin"';
+
+const aCookieDomain: Check = (value) =>
+  typeof value === 'string' && isAccepted('name', { domain: value })
+    ? undefined
+    : 'must be a domain without scheme, port and path, such as "example.com"';
+
 const checks = {
   maxAge: aLifetime,
   expires: aLifetime,
   httpOnly: aBoolean,
   sameSite: ignoringCase(oneOf(true, false, 'lax', 'strict', 'none', 'auto')),
   secure: oneOf(true, false, 'auto'),
-  path: aString,
-  domain: anyOf(oneOf(null, ''), aString),
+  path: aCookiePath,
+  domain: anyOf(oneOf(null, ''), aCookieDomain),
   partitioned: aBoolean,
   priority: ignoringCase(oneOf('low', 'medium', 'high')),
 };
@@ -107,6 +132,15 @@ export function readCookieOptions(given: SessionCookieOptions): SessionCookieSet
     domain: domain || undefined,
     ...lifetimeOf(given),
   };
+}
+
+/** A date in the past would make browsers drop every cookie at once. @throws ToolkitError `OPTION_INVALID` */
+export function refusePast(given: SessionCookieOptions): void {
+  for (const name of ['maxAge', 'expires'] as const) {
+    const value = given[name];
+    if (!(value instanceof Date) || value.getTime() > Date.now()) continue;
+    throw new ToolkitError('OPTION_INVALID', `session cookie: option "${name}" must be a date in the future`);
+  }
 }
 
 function lifetimeOf(given: SessionCookieOptions): Pick<SessionCookieSettings, 'maxAge' | 'expires'> {

@@ -10,8 +10,8 @@ import type { SessionCookie } from './cookie.js';
 /** A session id with a valid signature. */
 export interface SignedId {
   readonly id: string;
-  /** The signature is by a secret that is no longer the first. */
-  readonly stale: boolean;
+  /** The position in the list of the secret that signed it. */
+  readonly secretIndex: number;
 }
 
 const MAX_VERIFIED_COOKIES = 10_000;
@@ -51,9 +51,9 @@ export function sessionIdReader(
 
 function verifiedId(value: string, secrets: readonly SessionSecret[]): SignedId | undefined {
   if (!value.startsWith('s:')) return undefined;
-  for (const [position, secret] of secrets.entries()) {
+  for (const [secretIndex, secret] of secrets.entries()) {
     const id = idIn(value, secret);
-    if (typeof id === 'string' && id !== '') return { id, stale: position > 0 };
+    if (typeof id === 'string' && id !== '') return { id, secretIndex };
   }
   return undefined;
 }
@@ -73,7 +73,7 @@ function cookieValues(req: Request, name: string): string[] {
 // longer there: cookie-parser may use a secret that this session no longer accepts.
 function fromCookieParser(req: Request, name: string): SignedId[] {
   const id: unknown = (req.signedCookies as Record<string, unknown> | undefined)?.[name];
-  return typeof id === 'string' && id !== '' ? [{ id, stale: false }] : [];
+  return typeof id === 'string' && id !== '' ? [{ id, secretIndex: 0 }] : [];
 }
 
 // RFC 6265, section 4.1.1: a cookie's value may be in quotes.

@@ -1,8 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
+import type { SessionOptions } from '../../../middleware/session/options.js';
 import { session } from '../../../middleware/session/session.js';
+import { recordingLogger } from '../../faults/clients.js';
 import { redisForFile } from '../support/redis-for-file.js';
-import { SECRET } from './support/session-client.js';
+import { data, SECRET, serveSessions } from './support/session-client.js';
 
 const file = redisForFile();
 
@@ -12,6 +14,19 @@ test('options of express-session that do not exist here are refused with advice'
     ['key', /"name"/],
     ['maxAge', /it goes into "cookie"/],
     ['secure', /it goes into "cookie"/],
+    ['priority', /it goes into "cookie"/],
+    ['partitioned', /it goes into "cookie"/],
+    ['client', /it is called "redis"/],
+    ['ttl', /"idleTimeoutMs", in milliseconds/],
+    ['disableTouch', /leave it out.*reading a session extends it/],
+    ['disableTTL', /leave it out.*every session ends/],
+    ['serializer', /leave it out.*JSON/],
+    ['scanCount', /leave it out.*list/],
+    ['keyPrefix', /it is called "prefix"/],
+    ['keys', /it is called "secret"/],
+    ['autoCommit', /leave it out.*before the response/],
+    ['touchAfter', /leave it out.*once a minute/],
+    ['generate', /it is called "genid"/],
   ] as const) {
     const given = { redis: file.redis, secret: SECRET, [option]: false };
     expect(() => session(given)).toThrow(advice);
@@ -41,7 +56,18 @@ test.each([
   { sameSite: 'sometimes' },
   { priority: 'urgent' },
   { domain: 7 },
+  { domain: 'https://example.com' },
+  { domain: 'example.com:3000' },
+  { domain: 'example.com/shop' },
+  { domain: 'exa mple.com' },
+  { domain: '*.example.com' },
   { path: '' },
+  { path: 'admin' },
+  { path: 'https://example.com/' },
+  { path: '/a;b' },
+  { path: '/a\n' },
+  { expires: new Date(Date.now() - 1_000) },
+  { maxAge: new Date(0) },
 ])('the cookie option %j is refused', (cookie) => {
   const [name] = Object.keys(cookie);
   const make = () => session({ redis: file.redis, secret: SECRET, cookie: cookie as object });
@@ -72,4 +98,74 @@ test('maxPerUser and device are refused without the option user', () => {
   for (const option of [{ maxPerUser: 1 }, { device: () => ({}) }]) {
     expect(() => session({ redis: file.redis, secret: SECRET, ...option })).toThrow(/needs option "user"/);
   }
+});
+
+test.each(['a b', 'a;b', 'a=b', 'a\tb', 'sid\n', 'ä', ' sid'])('the cookie name %j is refused', (name) => {
+  const make = () => session({ redis: file.redis, secret: SECRET, name });
+  expect(make).toThrow('session: option "name" must be');
+});
+
+test.each(['connect.sid', '__Secure', 'a:b', "x!#$%&'*+-.^_`|~"])(
+  'the cookie name %j is accepted',
+  (name) => {
+    expect(() => session({ redis: file.redis, secret: SECRET, name })).not.toThrow();
+  },
+);
+
+test.each(['example.com', '.example.com', 'a-b.example.co.uk', 'localhost', '127.0.0.1'])(
+  'the cookie domain %j is accepted',
+  (domain) => {
+    expect(() => session({ redis: file.redis, secret: SECRET, cookie: { domain } })).not.toThrow();
+  },
+);
+
+test('secret: undefined is refused, because a missing environment variable is not a missing option', () => {
+  expect(() => session({ redis: file.redis, secret: undefined as never })).toThrow(
+    /secret option required.*environment variable.*leave the key out/s,
+  );
+  expect(() => session({ redis: file.redis, secret: [SECRET, undefined as never] })).toThrow(
+    /option "secret"/,
+  );
+  expect(() => session({ redis: file.redis })).not.toThrow();
+});
+
+const DAY = 86_400_000;
+test.each<[string, Partial<SessionOptions>, boolean]>([
+  ['maxAge of a year', { cookie: { maxAge: 365 * DAY } }, true],
+  ['fixed end in a year', { cookie: { expires: new Date(Date.now() + 365 * DAY) } }, true],
+  ['maxAge beyond absoluteTimeoutMs', { cookie: { maxAge: 2_000 }, absoluteTimeoutMs: 1_999 }, true],
+  ['maxAge equal to absoluteTimeoutMs', { cookie: { maxAge: 2_000 }, absoluteTimeoutMs: 2_000 }, false],
+  [
+    'maxAge of a year and as long an absoluteTimeoutMs',
+    { cookie: { maxAge: 365 * DAY }, absoluteTimeoutMs: 365 * DAY },
+    false,
+  ],
+  ['cookie that ends with the browser', {}, false],
+])(
+  'a %s is accepted, and logged at construction if the session ends earlier: %j',
+  (_what, options, isLogged) => {
+    const warn = vi.fn();
+    session({ redis: file.redis, secret: SECRET, logger: { info() {}, warn, error() {} }, ...options });
+    const line = [
+      { code: 'SESSION_ENDS_BEFORE_COOKIE' },
+      expect.stringMatching(/lives longer than the session.*absoluteTimeoutMs/),
+    ];
+    expect(warn.mock.calls).toEqual(isLogged ? [line] : []);
+  },
+);
+
+test.each<[string, Partial<SessionOptions>, object]>([
+  ['a cookie function', { cookie: () => ({ maxAge: 365 * DAY }) }, {}],
+  ['a request', {}, { maxAge: 365 * DAY }],
+])('a maxAge of a year that %s sets is logged once', async (_what, options, attributes) => {
+  const logger = recordingLogger();
+  const { client } = await serveSessions({ redis: file.redis, logger, ...options }, (app) => {
+    app.get('/', (req, res) => {
+      data(req).user = 'u';
+      Object.assign(req.session.cookie, attributes);
+      res.end();
+    });
+  });
+  for (let n = 0; n < 2; n++) expect((await client().get('/')).status).toBe(200);
+  expect(logger.lines).toEqual([{ level: 'warn', message: expect.stringMatching(/absoluteTimeoutMs/) }]);
 });

@@ -48,8 +48,11 @@ test.each([
   ['maxAge', 1e300],
   ['expires', new Date(Number.NaN)],
   ['originalMaxAge', Number.NaN],
+  ['path', 'admin'],
+  ['path', '/a;b'],
+  ['domain', 'https://example.com'],
 ] as const)(
-  'assigning an invalid lifetime fails the request and leaves the stored session unchanged: cookie.%s = %s',
+  'assigning an invalid attribute fails the request and leaves the stored session unchanged: cookie.%s = %s',
   async (name, value) => {
     const { client } = await serveSessions({ redis: file.redis }, (app) => {
       app.get('/start', (req, res) => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import type { Request, Response } from 'express';
 import { expect, test } from 'vitest';
 import { hashId } from '../../../src/sessions/session-record.js';
@@ -164,7 +165,7 @@ test('req.session = null keeps the stored session, or destroys it with unset: de
     const { client } = await serveSessions({ redis: file.redis, unset }, (app) => {
       app.get('/set', set).get('/show', show);
       app.get('/unset', (req, res) => {
-        (req as { session: unknown }).session = null;
+        req.session = null;
         res.end();
       });
     });
@@ -200,4 +201,18 @@ test('the session is saved although the client has disconnected', async () => {
     async () => JSON.parse((await one.get('/show')).text).late === true,
   );
   expect(JSON.parse((await one.get('/show')).text)).toMatchObject({ a: '1', late: true });
+});
+
+test('console.log shows the properties and the cookie of a session, and not its id', async () => {
+  const { client } = await serveSessions({ redis: file.redis, cookie: { maxAge: 60_000 } }, (app) => {
+    app.get('/', (req, res) => {
+      Object.assign(data(req), { user: 'ann', cart: { items: [1] } });
+      res.json([inspect(req.session), inspect({ deep: { session: req.session } }), req.sessionID]);
+    });
+  });
+  const [shown, nested, id] = JSON.parse((await client().get('/')).text) as string[];
+  expect(shown).toMatch(/^Session \{.*originalMaxAge: 60000.*user: 'ann',\s+cart: \{ items: \[ 1 \] \}/s);
+  expect(nested).toMatch(/Session \{/);
+  expect(shown).not.toContain('Getter');
+  expect(`${shown}${nested}`).not.toContain(id);
 });

@@ -174,3 +174,18 @@ test('two session middlewares with their own names and prefixes keep separate se
   expect((await both.get('/admin')).text).toBe('2');
   expect((await clientOf(url, shop.cookie).get('/admin')).text).toBe('1');
 });
+
+test.each<[string, object, RegExp]>([
+  ['maxAge: an hour', { maxAge: 3_600_000 }, /; Max-Age=3600;.*; Expires=/],
+  ['maxAge: less than a second', { maxAge: 300 }, /; Max-Age=1;.*; Expires=/],
+  ['an end in the past', { expires: new Date(0) }, /; Max-Age=0;.*; Expires=Thu, 01 Jan 1970/],
+])('Set-Cookie carries Max-Age beside Expires for %s', async (_what, attributes, line) => {
+  const { client } = await serveSessions({ redis: file.redis }, (app) => {
+    app.get('/', (req, res) => {
+      data(req).user = 'u';
+      Object.assign(req.session.cookie, attributes);
+      res.end();
+    });
+  });
+  expect((await client().get('/')).cookie).toMatch(line);
+});

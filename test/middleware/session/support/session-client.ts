@@ -25,7 +25,7 @@ export function clientOf(url: string, cookie = ''): Client {
     cookie,
     async get(path, init = {}) {
       const headers = { ...(this.cookie && { cookie: this.cookie }), ...init.headers };
-      const answer = await fetch(url + path, { redirect: 'manual', ...init, headers });
+      const answer = await fetch(this.url + path, { redirect: 'manual', ...init, headers });
       const given = answer.headers.getSetCookie().find((line) => line.includes('sid='));
       if (given) this.cookie = given.split(';')[0]!;
       return { status: answer.status, text: await answer.text(), cookie: given, headers: answer.headers };

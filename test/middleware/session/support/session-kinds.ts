@@ -14,6 +14,8 @@ type Given = Omit<Parameters<typeof session>[0], 'redis'>;
 /** The middleware of either kind, so that one test can compare both. */
 export function sessionsOf(kind: Kind, redis: Parameters<typeof session>[0]['redis'], options: Given = {}) {
   const given = { secret: SECRET, ...options };
+  // For express-session an undefined secret is a missing one.
+  if (given.secret === undefined) delete (given as { secret?: unknown }).secret;
   if (kind === 'ours') return session({ redis, logger: quiet, prefix: `${Math.random()}:`, ...given });
   return expressSession({ resave: false, saveUninitialized: false, ...given }) as RequestHandler;
 }

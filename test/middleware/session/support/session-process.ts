@@ -9,14 +9,18 @@ import { serve } from '../../../support/child.js';
 import { gate } from '../../../support/gate.js';
 import { patient } from '../../../support/patient.js';
 
-const { REDIS_URL: url, SECRET: secret } = process.env as { REDIS_URL: string; SECRET: string };
+const { REDIS_URL: url, SECRET, RESIGN_AFTER_MS } = process.env as Record<string, string>;
+const secret = SECRET!.split(',');
 
 // A cookie with a maxAge is sent with every save.
 const cookie = { maxAge: 600_000 };
 
 /** A separate process with sessions: ours, or those of express-session and connect-redis. */
 async function sessions(): Promise<RequestHandler> {
-  if (process.env.KIND === 'ours') return session({ redis: patient(connectRedis(url)), secret, cookie });
+  if (process.env.KIND === 'ours') {
+    const wait = RESIGN_AFTER_MS ? { resignAfterMs: Number(RESIGN_AFTER_MS) } : {};
+    return session({ redis: patient(connectRedis(url)), secret, cookie, ...wait });
+  }
   const client = await createClient({ url }).connect();
   const store = new RedisStore({ client, prefix: 'theirs:' });
   return require('express-session')({ store, secret, cookie, resave: false, saveUninitialized: false });

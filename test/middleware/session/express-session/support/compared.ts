@@ -62,7 +62,9 @@ async function play(kind: Kind, file: ReturnType<typeof redisForFile>, scene: Sc
 function comparable(line: string): string {
   const [pair = '', ...attributes] = line.split('; ');
   const hours = (date: string) => Math.round((Date.parse(date) - Date.now()) / 3_600_000);
-  const alike = attributes.map((each) =>
+  // Only ours has Max-Age, which does not depend on the browser's clock; express-session has Expires alone.
+  const common = attributes.filter((each) => !each.startsWith('Max-Age='));
+  const alike = common.map((each) =>
     each.startsWith('Expires=') ? `Expires in ${hours(each.slice(8))} h` : each,
   );
   return [pair.replace(/sid=s%3A.*/, 'sid=<id>'), ...alike.sort()].join('; ');
