@@ -69,6 +69,14 @@ async function serveLimits() {
   return { attempt, asked };
 }
 
+test('the eleventh attempt at one email from one address is refused, for other emails and addresses it is not', async () => {
+  const { attempt } = await serveLimits();
+  for (let n = 0; n < 10; n++) await attempt('10.0.0.1', 'erin@example.com').expect(401);
+  await attempt('10.0.0.1', ' Erin@example.com').expect(429);
+  await attempt('10.0.0.1', 'frank@example.com').expect(401);
+  await attempt('10.0.0.2', 'erin@example.com').expect(401);
+});
+
 test('another spelling of an email is no way around its limit', async () => {
   const { attempt, asked } = await serveLimits();
   const spellings = [
