@@ -20,18 +20,23 @@ export interface UsersRouterDeps {
   sessions: SessionMiddleware;
 }
 
+const listTags = () => ['users'];
+// PostgreSQL takes a UUID in either case, so both must lead to the same tag.
+const userTags = (req: Request) => [`user:${String(req.params.id).toLowerCase()}`];
+
 /** Everybody may read and sign up. Who is logged in may change or delete their own record. */
 export function usersRouter(deps: UsersRouterDeps): Router {
-  const { users, redis, events, limit, signUpLimit, sessions } = deps;
   const router = Router();
-  const listTags = () => ['users'];
-  // PostgreSQL takes a UUID in either case, so both must lead to the same tag.
-  const userTags = (req: Request) => [`user:${String(req.params.id).toLowerCase()}`];
-  const cached = (tags: typeof userTags) => cacheResponse({ redis, ttlSeconds: 60, tags });
-  const purge = invalidateOn({ redis, tags: (req) => [...listTags(), ...userTags(req)] });
-  const owner = stack(limit, sessions, requireLogin(users), requireOwner);
+  addReading(router, deps);
+  addSignUp(router, deps);
+  addOwnRecord(router, deps);
+  return router;
+}
 
-  // No handler of a GET reads req.session: its answer is stored and given to everybody.
+// No handler of a GET reads req.session: its answer is stored and given to everybody.
+function addReading(router: Router, { users, redis, events, limit, sessions }: UsersRouterDeps): void {
+  const cached = (tags: typeof userTags) => cacheResponse({ redis, ttlSeconds: 60, tags });
+
   router.get('/', stack(limit, sessions, cached(listTags)), async (req, res) => {
     res.json(await users.list(parse(page, req.query, 'query')));
   });
@@ -43,7 +48,9 @@ export function usersRouter(deps: UsersRouterDeps): Router {
     const { id } = parse(userId, req.params, 'path');
     res.json(await found(users.get(id)));
   });
+}
 
+function addSignUp(router: Router, { users, redis, events, limit, signUpLimit }: UsersRouterDeps): void {
   // Validated before the purge begins, so that a bad request marks nothing as changing.
   router.post(
     '/',
@@ -56,6 +63,11 @@ export function usersRouter(deps: UsersRouterDeps): Router {
       res.status(201).location(`${req.baseUrl}/${user.id}`).json(user);
     },
   );
+}
+
+function addOwnRecord(router: Router, { users, redis, events, limit, sessions }: UsersRouterDeps): void {
+  const purge = invalidateOn({ redis, tags: (req) => [...listTags(), ...userTags(req)] });
+  const owner = stack(limit, sessions, requireLogin(users), requireOwner);
 
   router.patch('/:id', owner, validBody(userChanges), purge, async (req, res) => {
     const user = await found(freeEmail(users.patch(loggedInUser(req).id, req.body)));
@@ -72,8 +84,6 @@ export function usersRouter(deps: UsersRouterDeps): Router {
     void events.tell({ type: 'deleted', id });
     res.status(204).end();
   });
-
-  return router;
 }
 
 const requireOwner: RequestHandler = (req, _res, next) => {

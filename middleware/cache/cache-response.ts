@@ -20,7 +20,7 @@ import { fill } from './watch-handler.js';
 const WAIT_MS = 10_000;
 
 /** What was asked of Redis for a request, and who could change the request since. */
-interface Asked {
+interface AskedEntry {
   readonly question: Question;
   readonly found: Promise<Lookup>;
   readonly before: Before;
@@ -47,11 +47,11 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
 
   const lookUp = (question: Question, req: Request): Promise<Lookup> => {
     const found = cache.lookUp(question.id, question.tags, req.headers as Fields);
-    found.catch(ignore);
+    found.catch(() => undefined);
     return found;
   };
 
-  const answer = async (asked: Asked, req: Request, res: Response, next: NextFunction) => {
+  const answer = async (asked: AskedEntry, req: Request, res: Response, next: NextFunction) => {
     const question = renewed(asked.question, asked.before, req);
     try {
       const first = await (question === asked.question ? asked.found : lookUp(question, req));
@@ -70,7 +70,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
     next();
   };
 
-  return middlewareOf<Asked>({
+  return middlewareOf<AskedEntry>({
     ask(req, _res, before) {
       if (!isCacheable(req, settings) || isForOnePerson(req, settings)) return undefined;
       const question = questionOf(req);
@@ -82,11 +82,9 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
         purgeAfterChange(cache.versions, req, res, next, settings);
         return next();
       }
-      if (asked && !isForOnePerson(req, settings)) return answer(asked as Asked, req, res, next);
+      if (asked && !isForOnePerson(req, settings)) return answer(asked as AskedEntry, req, res, next);
       bypass(undefined, req, res, settings);
       next();
     },
   });
 }
-
-function ignore(): void {}

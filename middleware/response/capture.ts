@@ -2,6 +2,7 @@ import type { Response } from 'express';
 import { setImmediate } from '../../src/timers.js';
 import { applyHead } from './apply-head.js';
 import { BodyCopy } from './body-copy.js';
+import { methodsOf, type SendingMethods } from './intercept.js';
 
 /** What becomes of a response whose head is complete. */
 export interface CaptureDecision {
@@ -23,26 +24,23 @@ export interface Capture {
 
 /** Copies the bytes that a handler sends, without holding them back. Past `maxBodyBytes` the copy is dropped. */
 export function captureResponse(res: Response, capture: Capture): void {
-  const { writeHead, write, end, flushHeaders } = res;
-  const captured = new CapturedResponse(res, { writeHead, write, end, flushHeaders }, capture);
+  const captured = new CapturedResponse(res, methodsOf(res), capture);
   res.writeHead = ((...args: unknown[]) => captured.writeHead(args)) as typeof res.writeHead;
   res.flushHeaders = () => captured.flushHeaders();
   res.write = ((...args: unknown[]) => captured.write(args)) as typeof res.write;
   res.end = ((...args: unknown[]) => captured.end(args)) as typeof res.end;
 }
 
-type Methods = Pick<Response, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
-
 class CapturedResponse {
   readonly #res: Response;
-  readonly #through: Methods;
+  readonly #through: SendingMethods;
   readonly #capture: Capture;
   readonly #copy: BodyCopy;
   #state: 'untouched' | 'sent' | 'replaced' = 'untouched';
   #declaredLength: unknown;
   #ended = false;
 
-  constructor(res: Response, through: Methods, capture: Capture) {
+  constructor(res: Response, through: SendingMethods, capture: Capture) {
     this.#res = res;
     this.#through = through;
     this.#capture = capture;
@@ -97,10 +95,10 @@ class CapturedResponse {
     const { keep, instead } = this.#capture.onHead();
     if (keep) this.#copy.start();
     if (!instead) return;
-    const { writeHead, write, end, flushHeaders } = res;
+    const captured = methodsOf(res);
     Object.assign(res, this.#through);
     instead();
-    Object.assign(res, { writeHead, write, end, flushHeaders });
+    Object.assign(res, captured);
     this.#state = 'replaced';
   }
 

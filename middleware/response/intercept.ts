@@ -9,12 +9,13 @@ export interface Call {
   readonly isEnd: boolean;
 }
 
-type Methods = Pick<Response, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
+/** The methods by which a handler sends a response. */
+export type SendingMethods = Pick<Response, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
 
 /** Decides about the calls on a response. */
 export interface Interceptor {
   /** The methods as they were before. */
-  readonly through: Methods;
+  readonly through: SendingMethods;
   readonly isUntouched: boolean;
   readonly isHolding: boolean;
   heldBytes: number;
@@ -29,7 +30,7 @@ declare module '../request-record.js' {
   }
 }
 
-export function methodsOf({ writeHead, write, end, flushHeaders }: Response): Methods {
+export function methodsOf({ writeHead, write, end, flushHeaders }: Response): SendingMethods {
   return { writeHead, write, end, flushHeaders };
 }
 
@@ -48,7 +49,7 @@ export function intercept(res: Response, own: Interceptor): void {
   res.flushHeaders = methods.flushHeaders;
 }
 
-function intercepted(interceptorOf: (res: Response) => Interceptor): Methods {
+function intercepted(interceptorOf: (res: Response) => Interceptor): SendingMethods {
   return {
     writeHead(this: Response, ...args: unknown[]) {
       const own = interceptorOf(this);
@@ -83,7 +84,7 @@ function intercepted(interceptorOf: (res: Response) => Interceptor): Methods {
       if (own.passOrHold({ run, isEnd: true })) run();
       return this;
     },
-  } as Methods;
+  } as SendingMethods;
 }
 
 const FIRST = intercepted((res) => recordOf(res.req).interceptor!);

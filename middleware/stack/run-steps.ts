@@ -38,7 +38,7 @@ function askAll(parts: readonly Part[], req: Request, res: Response): readonly u
 function askEarly(step: AnyStep, req: Request, res: Response, before: Before): unknown {
   try {
     const answer: unknown = step.ask(req, res, before);
-    if (answer instanceof Promise) answer.catch(ignore);
+    if (answer instanceof Promise) answer.catch(() => undefined);
     return answer ?? NOT_ASKED;
   } catch {
     return NOT_ASKED;
@@ -82,5 +82,3 @@ function actFrom(
 
 const answerTo = (step: AnyStep, early: unknown, req: Request, res: Response): unknown =>
   early === undefined || early === NOT_ASKED ? step.ask(req, res, 'nobody') : early;
-
-function ignore(): void {}

@@ -2,7 +2,7 @@
 const QUOTED_ARGUMENTS = /, with args beginning with:[^\n]*/;
 const NESTED = ['cause', 'lastNodeError', 'previousErrors', 'errors'] as const;
 
-type Fields = { command?: { name?: unknown; args?: unknown } } & Partial<
+type ErrorFields = { command?: { name?: unknown; args?: unknown } } & Partial<
   Record<(typeof NESTED)[number], unknown>
 >;
 
@@ -22,7 +22,7 @@ function strip(value: unknown, seen: Set<unknown>): void {
   }
   if (!(value instanceof Error) || seen.has(value)) return;
   seen.add(value);
-  const fields = value as Fields;
+  const fields = value as ErrorFields;
   if (fields.command?.args !== undefined) fields.command = { name: fields.command.name };
   if (QUOTED_ARGUMENTS.test(value.message)) {
     value.stack = value.stack?.replace(QUOTED_ARGUMENTS, '') ?? '';
