@@ -59,7 +59,7 @@ const colourOf = (variant: Variant): string => {
   return variant === 'send' || variant === 'end' ? 'bare' : 'ours';
 };
 
-/** The bars of the README. */
+/** The bars of docs/guides/performance.md. */
 export function chartOf(rows: readonly Row[], made: string): string {
   const parts: string[] = [];
   let y = 0;

@@ -37,6 +37,13 @@ const CALLS: Record<string, Call> = {
     },
     expected: [5, 5, 7],
   },
+  price: {
+    async run({ price }) {
+      const id = randomUUID();
+      return [await price(id, async () => 5), await price(id, async () => 6)];
+    },
+    expected: [5, 5],
+  },
   importPrices: { run: ({ importPrices }) => importPrices(async () => undefined), expected: undefined },
   rebuildReport: {
     async run({ rebuildReport }) {
