@@ -3,7 +3,7 @@ import './request-property.js';
 import type { Request, RequestHandler } from 'express';
 import { isUnavailable } from '../../src/errors.js';
 import { linkTo } from '../../src/redis/index.js';
-import { type SessionStore, sessionStore } from '../../src/sessions/index.js';
+import { SessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
 import { canHold } from '../response/index.js';
 import { middlewareOf, type Step } from '../stack/index.js';
@@ -37,7 +37,7 @@ export function session(given: SessionOptions): SessionMiddleware {
   const settings = readSettings(given);
   linkTo(settings.redis, given.logger);
   ownCookies.add(settings.name);
-  const store = sessionStore(settings.redis, settings);
+  const store = new SessionStore(settings.redis, settings);
   const signedIdsOf = sessionIdReader(settings.name, settings.secrets);
 
   const appliesTo = (req: Request) => !hasSession(req) && isUnder(settings.pathFor(req), req);

@@ -1,7 +1,7 @@
--- Stores a session under an id that this server has just made.
+-- Stores a new session under an id that this server has just made.
 -- KEYS    session:<hash>
 -- ARGV    idle timeout ms, absolute timeout ms, then property, JSON, property, JSON, ...
--- returns 1, or 0 when the id is taken
+-- returns 1, or 0 when the id is in use
 --- @include "session-meta"
 
 local idle = tonumber(ARGV[1])

@@ -1,8 +1,8 @@
--- Takes sessions that were found to be gone, or another user's, out of a user's index. Those that entered it a moment
--- ago stay: a login enters the index before its session is written.
+-- Removes sessions from a user's index that are gone or have another user. Entries of a moment ago stay, because a login
+-- enters the index before it writes the session.
 -- KEYS    user-sessions:<user>
--- ARGV    ms that an entry is spared, then session hashes
--- returns the number of entries taken out
+-- ARGV    age in ms up to which an entry stays, then session hashes
+-- returns the number of entries removed
 local time = redis.call('TIME')
 local before = time[1] * 1000000 + time[2] - tonumber(ARGV[1]) * 1000
 local forgotten = 0

@@ -1,7 +1,7 @@
 -- Reads a session, enforces its absolute expiry, and slides its idle expiry.
 -- KEYS    session:<hash>
--- ARGV    ms since it was last seen from which on the expiry is moved, at most; share of the idle timeout (0..1)
---         from which on it is: most reads write nothing. A negative share never moves it.
+-- ARGV    the expiry slides when the session was last seen this many ms ago, or this share (0..1) of the idle timeout
+--         ago: most reads write nothing. A negative share leaves the expiry as it is.
 -- returns nil when there is no session, or {created ms, absolute expiry ms, idle timeout ms, last seen ms (before
 --         this read), now ms, property, JSON, property, JSON, ...}
 --- @include "session-meta"
@@ -27,8 +27,8 @@ end
 
 reply[1], reply[2], reply[3], reply[4], reply[5] =
   session.created, session.absolute, session.idle, session.seen, now
-local most, share = tonumber(ARGV[1]), tonumber(ARGV[2])
-if share >= 0 and now - session.seen >= math.min(most, session.idle * share) then
+local slide_ms, share = tonumber(ARGV[1]), tonumber(ARGV[2])
+if share >= 0 and now - session.seen >= math.min(slide_ms, session.idle * share) then
   session.seen = now
   write_meta(KEYS[1], session)
 end

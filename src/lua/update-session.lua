@@ -1,10 +1,10 @@
--- Writes what a request changed of a session that still exists: a session that was destroyed stays so.
+-- Writes the changes of a request to a session that still exists. A destroyed session is not created again.
 -- KEYS    session:<hash>
--- ARGV    idle timeout ms ('' for the one it has), most bytes, number of properties to set, number to delete, then
---         property, JSON, ... to set, then properties to delete, then, if conflicts matter, for each of them in order
---         the SHA-1 of the JSON that the request had loaded ('' for none, '*' for whatever it was)
--- returns {'saved'}, {'gone'}, {'too large', bytes} or {'conflict', property, JSON or '', ...}; nothing is written
---         but for the first
+-- ARGV    idle timeout in ms ('' to keep it), maximum of bytes, number of properties to set, number to delete, then
+--         property, JSON, ... to set, then properties to delete. If conflicts matter, then follows for each of these
+--         properties the SHA-1 of the JSON that the request had loaded ('' for none, '*' to skip the comparison)
+-- returns {'saved'}, {'gone'}, {'too large', bytes} or {'conflict', property, JSON or '', ...}; it writes only
+--         in the first case
 --- @include "session-meta"
 
 local key = KEYS[1]
@@ -17,7 +17,7 @@ if session.absolute <= now then
   return { 'gone' }
 end
 
-local most, setting, deleting = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local max_bytes, setting, deleting = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local first_set, first_deleted = 5, 5 + setting * 2
 local first_expected = first_deleted + deleting
 
@@ -31,7 +31,7 @@ for i = first_expected, #ARGV do
   local property, wanted = change(i - first_expected)
   local current = redis.call('HGET', key, property) or ''
   local digest = current == '' and '' or redis.sha1hex(current)
-  -- Two that count to the same number are in conflict, two that delete are not.
+  -- Two requests that set the same value conflict (both may have counted), two that delete do not.
   local isSame = ARGV[i] == digest or (current == '' and wanted == '')
   if ARGV[i] ~= '*' and not isSame then
     conflicts[#conflicts + 1] = property
@@ -47,7 +47,7 @@ for n = 0, setting + deleting - 1 do
   if before > 0 then bytes = bytes - #property - before end
   if wanted ~= '' then bytes = bytes + #property + #wanted end
 end
-if bytes > most and bytes > session.bytes then return { 'too large', bytes } end
+if bytes > max_bytes and bytes > session.bytes then return { 'too large', bytes } end
 
 with_arguments('HSET', key, first_set, first_deleted - 1)
 with_arguments('HDEL', key, first_deleted, first_expected - 1)

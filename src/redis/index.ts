@@ -10,7 +10,7 @@ export { Deadlines } from './deadlines.js';
 export { failed, misconfigurationOf, unavailable } from './failures.js';
 export { linkTo, type RedisLink } from './link.js';
 export { replicasOf } from './replicas.js';
-export { loadScript } from './scripts.js';
+export { loadScript, type Script } from './scripts.js';
 export { type ReadWithRun, readWithRunOf } from './server-run.js';
 export { Availability } from './servers/availability.js';
 export { connectAnother, hangUp } from './servers/second-connection.js';

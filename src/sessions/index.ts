@@ -6,5 +6,5 @@ export {
   type StoredSession,
   SYSTEM_FIELDS,
 } from './session-record.js';
-export { type SessionStore, sessionStore, type Updated } from './session-store.js';
+export { SessionStore, type Updated } from './session-store.js';
 export type { SessionDevice, SessionSummary } from './user-sessions.js';

@@ -2,66 +2,92 @@ import { LRUCache } from 'lru-cache';
 import type { Keys } from '../keys.js';
 import { loadScript, type RedisLink, sharedQuestions } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
-import { pairs, parseMeta, parseSession, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
+import { pairs, parseSession, parseTimes, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
 const loadSession = loadScript('load-session');
 
-// The expiry moves once a twentieth of the idle timeout or a minute has passed: most reads write nothing, and a list
-// of devices is right to the minute.
-const SLIDE_AFTER = { mostMs: 60_000, share: 0.05 };
-const REMEMBERED_SESSIONS = 10_000;
+// The expiry slides once a minute or a twentieth of the idle timeout has passed: most reads write nothing, and a list of
+// devices is correct to the minute.
+const SLIDE_AFTER = { maxMs: 60_000, share: 0.05 };
+const NEVER = { maxMs: 0, share: -1 };
+const MAX_KNOWN_SESSIONS = 10_000;
 
-/** Redis gives the fields of a hash in one of these, by protocol and by the client's `replyMapping`. */
-type Fields = readonly string[] | Readonly<Record<string, string>>;
+/** The reply to HGETALL, which depends on the protocol and on the client's `replyMapping`. */
+type HashReply = readonly string[] | Readonly<Record<string, string>>;
+
+type Slide = typeof SLIDE_AFTER;
 
 /**
- * Reads sessions and keeps them alive. That takes a script, but one that writes nothing most of the time: until it has to
- * write again a plain HGETALL reads the same, for 0.5 instead of 8.6 µs of Redis (`usec_per_call`).
+ * Reads sessions and slides their expiry. Sliding needs a script, which writes nothing most of the time. Until a session
+ * that this process knows has to slide again, a plain HGETALL reads the same, in 0.5 instead of 8.6 µs of Redis
+ * (`usec_per_call`).
  */
-export function sessionReader(link: RedisLink, names: Keys, ask: { readonly timeoutMs: number }) {
-  // When a session's expiry is to be moved again, by this process' clock; only a guess at which question to ask.
-  const slidesAt = new LRUCache<string, number>({ max: REMEMBERED_SESSIONS });
-  let redisIsAheadMs = 0;
+export class SessionReader {
+  readonly #link: RedisLink;
+  readonly #names: Keys;
+  readonly #ask: { readonly timeoutMs: number };
+  readonly #shared;
+  // When a session slides again, by this process' clock. This only chooses the command: the reply decides.
+  readonly #slidesAt = new LRUCache<string, number>({ max: MAX_KNOWN_SESSIONS });
+  #redisIsAheadMs = 0;
 
-  const readAndSlide = async (hash: string): Promise<StoredSession | undefined> => {
+  constructor(link: RedisLink, names: Keys, ask: { readonly timeoutMs: number }) {
+    this.#link = link;
+    this.#names = names;
+    this.#ask = ask;
+    this.#shared = sharedQuestions<StoredSession | undefined>(link);
+  }
+
+  /** Reads a session and slides its idle expiry. */
+  load(hash: string): Promise<StoredSession | undefined> {
+    const isDue = monotonicNow() >= (this.#slidesAt.get(hash) ?? 0);
+    return this.#shared(hash, () => (isDue ? this.#slide(hash) : this.#loadPlain(hash)));
+  }
+
+  /** Reads a session and leaves its expiry as it is. */
+  peek(hash: string): Promise<StoredSession | undefined> {
+    return this.#runScript(hash, NEVER);
+  }
+
+  async #slide(hash: string): Promise<StoredSession | undefined> {
     const askedAt = monotonicNow();
-    const { mostMs, share } = SLIDE_AFTER;
-    const reply = await link.run<(string | number)[] | null>(
-      loadSession,
-      [names.session(hash)],
-      [mostMs, share],
-      ask,
-    );
-    if (!reply) return undefined;
-    const session = parseSession(reply);
-    redisIsAheadMs = session.readAt - askedAt;
-    const leftMs = untilSlide(session);
-    slidesAt.set(hash, askedAt + (leftMs > 0 ? leftMs : slideAfterMs(session)));
+    const session = await this.#runScript(hash, SLIDE_AFTER);
+    if (!session) return undefined;
+    this.#redisIsAheadMs = session.readAt - askedAt;
+    const leftMs = untilSlideMs(session);
+    this.#slidesAt.set(hash, askedAt + (leftMs > 0 ? leftMs : slideAfterMs(session)));
     return session;
-  };
+  }
 
-  const read = async (hash: string): Promise<StoredSession | undefined> => {
-    const reply = await link.send<Fields>('hgetall', [names.session(hash)], ask);
-    const fields = mapOf(reply);
-    const meta = parseMeta(fields.get(SYSTEM_FIELDS.meta));
-    if (!meta) return undefined;
+  async #loadPlain(hash: string): Promise<StoredSession | undefined> {
+    const fields = mapOf(await this.#link.send<HashReply>('hgetall', [this.#names.session(hash)], this.#ask));
+    const times = parseTimes(fields.get(SYSTEM_FIELDS.meta));
+    if (!times) return undefined;
     fields.delete(SYSTEM_FIELDS.meta);
-    const session = { ...meta, fields, readAt: Math.round(monotonicNow() + redisIsAheadMs) };
-    // Another process may have given it a shorter timeout since. One whose key outlived it is the script's to end.
-    const isPlain = untilSlide(session) > 0 && session.readAt < session.expiresAt;
-    return isPlain ? session : readAndSlide(hash);
-  };
+    const session = { ...times, fields, readAt: Math.round(monotonicNow() + this.#redisIsAheadMs) };
+    // Another process may have shortened the timeout since. The script also ends a session that its key has outlived.
+    const isPlain = untilSlideMs(session) > 0 && session.readAt < session.expiresAt;
+    return isPlain ? session : this.#slide(hash);
+  }
 
-  const shared = sharedQuestions<StoredSession | undefined>(link);
-  return (hash: string): Promise<StoredSession | undefined> =>
-    shared(hash, () => (monotonicNow() < (slidesAt.get(hash) ?? 0) ? read(hash) : readAndSlide(hash)));
+  async #runScript(hash: string, { maxMs, share }: Slide): Promise<StoredSession | undefined> {
+    const names = [this.#names.session(hash)];
+    const reply = await this.#link.run<(string | number)[] | null>(
+      loadSession,
+      names,
+      [maxMs, share],
+      this.#ask,
+    );
+    return reply ? parseSession(reply) : undefined;
+  }
 }
 
 const slideAfterMs = ({ idleTimeoutMs }: StoredSession) =>
-  Math.min(SLIDE_AFTER.mostMs, idleTimeoutMs * SLIDE_AFTER.share);
+  Math.min(SLIDE_AFTER.maxMs, idleTimeoutMs * SLIDE_AFTER.share);
 
-const untilSlide = (session: StoredSession) => slideAfterMs(session) - (session.readAt - session.lastSeenAt);
+const untilSlideMs = (session: StoredSession) =>
+  slideAfterMs(session) - (session.readAt - session.lastSeenAt);
 
-function mapOf(reply: Fields): Map<string, string> {
+function mapOf(reply: HashReply): Map<string, string> {
   return Array.isArray(reply) ? pairs(reply) : new Map(Object.entries(reply));
 }

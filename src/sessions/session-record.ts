@@ -1,41 +1,46 @@
 import { sha256 } from '../keys.js';
 import { memoize } from '../memoize.js';
 
-/** A session's properties as they are stored: the JSON of each, by name. */
+/** The properties of a session in stored form: the JSON of each, by name. */
 export type StoredFields = ReadonlyMap<string, string>;
 
-/** Fields of the toolkit beside the application's: no property can have these names. */
+/** Fields of the toolkit beside those of the application. No property can have one of these names. */
 export const SYSTEM_FIELDS = { meta: '@meta', user: '@user', cookie: '@cookie', device: '@device' } as const;
 
 const systemNames: ReadonlySet<string> = new Set(Object.values(SYSTEM_FIELDS));
 export const isSystemField = (name: string): boolean => systemNames.has(name);
 
-export interface StoredSession {
-  readonly fields: StoredFields;
+/** The times of a stored session, in milliseconds of Redis' clock. */
+export interface SessionTimes {
   readonly createdAt: number;
+  /** The absolute expiry. */
   readonly expiresAt: number;
   readonly idleTimeoutMs: number;
-  /** Before it was read just now. */
+  /** The last read or write before this read. */
   readonly lastSeenAt: number;
-  /** By the clock of Redis, as the other times are. */
+}
+
+export interface StoredSession extends SessionTimes {
+  readonly fields: StoredFields;
+  /** The moment of this read, by Redis' clock. */
   readonly readAt: number;
 }
 
 export interface SessionChanges {
   readonly set: StoredFields;
   readonly deleted: readonly string[];
-  /** What was loaded, when a change that somebody else made since is not to be overwritten. */
+  /** The loaded properties, if a change by another request must not be overwritten. */
   readonly loaded?: StoredFields | undefined;
 }
 
-/** The name under which an id is stored: whoever reads Redis cannot log in with it. */
+/** The name under which a session is stored: nobody who reads Redis can log in with it. */
 export const hashId = memoize(10_000, sha256);
 
+/** Parses the reply of `load-session.lua`. */
 export function parseSession(reply: readonly (string | number)[]): StoredSession {
   const [createdAt, expiresAt, idleTimeoutMs, lastSeenAt, readAt] = reply as number[];
-  const fields = pairs(reply.slice(5) as string[]);
   return {
-    fields,
+    fields: pairs(reply.slice(5) as string[]),
     createdAt: createdAt!,
     expiresAt: expiresAt!,
     idleTimeoutMs: idleTimeoutMs!,
@@ -44,9 +49,9 @@ export function parseSession(reply: readonly (string | number)[]): StoredSession
   };
 }
 
-/** The field of a session's times: created, absolute expiry, idle timeout, last seen, in ms, and its bytes. */
-export function parseMeta(text: string | undefined) {
-  const numbers = /^\d+( \d+){4}$/.test(text ?? '') ? text!.split(' ').map(Number) : undefined;
+/** Parses the field `@meta`: created, absolute expiry, idle timeout, last seen (ms), and the bytes of the session. */
+export function parseTimes(meta: string | undefined): SessionTimes | undefined {
+  const numbers = /^\d+( \d+){4}$/.test(meta ?? '') ? meta!.split(' ').map(Number) : undefined;
   if (!numbers) return undefined;
   const [createdAt, expiresAt, idleTimeoutMs, lastSeenAt] = numbers as [number, number, number, number];
   return { createdAt, expiresAt, idleTimeoutMs, lastSeenAt };

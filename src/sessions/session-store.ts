@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { publish } from '../diagnostics.js';
 import { ToolkitError, tooLarge } from '../errors.js';
 import { keys } from '../keys.js';
-import { linkTo, loadScript, type RedisClient } from '../redis/index.js';
-import { sessionReader } from './session-reader.js';
+import { linkTo, loadScript, type RedisClient, type Script } from '../redis/index.js';
+import { SessionReader } from './session-reader.js';
 import {
   hashId,
   isSystemField,
@@ -13,110 +13,109 @@ import {
   type StoredSession,
   SYSTEM_FIELDS,
 } from './session-record.js';
-import { userSessions } from './user-sessions.js';
+import { UserSessions, type UserSessionsOptions } from './user-sessions.js';
 
 const createSession = loadScript('create-session');
 const updateSession = loadScript('update-session');
 
-export interface SessionStoreOptions {
+export interface SessionStoreOptions extends UserSessionsOptions {
   readonly prefix: string;
-  readonly timeoutMs: number;
   readonly maxBytes: number;
-  readonly absoluteTimeoutMs: number;
-  readonly maxPerUser?: number | undefined;
 }
 
-/** `true`, `false` when the session is gone, or what others have made of the properties since they were loaded. */
+/** `true`; `false` when the session has ended; or the values that other requests gave to the properties meanwhile. */
 export type Updated = boolean | { readonly theirs: StoredFields };
 
-/** Sessions in Redis: a hash per session, one JSON field per property, so that writers of different properties never meet. */
-export function sessionStore(redis: RedisClient, options: SessionStoreOptions) {
-  const link = linkTo(redis);
-  const names = keys(options.prefix);
-  const ask = { timeoutMs: options.timeoutMs };
-  const users = userSessions(redis, options);
-  const read = sessionReader(link, names, ask);
+/** Sessions in Redis. Each is a hash with one JSON field per property, so that writes of different properties both count. */
+export class SessionStore {
+  readonly users: UserSessions;
+  readonly #link;
+  readonly #names;
+  readonly #reader: SessionReader;
+  readonly #ask: { readonly timeoutMs: number };
+  readonly #options: SessionStoreOptions;
 
-  async function update(hash: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {
+  constructor(redis: RedisClient, options: SessionStoreOptions) {
+    this.#options = options;
+    this.#ask = { timeoutMs: options.timeoutMs };
+    this.#link = linkTo(redis);
+    this.#names = keys(options.prefix);
+    this.#reader = new SessionReader(this.#link, this.#names, this.#ask);
+    this.users = new UserSessions(this.#link, this.#names, this.#reader, options);
+  }
+
+  /** Reads a session and slides its idle expiry. Takes one round trip. */
+  async load(id: string): Promise<StoredSession | undefined> {
+    const hash = hashId(id);
+    const session = await this.#reader.load(hash);
+    publish('session-loaded', () => ({ handle: hash, found: session !== undefined }));
+    return session;
+  }
+
+  /** Stores a new session. @throws ToolkitError `SESSION_TOO_LARGE`, `REDIS_UNAVAILABLE` */
+  async create(id: string, fields: StoredFields, idleTimeoutMs: number): Promise<void> {
+    const { absoluteTimeoutMs, maxBytes, maxPerUser } = this.#options;
+    refuseOversize(fields, maxBytes);
+    const hash = hashId(id);
+    const user = fields.get(SYSTEM_FIELDS.user);
+    const created = this.#run<number>(createSession, hash, [
+      idleTimeoutMs,
+      absoluteTimeoutMs,
+      ...flat(fields),
+    ]);
+    // Both leave together: if only one succeeds, the id of the session never leaves this server.
+    const indexed = user !== undefined && !maxPerUser ? this.users.add(user, hash) : undefined;
+    const [isNew] = await Promise.all([created, indexed]);
+    if (isNew === 0) {
+      throw new ToolkitError('SESSION_NOT_FOUND', 'session: genid returned an id that is in use');
+    }
+    if (user !== undefined && maxPerUser) await this.users.addAndMakeRoom(user, hash);
+    publish('session-saved', () => ({ handle: hash, created: true }));
+  }
+
+  /** Writes changed properties of a stored session. */
+  async update(id: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {
+    const hash = hashId(id);
+    const newUser = changes.set.get(SYSTEM_FIELDS.user);
+    // The index comes first: "log out everywhere" could not end a session that its user's index lacks.
+    if (newUser !== undefined) await this.users.add(newUser, hash);
+    const updated = await this.#write(hash, changes, idleTimeoutMs);
+    if (newUser !== undefined && updated === true && this.#options.maxPerUser) {
+      await this.users.addAndMakeRoom(newUser, hash);
+    }
+    publish('session-saved', () => ({ handle: hash, created: false, existed: updated !== false }));
+    return updated;
+  }
+
+  async destroy(id: string, user?: string): Promise<void> {
+    const hash = hashId(id);
+    await this.#link.send<number>('unlink', [this.#names.session(hash)], this.#ask);
+    // Not earlier: a live session must stay in its user's index.
+    if (user !== undefined) this.users.forgetLater(user, hash);
+    publish('session-destroyed', () => ({ handle: hash }));
+  }
+
+  async #write(hash: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {
     const { set, deleted } = changes;
-    refuseOversize(set, options.maxBytes);
-    // The timeout is the cookie's: a request that did not change the cookie may have loaded an older one.
+    const { maxBytes } = this.#options;
+    refuseOversize(set, maxBytes);
+    // The timeout belongs to the cookie: a request that did not change the cookie may have loaded an older one.
     const hasNewCookie = set.has(SYSTEM_FIELDS.cookie) || deleted.includes(SYSTEM_FIELDS.cookie);
-    const args = [
-      hasNewCookie ? idleTimeoutMs : '',
-      options.maxBytes,
-      set.size,
-      deleted.length,
-      ...flat(set),
-      ...deleted,
-    ];
-    const [outcome, ...rest] = await link.run<string[]>(
-      updateSession,
-      [names.session(hash)],
-      [...args, ...expectations(changes)],
-      ask,
-    );
-    if (outcome === 'too large') throw sessionTooLarge(Number(rest[0]), options.maxBytes, set);
+    const sizes = [hasNewCookie ? idleTimeoutMs : '', maxBytes, set.size, deleted.length];
+    const args = [...sizes, ...flat(set), ...deleted, ...expectations(changes)];
+    const [outcome, ...rest] = await this.#run<string[]>(updateSession, hash, args);
+    if (outcome === 'too large') throw sessionTooLarge(Number(rest[0]), maxBytes, set);
     return outcome === 'conflict' ? { theirs: pairs(rest) } : outcome === 'saved';
   }
 
-  return {
-    users,
-
-    /** Reads a session and slides its idle expiry. One round trip. */
-    async load(id: string): Promise<StoredSession | undefined> {
-      const hash = hashId(id);
-      const session = await read(hash);
-      publish('session-loaded', () => ({ handle: hash, found: session !== undefined }));
-      return session;
-    },
-
-    /** Stores a new session. @throws ToolkitError `SESSION_TOO_LARGE`, `REDIS_UNAVAILABLE` */
-    async create(id: string, fields: StoredFields, idleTimeoutMs: number): Promise<void> {
-      refuseOversize(fields, options.maxBytes);
-      const hash = hashId(id);
-      const user = fields.get(SYSTEM_FIELDS.user);
-      const args = [idleTimeoutMs, options.absoluteTimeoutMs, ...flat(fields)];
-      const created = link.run<number>(createSession, [names.session(hash)], args, ask);
-      // Both at once: should only one succeed, the id of the session never leaves this server.
-      const indexed = user !== undefined && !options.maxPerUser ? users.add(user, hash) : undefined;
-      const [isNew] = await Promise.all([created, indexed]);
-      if (isNew === 0) {
-        throw new ToolkitError('SESSION_NOT_FOUND', 'session: genid returned an id that is in use');
-      }
-      if (user !== undefined && options.maxPerUser) await users.addAndMakeRoom(user, hash);
-      publish('session-saved', () => ({ handle: hash, created: true }));
-    },
-
-    /** Writes changed properties of a session that exists. */
-    async update(id: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {
-      const hash = hashId(id);
-      const newUser = changes.set.get(SYSTEM_FIELDS.user);
-      // First the index: a session that its user cannot find could not be ended by "log out everywhere".
-      if (newUser !== undefined) await users.add(newUser, hash);
-      const updated = await update(hash, changes, idleTimeoutMs);
-      if (newUser !== undefined && updated === true && options.maxPerUser) {
-        await users.addAndMakeRoom(newUser, hash);
-      }
-      publish('session-saved', () => ({ handle: hash, created: false, existed: updated !== false }));
-      return updated;
-    },
-
-    async destroy(id: string, user?: string): Promise<void> {
-      const hash = hashId(id);
-      await link.send<number>('unlink', [names.session(hash)], ask);
-      // Not before: a session that lives must stay in its user's list.
-      if (user !== undefined) users.forgetLater(user, hash);
-      publish('session-destroyed', () => ({ handle: hash }));
-    },
-  };
+  #run<Reply>(script: Script, hash: string, args: readonly (string | number)[]): Promise<Reply> {
+    return this.#link.run<Reply>(script, [this.#names.session(hash)], args, this.#ask);
+  }
 }
-
-export type SessionStore = ReturnType<typeof sessionStore>;
 
 const flat = (fields: StoredFields): string[] => [...fields].flat();
 
-// Digests, so that a change costs the same whatever the size of what it replaces.
+// Digests, so that the cost of a change does not depend on the size of the value that it replaces.
 function expectations({ set, deleted, loaded }: SessionChanges): string[] {
   if (!loaded) return [];
   return [...set.keys(), ...deleted].map((name) => {
@@ -126,7 +125,7 @@ function expectations({ set, deleted, loaded }: SessionChanges): string[] {
   });
 }
 
-// What the scripts would refuse as well need not be sent.
+// The scripts refuse oversize too. This check saves sending it.
 function refuseOversize(fields: StoredFields, maxBytes: number): void {
   let bytes = 0;
   for (const [name, json] of fields) bytes += Buffer.byteLength(name) + Buffer.byteLength(json);

@@ -1,5 +1,5 @@
--- A session's field @meta holds "created absolute idle seen bytes", times in ms. It keeps the key alive when no
--- property is left.
+-- The field @meta of a session holds "created absolute idle seen bytes", times in ms. It keeps the key alive when the
+-- session has no properties.
 local META = '%.0f %.0f %.0f %.0f %.0f'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -16,7 +16,7 @@ local function read_meta(meta)
   }
 end
 
--- To be asked before anything is written: a script that fails half-way leaves a key without expiry.
+-- Check the timeout before any write: a script that fails half-way would leave a key without expiry.
 local NO_TIMEOUT = 'idle timeout is not a number of milliseconds'
 local function is_timeout(idle)
   return idle and idle == idle and math.abs(idle) < 2 ^ 53
@@ -27,7 +27,7 @@ local function write_meta(key, s)
   redis.call('PEXPIREAT', key, string.format('%.0f', math.min(s.seen + s.idle, s.absolute)))
 end
 
--- unpack takes less than 8,000 values.
+-- unpack is limited to some 8,000 values.
 local function with_arguments(command, key, first, last)
   for from = first, last, 1000 do
     redis.call(command, key, unpack(ARGV, from, math.min(from + 999, last)))

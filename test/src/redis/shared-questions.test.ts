@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ResponseCache } from '../../../src/cache/response-cache.js';
 import type { ToolkitError } from '../../../src/errors.js';
-import { sessionStore } from '../../../src/sessions/session-store.js';
+import { SessionStore } from '../../../src/sessions/session-store.js';
 import { FillLeases } from '../../../src/single-flight/lease.js';
 import { pinVersions } from '../../../src/tags/pinned-versions.js';
 import { countedRedis } from '../../middleware/support/counted-redis.js';
@@ -12,7 +12,7 @@ import { terms } from '../support/fresh-terms.js';
 const file = redisForFile();
 const options = { prefix: '', timeoutMs: 10_000 };
 const storeOn = (redis: typeof file.redis, timeoutMs = 10_000) =>
-  sessionStore(redis, { prefix: '', timeoutMs, maxBytes: 1_000, absoluteTimeoutMs: 60_000 });
+  new SessionStore(redis, { prefix: '', timeoutMs, maxBytes: 1_000, absoluteTimeoutMs: 60_000 });
 const fields = (values: Record<string, unknown>) =>
   new Map(Object.entries(values).map(([name, value]) => [name, JSON.stringify(value)]));
 

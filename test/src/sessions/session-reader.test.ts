@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RedisOptions } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
-import { sessionStore } from '../../../src/sessions/session-store.js';
+import { SessionStore } from '../../../src/sessions/session-store.js';
 import { age, keyOf } from '../../middleware/session/support/session-age.js';
 import { quiet, redisForFile } from '../../middleware/support/redis-for-file.js';
 import { eventually } from '../../support/eventually.js';
@@ -16,7 +16,7 @@ const fields = (values: Record<string, unknown>) =>
 
 /** A store as each process has one, with a memory of its own. */
 const aProcess = ({ redis = file.redis, absoluteTimeoutMs = 60 * MINUTE } = {}) =>
-  sessionStore(redis, { prefix: '', timeoutMs: 1_000, maxBytes: 1_000, absoluteTimeoutMs });
+  new SessionStore(redis, { prefix: '', timeoutMs: 1_000, maxBytes: 1_000, absoluteTimeoutMs });
 type Store = ReturnType<typeof aProcess>;
 
 /** A session that a process knows, so that it is read by HGETALL from here on. */

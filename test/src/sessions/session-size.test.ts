@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { sessionStore } from '../../../src/sessions/session-store.js';
+import { SessionStore } from '../../../src/sessions/session-store.js';
 import { redisForFile } from '../../middleware/support/redis-for-file.js';
 
 const file = redisForFile();
 const MINUTE = 60_000;
 const storeWith = (maxBytes: number) =>
-  sessionStore(file.redis, { prefix: '', timeoutMs: 5_000, maxBytes, absoluteTimeoutMs: 60 * MINUTE });
+  new SessionStore(file.redis, { prefix: '', timeoutMs: 5_000, maxBytes, absoluteTimeoutMs: 60 * MINUTE });
 const property = (name: string, bytes: number) => new Map([[name, JSON.stringify('x'.repeat(bytes - 2))]]);
 
 test('many small saves cannot exceed maxBytes together, and a refused save changes nothing', async () => {

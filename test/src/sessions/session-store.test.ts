@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { hashId } from '../../../src/sessions/session-record.js';
-import { sessionStore } from '../../../src/sessions/session-store.js';
+import { SessionStore } from '../../../src/sessions/session-store.js';
 import { age, keyOf } from '../../middleware/session/support/session-age.js';
 import { data, serveSessions } from '../../middleware/session/support/session-client.js';
 import { redisForFile } from '../../middleware/support/redis-for-file.js';
@@ -16,7 +16,7 @@ const change = (values: Record<string, unknown>, deleted: string[] = []) => ({
 });
 
 const storeWith = ({ absoluteTimeoutMs = 60 * MINUTE } = {}) =>
-  sessionStore(file.redis, { prefix: '', timeoutMs: 1000, maxBytes: 1000, absoluteTimeoutMs });
+  new SessionStore(file.redis, { prefix: '', timeoutMs: 1000, maxBytes: 1000, absoluteTimeoutMs });
 test('a read slides the idle expiry once a twentieth of it has passed', async () => {
   const [store, id] = [storeWith(), randomUUID()];
   await store.create(id, fields({}), 10 * MINUTE);

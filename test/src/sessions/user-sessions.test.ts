@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { hashId } from '../../../src/sessions/session-record.js';
-import { type SessionStoreOptions, sessionStore } from '../../../src/sessions/session-store.js';
+import { SessionStore, type SessionStoreOptions } from '../../../src/sessions/session-store.js';
 import { age, keyOf } from '../../middleware/session/support/session-age.js';
 import { quiet, redisForFile } from '../../middleware/support/redis-for-file.js';
 import { sized } from '../../support/size.js';
@@ -12,7 +12,7 @@ const MINUTE = 60_000;
 const ROUNDS = sized({ quick: 30, full: 300 });
 
 const storeWith = (options: Partial<SessionStoreOptions> = {}, redis = file.redis) =>
-  sessionStore(redis, {
+  new SessionStore(redis, {
     prefix: '',
     timeoutMs: 2_000,
     maxBytes: 1_000,

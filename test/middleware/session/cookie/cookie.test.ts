@@ -3,7 +3,7 @@ import express from 'express';
 import { expect, test } from 'vitest';
 import { SessionCookie } from '../../../../middleware/session/cookie/cookie.js';
 import { session } from '../../../../middleware/session/session.js';
-import { sessionStore } from '../../../../src/sessions/session-store.js';
+import { SessionStore } from '../../../../src/sessions/session-store.js';
 import { redisForFile, serve } from '../../support/redis-for-file.js';
 import { clientOf, data, SECRET, serveSessions } from '../support/session-client.js';
 
@@ -38,7 +38,7 @@ test('express-session and the toolkit read the cookies that the other one signed
   });
   const them = theirs.client();
   const { id } = JSON.parse((await them.get('/login')).text);
-  const store = sessionStore(file.redis, {
+  const store = new SessionStore(file.redis, {
     prefix: '',
     timeoutMs: 1000,
     maxBytes: 1000,
