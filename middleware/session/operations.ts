@@ -119,7 +119,7 @@ export class SessionOperations {
   #reload(tracked: TrackedSession, isHandled: boolean): Promise<void> {
     return this.#queue.add(async () => {
       const { exists, id, hasNewCookie } = this.current.read();
-      const stored = exists && this.#isCurrent(tracked) ? await this.store.load(id) : undefined;
+      const stored = exists && this.#isCurrent(tracked) ? await this.store.peek(id) : undefined;
       if (!stored) throw new ToolkitError('SESSION_NOT_FOUND', 'session.reload: there is no stored session');
       this.current.replace({ id, stored }).hasNewCookie = hasNewCookie;
     }, isHandled);

@@ -90,12 +90,14 @@ export interface SessionOptions {
    */
   readonly device?: (req: Request) => Readonly<Record<string, string | undefined>>;
   /**
-   * A session ends after this many milliseconds without a request. `cookie.maxAge` takes precedence if it is set.
+   * A session ends after this many milliseconds without a request. `cookie.maxAge` takes precedence if it is set. A
+   * shorter time also applies to existing sessions.
    * @default 86400000
    */
   readonly idleTimeoutMs?: number;
   /**
-   * A session ends this many milliseconds after it was created, even if it is in use.
+   * A session ends this many milliseconds after it was created, even if it is in use. A shorter time also applies to existing
+   * sessions.
    * @default 2592000000
    */
   readonly absoluteTimeoutMs?: number;

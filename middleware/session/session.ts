@@ -43,7 +43,8 @@ export function session(given: SessionOptions): SessionMiddleware {
   const appliesTo = (req: Request) => !hasSession(req) && isUnder(settings.pathFor(req), req);
   const find = (req: Request): Promise<LoadedSession | undefined> | undefined => {
     const candidates = signedIdsOf(req);
-    return candidates.length === 0 ? undefined : loadFirst(store, candidates);
+    if (candidates.length === 0) return undefined;
+    return loadFirst(store, candidates, settings.maxIdleMsFor(req));
   };
   const openUnread = (req: Request, error: unknown): RequestContext => {
     if (settings.onUnavailable === 'error' || !isUnavailable(error)) throw error;
@@ -79,8 +80,9 @@ export function session(given: SessionOptions): SessionMiddleware {
 async function loadFirst(
   store: SessionStore,
   candidates: readonly SignedId[],
+  maxIdleMs: number | undefined,
 ): Promise<LoadedSession | undefined> {
-  const results = await Promise.allSettled(candidates.map(({ id }) => store.load(id)));
+  const results = await Promise.allSettled(candidates.map(({ id }) => store.load(id, maxIdleMs)));
   for (const [position, result] of results.entries()) {
     if (result.status === 'rejected') throw result.reason;
     const { value: stored } = result;

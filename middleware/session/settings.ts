@@ -25,6 +25,10 @@ export interface SessionSettings extends WithDefaults<SessionOptions, typeof def
   /** The path below which requests have a session. */
   pathFor(req: Request): string;
   attributes(req: Request): CookieAttributes;
+  /** The idle timeout of a session without a `maxAge` of its own; undefined when it depends on the request. */
+  readonly maxIdleMs: number | undefined;
+  /** The same for this request; undefined when the cookie has a fixed end. */
+  maxIdleMsFor(req: Request): number | undefined;
   /** Whether the cookie may be sent over the connection of this request. */
   maySend(req: Request, cookie: SessionCookie): boolean;
 }
@@ -33,8 +37,10 @@ export interface SessionSettings extends WithDefaults<SessionOptions, typeof def
 export function readSettings(given: SessionOptions): SessionSettings {
   const options = readOptions('session', given, checks, defaults, ['redis'], hints);
   requireUser(options);
-  const { name, cookieFor } = cookieSettings(options);
+  const { name, cookieFor, fixedCookie } = cookieSettings(options);
   const logger = options.logger ?? consoleLogger;
+  const maxIdleMsOf = ({ maxAge, expires }: SessionCookieSettings) =>
+    expires ? undefined : (maxAge ?? options.idleTimeoutMs);
   if (options.resave) explainResave(logger);
   return {
     ...options,
@@ -42,6 +48,8 @@ export function readSettings(given: SessionOptions): SessionSettings {
     logger,
     secrets: options.secret === undefined ? undefined : [options.secret].flat(),
     pathFor: (req) => cookieFor(req).path ?? '/',
+    maxIdleMs: fixedCookie && maxIdleMsOf(fixedCookie),
+    maxIdleMsFor: (req) => maxIdleMsOf(cookieFor(req)),
     attributes: (req) => attributesFor(req, cookieFor(req), options.proxy),
     maySend: cookieGuard(logger, options.proxy),
   };
@@ -74,7 +82,7 @@ function cookieSettings({
   const fixed = readCookieOptions(cookie);
   const chosen = name ?? defaultName(fixed);
   checkPrefix(chosen, fixed);
-  return { name: chosen, cookieFor: () => fixed };
+  return { name: chosen, cookieFor: () => fixed, fixedCookie: fixed };
 }
 
 function returned(attributes: SessionCookieOptions): SessionCookieOptions {

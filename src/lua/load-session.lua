@@ -1,7 +1,8 @@
--- Reads a session, enforces its absolute expiry, and slides its idle expiry.
+-- Reads a session, enforces its timeouts, and slides its idle expiry.
 -- KEYS    session:<hash>
 -- ARGV    the expiry slides when the session was last seen this many ms ago, or this share (0..1) of the idle timeout
---         ago: most reads write nothing. A negative share leaves the expiry as it is.
+--         ago: most reads write nothing. A negative share leaves the expiry as it is. Then the idle timeout in ms ('' for
+--         none) and the absolute timeout in ms of the options, which apply when they are shorter than the session's own.
 -- returns nil when there is no session, or {created ms, absolute expiry ms, idle timeout ms, last seen ms (before
 --         this read), now ms, property, JSON, property, JSON, ...}
 --- @include "session-meta"
@@ -9,27 +10,34 @@
 local fields = redis.call('HGETALL', KEYS[1])
 if #fields == 0 then return nil end
 
-local session
+local session, cookie
 local reply = { 0, 0, 0, 0, 0 }
 for i = 1, #fields, 2 do
   if fields[i] == '@meta' then
     session = read_meta(fields[i + 1])
   else
+    if fields[i] == '@cookie' then cookie = fields[i + 1] end
     reply[#reply + 1] = fields[i]
     reply[#reply + 1] = fields[i + 1]
   end
 end
 if not session then return nil end
-if session.absolute <= now then
+
+-- A maxAge that the application gave to this one session stays.
+local has_own_timeout = cookie and string.find(cookie, '"maxAge":%d')
+local idle = has_own_timeout and session.idle or math.min(session.idle, tonumber(ARGV[3]) or session.idle)
+local absolute = math.min(session.absolute, session.created + tonumber(ARGV[4]))
+local is_shortened = idle < session.idle or absolute < session.absolute
+session.idle, session.absolute = idle, absolute
+
+if absolute <= now or session.seen + idle <= now then
   redis.call('UNLINK', KEYS[1])
   return nil
 end
 
-reply[1], reply[2], reply[3], reply[4], reply[5] =
-  session.created, session.absolute, session.idle, session.seen, now
+reply[1], reply[2], reply[3], reply[4], reply[5] = session.created, absolute, idle, session.seen, now
 local slide_ms, share = tonumber(ARGV[1]), tonumber(ARGV[2])
-if share >= 0 and now - session.seen >= math.min(slide_ms, session.idle * share) then
-  session.seen = now
-  write_meta(KEYS[1], session)
-end
+local slides = share >= 0 and now - session.seen >= math.min(slide_ms, idle * share)
+if slides then session.seen = now end
+if slides or is_shortened then write_meta(KEYS[1], session) end
 return reply

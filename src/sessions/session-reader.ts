@@ -17,6 +17,13 @@ type HashReply = readonly string[] | Readonly<Record<string, string>>;
 
 type Slide = typeof SLIDE_AFTER;
 
+/** The timeouts of the options. They apply to a stored session when they are shorter than its own. */
+export interface SessionTimeouts {
+  /** The idle timeout of sessions without a `maxAge` of their own; undefined when the options name none. */
+  readonly maxIdleMs?: number | undefined;
+  readonly absoluteTimeoutMs: number;
+}
+
 /**
  * Reads sessions and slides their expiry. Sliding needs a script, which writes nothing most of the time. Until a session
  * that this process knows has to slide again, a plain HGETALL reads the same, in 0.5 instead of 8.6 µs of Redis
@@ -39,19 +46,21 @@ export class SessionReader {
   }
 
   /** Reads a session and slides its idle expiry. */
-  load(hash: string): Promise<StoredSession | undefined> {
+  load(hash: string, timeouts: SessionTimeouts): Promise<StoredSession | undefined> {
     const isDue = monotonicNow() >= (this.#slidesAt.get(hash) ?? 0);
-    return this.#shared(hash, () => (isDue ? this.#slide(hash) : this.#loadPlain(hash)));
+    return this.#shared(`${hash} ${timeouts.maxIdleMs}`, () =>
+      isDue ? this.#slide(hash, timeouts) : this.#loadPlain(hash, timeouts),
+    );
   }
 
   /** Reads a session and leaves its expiry as it is. */
-  peek(hash: string): Promise<StoredSession | undefined> {
-    return this.#runScript(hash, NEVER);
+  peek(hash: string, timeouts: SessionTimeouts): Promise<StoredSession | undefined> {
+    return this.#runScript(hash, NEVER, timeouts);
   }
 
-  async #slide(hash: string): Promise<StoredSession | undefined> {
+  async #slide(hash: string, timeouts: SessionTimeouts): Promise<StoredSession | undefined> {
     const askedAt = monotonicNow();
-    const session = await this.#runScript(hash, SLIDE_AFTER);
+    const session = await this.#runScript(hash, SLIDE_AFTER, timeouts);
     if (!session) return undefined;
     this.#redisIsAheadMs = session.readAt - askedAt;
     const leftMs = untilSlideMs(session);
@@ -59,25 +68,26 @@ export class SessionReader {
     return session;
   }
 
-  async #loadPlain(hash: string): Promise<StoredSession | undefined> {
+  async #loadPlain(hash: string, timeouts: SessionTimeouts): Promise<StoredSession | undefined> {
     const fields = mapOf(await this.#link.send<HashReply>('hgetall', [this.#names.session(hash)], this.#ask));
     const times = parseTimes(fields.get(SYSTEM_FIELDS.meta));
     if (!times) return undefined;
     fields.delete(SYSTEM_FIELDS.meta);
     const session = { ...times, fields, readAt: Math.round(monotonicNow() + this.#redisIsAheadMs) };
-    // Another process may have shortened the timeout since. The script also ends a session that its key has outlived.
-    const isPlain = untilSlideMs(session) > 0 && session.readAt < session.expiresAt;
-    return isPlain ? session : this.#slide(hash);
+    // Another process may have changed the timeout since. The script also ends a session that its key has outlived.
+    const isPlain =
+      untilSlideMs(session) > 0 && session.readAt < session.expiresAt && isWithin(timeouts, session);
+    return isPlain ? session : this.#slide(hash, timeouts);
   }
 
-  async #runScript(hash: string, { maxMs, share }: Slide): Promise<StoredSession | undefined> {
+  async #runScript(
+    hash: string,
+    { maxMs, share }: Slide,
+    { maxIdleMs, absoluteTimeoutMs }: SessionTimeouts,
+  ): Promise<StoredSession | undefined> {
+    const args = [maxMs, share, maxIdleMs ?? '', absoluteTimeoutMs];
     const names = [this.#names.session(hash)];
-    const reply = await this.#link.run<(string | number)[] | null>(
-      loadSession,
-      names,
-      [maxMs, share],
-      this.#ask,
-    );
+    const reply = await this.#link.run<(string | number)[] | null>(loadSession, names, args, this.#ask);
     return reply ? parseSession(reply) : undefined;
   }
 }
@@ -87,6 +97,15 @@ const slideAfterMs = ({ idleTimeoutMs }: StoredSession) =>
 
 const untilSlideMs = (session: StoredSession) =>
   slideAfterMs(session) - (session.readAt - session.lastSeenAt);
+
+// The application can give a session a maxAge of its own, which stays.
+const HAS_OWN_TIMEOUT = /"maxAge":\d/;
+
+function isWithin({ maxIdleMs, absoluteTimeoutMs }: SessionTimeouts, session: StoredSession): boolean {
+  if (session.expiresAt - session.createdAt > absoluteTimeoutMs) return false;
+  if (maxIdleMs === undefined || session.idleTimeoutMs <= maxIdleMs) return true;
+  return HAS_OWN_TIMEOUT.test(session.fields.get(SYSTEM_FIELDS.cookie) ?? '');
+}
 
 function mapOf(reply: HashReply): Map<string, string> {
   return Array.isArray(reply) ? pairs(reply) : new Map(Object.entries(reply));

@@ -45,11 +45,17 @@ export class SessionStore {
   }
 
   /** Reads a session and slides its idle expiry. Takes one round trip. */
-  async load(id: string): Promise<StoredSession | undefined> {
+  async load(id: string, maxIdleMs = this.#options.maxIdleMs): Promise<StoredSession | undefined> {
     const hash = hashId(id);
-    const session = await this.#reader.load(hash);
+    const { absoluteTimeoutMs } = this.#options;
+    const session = await this.#reader.load(hash, { maxIdleMs, absoluteTimeoutMs });
     publish('session-loaded', () => ({ handle: hash, found: session !== undefined }));
     return session;
+  }
+
+  /** Reads a session and leaves its expiry as it is. */
+  peek(id: string): Promise<StoredSession | undefined> {
+    return this.#reader.peek(hashId(id), this.#options);
   }
 
   /** Stores a new session. @throws ToolkitError `SESSION_TOO_LARGE`, `REDIS_UNAVAILABLE` */

@@ -1,7 +1,7 @@
 import { publish } from '../diagnostics.js';
 import type { Keys } from '../keys.js';
 import { loadScript, type RedisLink } from '../redis/index.js';
-import type { SessionReader } from './session-reader.js';
+import type { SessionReader, SessionTimeouts } from './session-reader.js';
 import { type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
 const indexSession = loadScript('index-session');
@@ -24,9 +24,8 @@ export interface SessionSummary {
   readonly device?: SessionDevice;
 }
 
-export interface UserSessionsOptions {
+export interface UserSessionsOptions extends SessionTimeouts {
   readonly timeoutMs: number;
-  readonly absoluteTimeoutMs: number;
   readonly maxPerUser?: number | undefined;
 }
 
@@ -40,7 +39,7 @@ export class UserSessions {
   readonly #names: Keys;
   readonly #reader: SessionReader;
   readonly #ask: { readonly timeoutMs: number };
-  readonly #absoluteTimeoutMs: number;
+  readonly #timeouts: SessionTimeouts;
   readonly #maxPerUser: number;
 
   constructor(link: RedisLink, names: Keys, reader: SessionReader, options: UserSessionsOptions) {
@@ -48,13 +47,13 @@ export class UserSessions {
     this.#names = names;
     this.#reader = reader;
     this.#ask = { timeoutMs: options.timeoutMs };
-    this.#absoluteTimeoutMs = options.absoluteTimeoutMs;
+    this.#timeouts = options;
     this.#maxPerUser = options.maxPerUser ?? 0;
   }
 
   /** Enters a session into the index. Resolves to all handles, oldest first, if they are more than `maxPerUser`. */
   add(user: string, handle: string, when: 'GT' | 'NX' = 'GT'): Promise<string[]> {
-    const args = [handle, this.#absoluteTimeoutMs, SPARED_MS, this.#maxPerUser, when];
+    const args = [handle, this.#timeouts.absoluteTimeoutMs, SPARED_MS, this.#maxPerUser, when];
     return this.#link.run<string[]>(indexSession, [this.#names.userSessions(user)], args, this.#ask);
   }
 
@@ -103,7 +102,7 @@ export class UserSessions {
   }
 
   async #read(user: string, handle: string): Promise<StoredSession | undefined> {
-    const session = await this.#reader.peek(handle);
+    const session = await this.#reader.peek(handle, this.#timeouts);
     return session?.fields.get(SYSTEM_FIELDS.user) === user ? session : undefined;
   }
 
