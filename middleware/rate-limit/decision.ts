@@ -6,7 +6,9 @@ import {
   type RateLimiter,
   type RefusedClients,
 } from '../../src/limits/index.js';
+import { linkTo, type RedisLink } from '../../src/redis/index.js';
 import { monotonicNow } from '../../src/timers.js';
+import { UnavailableNotices } from '../../src/unavailable-notices.js';
 import type { RateLimitSettings } from './options.js';
 import type { QuotaQuestion } from './question.js';
 
@@ -20,18 +22,39 @@ export interface QuotaDecision {
 
 type Source = 'redis' | 'memory' | 'process';
 
+type OnUnavailable = RateLimitSettings['onUnavailable'];
+
+const CONSEQUENCES: Record<OnUnavailable, string> = {
+  open: 'requests are not limited',
+  closed: 'requests are refused',
+  local: 'requests are counted in this process only',
+};
+
+const noticesOfLinks = new WeakMap<RedisLink, Map<OnUnavailable, UnavailableNotices>>();
+
+/** The limiters of a client report an outage together. */
+function noticesOf(link: RedisLink, onUnavailable: OnUnavailable): UnavailableNotices {
+  const ofLink = noticesOfLinks.get(link) ?? new Map<OnUnavailable, UnavailableNotices>();
+  noticesOfLinks.set(link, ofLink);
+  const notices = ofLink.get(onUnavailable) ?? new UnavailableNotices('rateLimit', link);
+  ofLink.set(onUnavailable, notices);
+  return notices;
+}
+
 /** Decides from the memory of refused clients, by Redis, and without Redis as `onUnavailable` says. */
 export class QuotaDecider {
   readonly #limiter: RateLimiter;
   readonly #refused: RefusedClients;
   readonly #local = new LocalLimiter();
-  readonly #onUnavailable: RateLimitSettings['onUnavailable'];
+  readonly #onUnavailable: OnUnavailable;
+  readonly #notices: UnavailableNotices;
   readonly #remembersRefusals: boolean;
 
   constructor(limiter: RateLimiter, refused: RefusedClients, options: RateLimitSettings) {
     this.#limiter = limiter;
     this.#refused = refused;
     this.#onUnavailable = options.onUnavailable;
+    this.#notices = noticesOf(linkTo(options.redis), options.onUnavailable);
     // A refund of an earlier request may make room before the wait that Redis reported is over.
     this.#remembersRefusals = !options.skipFailedRequests && !options.skipSuccessfulRequests;
   }
@@ -49,16 +72,21 @@ export class QuotaDecider {
 
   #byRedis(question: QuotaQuestion, verdict: QuotaVerdict, askedAt: number): QuotaDecision {
     const { key, policies, cost } = question;
-    if (!verdict.admitted && this.#remembersRefusals) {
-      this.#refused.remember(key, policies, cost, verdict, askedAt);
-    }
-    // The link reports an outage. A lost refund leaves the client charged for one window.
-    const refund = () => void this.#limiter.refund(key, verdict, cost).catch(() => undefined);
+    // A refusal writes nothing, so it does not show that Redis takes writes again.
+    if (verdict.admitted) this.#notices.succeeded();
+    else if (this.#remembersRefusals) this.#refused.remember(key, policies, cost, verdict, askedAt);
+    const refund = () => {
+      this.#limiter.refund(key, verdict, cost).catch((error: unknown) => {
+        this.#notices.failed('rateLimit: a refund failed, so the client stays charged for one window', error);
+      });
+    };
     return published('redis', question, verdict, refund);
   }
 
   #withoutRedis(question: QuotaQuestion, error: unknown): QuotaDecision | undefined {
-    if (!isUnavailable(error) || this.#onUnavailable === 'closed') throw error;
+    if (!isUnavailable(error)) throw error;
+    this.#notices.applied(this.#onUnavailable, CONSEQUENCES[this.#onUnavailable], error);
+    if (this.#onUnavailable === 'closed') throw error;
     if (this.#onUnavailable === 'open') return undefined;
     const { key, policies, cost } = question;
     const verdict = this.#local.consume(key, policies, cost);

@@ -168,7 +168,8 @@ export interface RateLimitOptions {
    */
   readonly requestWasSuccessful?: (req: Request, res: Response) => boolean | PromiseLike<boolean>;
   /**
-   * While Redis does not answer: let requests pass, refuse them with 503, or count in this process only.
+   * While Redis does not answer: let requests pass, refuse them with an error (503), or count in this process only. Each
+   * time is published on `diagnostics_channel`, and each outage is logged.
    * @default 'open'
    */
   readonly onUnavailable?: 'open' | 'closed' | 'local';
