@@ -5,9 +5,11 @@ export {
   invalidateOn,
 } from './middleware/cache/index.js';
 export {
+  type CompleteRateLimitOptions,
   ipKeyGenerator,
   type PerRequest,
   type RateLimitInfo,
+  type RateLimitKey,
   type RateLimitMiddleware,
   type RateLimitOptions,
   type RateLimitPolicy,

@@ -31,11 +31,11 @@ export const ERROR_CATALOGUE = {
   },
   RATE_LIMIT_KEY_MISSING: {
     status: 500,
-    help: 'The `keyGenerator` returned nothing, so that all clients would share one limit. Return a string per client.',
+    help: 'The `keyGenerator` returned no key, or a method such as `peek` was given none, so that all clients would share one limit. A key is a non-empty string, a number or a bigint.',
   },
   RATE_LIMIT_VALUE_INVALID: {
     status: 500,
-    help: 'A function given as `limit`, `windowMs` or `cost` returned something that is not a whole number in range.',
+    help: 'A function among the options of `rateLimit` returned an unusable value, such as a `limit` or `cost` that is no whole number in range.',
   },
   RATE_LIMIT_DEPENDS_ON_REQUEST: {
     status: 500,

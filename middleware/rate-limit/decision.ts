@@ -1,88 +1,108 @@
-import type { Request, Response } from 'express';
 import { publish } from '../../src/diagnostics.js';
 import { isUnavailable } from '../../src/errors.js';
 import {
   LocalLimiter,
-  type Policy,
   type QuotaVerdict,
   type RateLimiter,
   type RefusedClients,
 } from '../../src/limits/index.js';
-import { memoize } from '../../src/memoize.js';
+import { linkTo, type RedisLink } from '../../src/redis/index.js';
 import { monotonicNow } from '../../src/timers.js';
-import { ipKeyGenerator } from './client-address.js';
+import { UnavailableNotices } from '../../src/unavailable-notices.js';
 import type { RateLimitSettings } from './options.js';
-import { type DeclaredPolicy, fixedPolicies, present, resolveCost, resolvePolicies } from './policies.js';
+import type { QuotaQuestion } from './question.js';
 
-/** The verdict on one request, or nothing when it is not limited. */
-export type Asked =
-  | { readonly key: string; readonly verdict: QuotaVerdict; readonly refund: () => void }
-  | undefined;
-type Decide = (key: string, policies: readonly Policy[], cost: number) => Asked | Promise<Asked>;
-
-/** Asks this process' memory first, then Redis, and does as `onUnavailable` says when it does not answer. */
-export function decider(limiter: RateLimiter, refused: RefusedClients, options: RateLimitSettings): Decide {
-  const local = new LocalLimiter();
-  // What is refused now may be free earlier than Redis said when a request before it gets its charge back.
-  const remembers = !options.skipFailedRequests && !options.skipSuccessfulRequests;
-
-  const told = (
-    by: 'redis' | 'memory' | 'process',
-    key: string,
-    cost: number,
-    verdict: QuotaVerdict,
-    refund: () => void,
-  ): Asked => {
-    publish(verdict.admitted ? 'admitted' : 'refused', () => ({ key, cost, by, ...verdict }));
-    return { key, verdict, refund };
-  };
-
-  const askLocally = (key: string, policies: readonly Policy[], cost: number): Asked => {
-    const verdict = local.consume(key, policies, cost);
-    return told('process', key, cost, verdict, () => local.refund(key, verdict, cost));
-  };
-
-  const askRedis = (key: string, policies: readonly Policy[], cost: number): Promise<Asked> => {
-    const askedAt = monotonicNow();
-    const heed = (verdict: QuotaVerdict): Asked => {
-      if (!verdict.admitted && remembers) refused.remember(key, policies, cost, verdict, askedAt);
-      // The link reports an outage; a refund that is lost leaves the client charged for one window.
-      const refund = () => void limiter.refund(key, verdict, cost).catch(() => undefined);
-      return told('redis', key, cost, verdict, refund);
-    };
-    const doWithout = (error: unknown): Asked => {
-      if (!isUnavailable(error) || options.onUnavailable === 'closed') throw error;
-      return options.onUnavailable === 'open' ? undefined : askLocally(key, policies, cost);
-    };
-    return limiter.consume(key, policies, cost).then(heed, doWithout);
-  };
-
-  return (key, policies, cost) => {
-    const known = refused.recall(key, policies, cost);
-    return known ? told('memory', key, cost, known, () => undefined) : askRedis(key, policies, cost);
-  };
+/** The decision about one request; undefined when the request is not limited. */
+export interface QuotaDecision {
+  readonly key: string;
+  readonly verdict: QuotaVerdict;
+  /** Gives the charge back. */
+  readonly refund: () => void;
 }
 
-/** Makes the question of a request, in the same tick when nothing in the options is asynchronous. */
-export function asker(declared: readonly DeclaredPolicy[], decide: Decide, options: RateLimitSettings) {
-  const fixed = fixedPolicies(declared);
-  // Reading an address takes 8 µs, a twentieth of a request; the same few clients come again and again.
-  const keyOf = memoize(10_000, (ip) => ipKeyGenerator(ip, options.ipv6Subnet));
+type Source = 'redis' | 'memory' | 'process';
 
-  const askFor = (req: Request, res: Response): Asked | Promise<Asked> => {
-    const key = options.keyGenerator ? options.keyGenerator(req, res) : req.ip && keyOf(req.ip);
-    const cost = resolveCost(options.cost, req, res);
-    if (fixed && !(key instanceof Promise) && typeof cost === 'number')
-      return decide(present(key), fixed, cost);
-    return Promise.all([key, fixed ?? resolvePolicies(declared, req, res), cost]).then(
-      ([client, policies, points]) => decide(present(client), policies, points),
+type OnUnavailable = RateLimitSettings['onUnavailable'];
+
+const CONSEQUENCES: Record<OnUnavailable, string> = {
+  open: 'requests are not limited',
+  closed: 'requests are refused',
+  local: 'requests are counted in this process only',
+};
+
+const noticesOfLinks = new WeakMap<RedisLink, Map<OnUnavailable, UnavailableNotices>>();
+
+/** The limiters of a client report an outage together. */
+function noticesOf(link: RedisLink, onUnavailable: OnUnavailable): UnavailableNotices {
+  const ofLink = noticesOfLinks.get(link) ?? new Map<OnUnavailable, UnavailableNotices>();
+  noticesOfLinks.set(link, ofLink);
+  const notices = ofLink.get(onUnavailable) ?? new UnavailableNotices('rateLimit', link);
+  ofLink.set(onUnavailable, notices);
+  return notices;
+}
+
+/** Decides from the memory of refused clients, by Redis, and without Redis as `onUnavailable` says. */
+export class QuotaDecider {
+  readonly #limiter: RateLimiter;
+  readonly #refused: RefusedClients;
+  readonly #local = new LocalLimiter();
+  readonly #onUnavailable: OnUnavailable;
+  readonly #notices: UnavailableNotices;
+  readonly #remembersRefusals: boolean;
+
+  constructor(limiter: RateLimiter, refused: RefusedClients, options: RateLimitSettings) {
+    this.#limiter = limiter;
+    this.#refused = refused;
+    this.#onUnavailable = options.onUnavailable;
+    this.#notices = noticesOf(linkTo(options.redis), options.onUnavailable);
+    // A refund of an earlier request may make room before the wait that Redis reported is over.
+    this.#remembersRefusals = !options.skipFailedRequests && !options.skipSuccessfulRequests;
+  }
+
+  decide(question: QuotaQuestion): QuotaDecision | Promise<QuotaDecision | undefined> {
+    const { key, policies, cost } = question;
+    const known = this.#refused.recall(key, policies, cost);
+    if (known) return published('memory', question, known, () => undefined);
+    const askedAt = monotonicNow();
+    return this.#limiter.consume(key, policies, cost).then(
+      (verdict) => this.#byRedis(question, verdict, askedAt),
+      (error: unknown) => this.#withoutRedis(question, error),
     );
-  };
+  }
 
-  return (req: Request, res: Response): Asked | Promise<Asked> => {
-    const skipped = options.skip?.(req, res) ?? false;
-    // What is skipped may not have what the other functions need.
-    if (skipped instanceof Promise) return skipped.then((skip) => (skip ? undefined : askFor(req, res)));
-    return skipped ? Promise.resolve(undefined) : askFor(req, res);
-  };
+  #byRedis(question: QuotaQuestion, verdict: QuotaVerdict, askedAt: number): QuotaDecision {
+    const { key, policies, cost } = question;
+    // A refusal writes nothing, so it does not show that Redis takes writes again.
+    if (verdict.admitted) this.#notices.succeeded();
+    else if (this.#remembersRefusals) this.#refused.remember(key, policies, cost, verdict, askedAt);
+    const refund = () => {
+      this.#limiter.refund(key, verdict, cost).catch((error: unknown) => {
+        this.#notices.failed('rateLimit: a refund failed, so the client stays charged for one window', error);
+      });
+    };
+    return published('redis', question, verdict, refund);
+  }
+
+  #withoutRedis(question: QuotaQuestion, error: unknown): QuotaDecision | undefined {
+    if (!isUnavailable(error)) throw error;
+    this.#notices.applied(this.#onUnavailable, CONSEQUENCES[this.#onUnavailable], error);
+    if (this.#onUnavailable === 'closed') throw error;
+    if (this.#onUnavailable === 'open') return undefined;
+    const { key, policies, cost } = question;
+    const verdict = this.#local.consume(key, policies, cost);
+    return published('process', question, verdict, () => this.#local.refund(key, verdict, cost));
+  }
+}
+
+function published(
+  by: Source,
+  { key, cost }: QuotaQuestion,
+  verdict: QuotaVerdict,
+  refund: () => void,
+): QuotaDecision {
+  publish(verdict.admitted ? 'admitted' : 'refused', () => {
+    const { charges: _, ...details } = verdict;
+    return { key, cost, by, ...details };
+  });
+  return { key, verdict, refund };
 }

@@ -3,30 +3,45 @@ import type { Response } from 'express';
 import { serializeItem } from 'structured-headers';
 import type { Quota, QuotaVerdict } from '../../src/limits/index.js';
 import { memoize } from '../../src/memoize.js';
+import type { RateLimitOptions } from './options.js';
 
-export type StandardHeaders = 'draft-6' | 'draft-7' | 'draft-8' | 'draft-11' | boolean;
+/** `draft-6` to `draft-11`, or true for `draft-6`. */
+type StandardHeaders = NonNullable<RateLimitOptions['standardHeaders']>;
 
 const PARTITION_KEY_BYTES = 9;
 
 const seconds = (ms: number) => Math.ceil(ms / 1000);
 
-/** The policy that a client is closest to exceeding. */
+/** The quota that is closest to its limit; of a refused request one that was exceeded. */
 export function tightest(quotas: readonly Quota[]): Quota {
-  return quotas.reduce((a, b) => (b.remaining / b.limit < a.remaining / a.limit ? b : a));
+  const exceeded = quotas.filter(({ retryAfterMs }) => retryAfterMs > 0);
+  const candidates = exceeded.length > 0 ? exceeded : quotas;
+  return candidates.reduce((a, b) => (shareLeft(b) < shareLeft(a) ? b : a));
 }
 
-/** The `RateLimit` headers in one of the versions of draft-ietf-httpapi-ratelimit-headers. */
+function shareLeft({ limit, remaining }: Quota): number {
+  if (limit === 0) return 0;
+  return limit === Number.POSITIVE_INFINITY ? 1 : remaining / limit;
+}
+
+// An unlimited quota cannot be represented in a header.
+const limitedOf = (quotas: readonly Quota[]) =>
+  quotas.filter(({ limit }) => limit < Number.POSITIVE_INFINITY);
+
+/** Sets the `RateLimit` headers of one of the versions of draft-ietf-httpapi-ratelimit-headers. */
 export function setStandardHeaders(
   res: Response,
   version: StandardHeaders,
   quotas: readonly Quota[],
   key: string,
 ): void {
+  const limited = limitedOf(quotas);
+  if (limited.length === 0) return;
   if (version === 'draft-11' || version === 'draft-8') {
-    setFields(res, quotas, version === 'draft-8' ? key : undefined);
+    setQuotaFields(res, limited, version === 'draft-8' ? key : undefined);
     return;
   }
-  const { limit, remaining, resetMs, windowMs } = tightest(quotas);
+  const { limit, remaining, resetMs, windowMs } = tightest(limited);
   res.setHeader('RateLimit-Policy', `${limit};w=${seconds(windowMs)}`);
   if (version === 'draft-7') {
     res.setHeader('RateLimit', `limit=${limit}, remaining=${remaining}, reset=${seconds(resetMs)}`);
@@ -37,8 +52,8 @@ export function setStandardHeaders(
   res.setHeader('RateLimit-Reset', String(seconds(resetMs)));
 }
 
-// Structured fields (RFC 9651): q quota, w window, r remaining, t seconds until more is there, pk whose quota it is.
-function setFields(res: Response, quotas: readonly Quota[], partition: string | undefined): void {
+// Structured fields (RFC 9651): q quota, w window, r remaining, t seconds until more is available, pk partition key.
+function setQuotaFields(res: Response, quotas: readonly Quota[], partition: string | undefined): void {
   const pk = partition === undefined ? '' : `;pk=${serializeItem(partitionKey(partition))}`;
   append(
     res,
@@ -52,7 +67,7 @@ function setFields(res: Response, quotas: readonly Quota[], partition: string | 
   );
 }
 
-// Names are few and always the same, and an integer is written as it is: what a library has to escape, it does once.
+// There are few names. An integer is written as it is, so the library only has to escape names, once each.
 const memberOf = memoize(1_000, (name) => serializeItem(name));
 
 function listed(quotas: readonly Quota[], parameters: (quota: Quota) => string): string {
@@ -68,32 +83,24 @@ function partitionKey(key: string): ArrayBuffer {
   return new Uint8Array(digest).buffer;
 }
 
-// Another limiter may have spoken before: both fields are lists.
+// Another limiter may have set the fields before. Both are lists.
 function append(res: Response, name: string, members: string): void {
   const earlier = res.getHeader(name);
   res.setHeader(name, earlier === undefined ? members : `${String(earlier)}, ${members}`);
 }
 
-/** `X-RateLimit-*` as express-rate-limit sends them, of the policy that is closest to its limit. */
+/** Sets `X-RateLimit-*` as express-rate-limit does, by the quota that is closest to its limit. */
 export function setLegacyHeaders(res: Response, { quotas, at }: QuotaVerdict): void {
-  const { limit, remaining, resetMs } = tightest(quotas);
+  const limited = limitedOf(quotas);
+  if (limited.length === 0) return;
+  const { limit, remaining, resetMs } = tightest(limited);
   res.setHeader('X-RateLimit-Limit', String(limit));
   res.setHeader('X-RateLimit-Remaining', String(remaining));
   res.setHeader('X-RateLimit-Reset', String(seconds(at + resetMs)));
 }
 
-/** Seconds, rounded up: a client that waits this long is admitted, if its cost is ever admitted at all. */
+/** Sets `Retry-After` in seconds, rounded up; not at all when no wait would help. */
 export function setRetryAfter(res: Response, { quotas, blockedMs }: QuotaVerdict): void {
   const waitMs = Math.max(blockedMs, ...quotas.map(({ retryAfterMs }) => retryAfterMs));
   if (Number.isFinite(waitMs)) res.setHeader('Retry-After', String(Math.max(1, seconds(waitMs))));
-}
-
-/** Whether a name can travel as a structured-field string. */
-export function isFieldString(name: string): boolean {
-  try {
-    serializeItem(name);
-    return name !== '';
-  } catch {
-    return false;
-  }
 }

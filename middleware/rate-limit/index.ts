@@ -1,3 +1,10 @@
 export { ipKeyGenerator } from './client-address.js';
-export type { PerRequest, RateLimitInfo, RateLimitOptions, RateLimitPolicy } from './options.js';
+export type {
+  CompleteRateLimitOptions,
+  PerRequest,
+  RateLimitInfo,
+  RateLimitKey,
+  RateLimitOptions,
+  RateLimitPolicy,
+} from './options.js';
 export { type RateLimitMiddleware, rateLimit } from './rate-limit.js';

@@ -1,23 +1,27 @@
 import { ToolkitError } from '../../src/errors.js';
-import type { Policy, Quota, QuotaVerdict, RateLimiter, RefusedClients } from '../../src/limits/index.js';
-import { aPositiveInteger } from '../../src/read-options.js';
-import { tightest } from './headers.js';
-import type { RateLimitInfo } from './options.js';
-import { type DeclaredPolicy, fixedPolicies, hasFixedWindow, present } from './policies.js';
+import type { Policy, RateLimiter, RefusedClients } from '../../src/limits/index.js';
+import { aPositiveInteger, type Check } from '../../src/read-options.js';
+import type { RateLimitInfo, RateLimitKey } from './options.js';
+import { clientKey, type DeclaredPolicy, fixedPolicies, hasFixedWindow } from './policies.js';
+import { infoOf } from './request-info.js';
 
-/** What can be done with a client's quota from anywhere. Keys are what `keyGenerator` returns. */
+/** Methods of a limiter to inspect and change a client's quota. Keys are those of `keyGenerator`. */
 export interface RateLimitCalls {
-  /** Where a client stands, without charging it. */
-  peek(key: string): Promise<RateLimitInfo>;
-  /** Forgets what a client was charged, and a block; noticed by other processes within 5 s. Needs `windowMs` to be a number. */
-  reset(key: string): Promise<void>;
-  /** Refuses a client of this limiter for so many milliseconds, whatever its quota. */
-  block(key: string, durationMs: number): Promise<void>;
+  /** Returns a client's quota without charging it. */
+  peek(key: RateLimitKey): Promise<RateLimitInfo>;
+  /** Removes a client's charges and its block. Other processes notice it within 5 s. Needs `windowMs` to be a number. */
+  reset(key: RateLimitKey): Promise<void>;
+  /** Refuses a client of this limiter for some milliseconds, whatever its quota is. */
+  block(key: RateLimitKey, durationMs: number): Promise<void>;
   /** Charges points, even beyond the limit. */
-  penalty(key: string, points?: number): Promise<void>;
-  /** Forgives points, the latest first, never below zero. */
-  reward(key: string, points?: number): Promise<void>;
+  penalty(key: RateLimitKey, points?: number): Promise<void>;
+  /** Gives points back, the latest charges first, never below zero. */
+  reward(key: RateLimitKey, points?: number): Promise<void>;
 }
+
+const MAX_POINTS = 1_000_000_000;
+const somePoints = aPositiveInteger('points', MAX_POINTS);
+const aDuration = aPositiveInteger('milliseconds');
 
 export function rateLimitCalls(
   limiter: RateLimiter,
@@ -25,42 +29,43 @@ export function rateLimitCalls(
   declared: readonly DeclaredPolicy[],
 ): RateLimitCalls {
   const fixed = fixedPolicies(declared);
-  const policies = (call: string): readonly Policy[] => {
+  const policiesFor = (method: string): readonly Policy[] => {
     if (fixed) return fixed;
     throw new ToolkitError(
       'RATE_LIMIT_DEPENDS_ON_REQUEST',
-      `rateLimit.${call}: limit and windowMs depend on the request`,
+      `rateLimit.${method}: limit and windowMs depend on the request`,
     );
   };
-  // Counts of windows whose lengths are not known here cannot be found.
-  const resettable = (call: string) => (declared.every(hasFixedWindow) ? declared : policies(call));
-  const points = (call: string, value: number): number => {
-    const complaint = aPositiveInteger('points', 1_000_000_000)(value);
-    if (complaint) throw new ToolkitError('OPTION_INVALID', `rateLimit.${call}: points ${complaint}`);
-    return value;
-  };
   return {
-    peek: async (key: string) => infoOf(key, await limiter.consume(present(key), policies('peek'), 0)),
-    async reset(key: string) {
-      refused.forget(present(key));
-      await limiter.reset(key, resettable('reset'));
-      refused.forget(key);
+    async peek(key) {
+      const client = clientKey('peek', key);
+      return infoOf(client, await limiter.consume(client, policiesFor('peek'), 0));
     },
-    async block(key: string, durationMs: number) {
-      const complaint = aPositiveInteger('milliseconds')(durationMs);
-      if (complaint) throw new ToolkitError('OPTION_INVALID', `rateLimit.block: durationMs ${complaint}`);
-      await limiter.block(present(key), durationMs);
+    async reset(key) {
+      const client = clientKey('reset', key);
+      // Counters whose windows depend on the request cannot be found.
+      const counters = declared.every(hasFixedWindow) ? declared : policiesFor('reset');
+      refused.forget(client);
+      await limiter.reset(client, counters);
+      refused.forget(client);
     },
-    penalty: async (key: string, value = 1) =>
-      limiter.adjust(present(key), policies('penalty'), points('penalty', value)),
-    async reward(key: string, value = 1) {
-      await limiter.adjust(present(key), policies('reward'), -points('reward', value));
-      refused.forget(key);
+    async block(key, durationMs) {
+      await limiter.block(clientKey('block', key), checked('block', 'durationMs', durationMs, aDuration));
+    },
+    async penalty(key, points = 1) {
+      const charged = checked('penalty', 'points', points, somePoints);
+      await limiter.adjust(clientKey('penalty', key), policiesFor('penalty'), charged);
+    },
+    async reward(key, points = 1) {
+      const client = clientKey('reward', key);
+      await limiter.adjust(client, policiesFor('reward'), -checked('reward', 'points', points, somePoints));
+      refused.forget(client);
     },
   };
 }
 
-export function infoOf(key: string, { quotas, at }: QuotaVerdict): RateLimitInfo {
-  const { limit, used, remaining, resetMs }: Quota = tightest(quotas);
-  return { limit, used, remaining, resetTime: new Date(at + resetMs), key, policies: quotas };
+function checked(method: string, argument: string, value: number, check: Check): number {
+  const complaint = check(value);
+  if (complaint === undefined) return value;
+  throw new ToolkitError('OPTION_INVALID', `rateLimit.${method}: argument "${argument}" ${complaint}`);
 }

@@ -3,6 +3,7 @@ import { consoleLogger } from '../../src/logger.js';
 import { logMisuse, type NoticeCode } from '../../src/notices.js';
 import type { RedisClient } from '../../src/redis/index.js';
 import { recordOf } from '../request-record.js';
+import { NO_ADDRESS } from './client-address.js';
 import type { RateLimitSettings } from './options.js';
 import { type DeclaredPolicy, declaredCounter } from './policies.js';
 
@@ -13,7 +14,7 @@ declare module '../request-record.js' {
   }
 }
 
-/** Looks for misuse that only shows at run time, and explains each kind once per limiter. */
+/** Looks for misuse that only shows at run time, and logs each kind once per limiter. */
 export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitSettings) {
   const limiter = Symbol('limiter');
   const seen = new Set<NoticeCode>();
@@ -23,9 +24,12 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
     logMisuse(logger, code, details);
   };
   return {
-    /** What is wrong with the way by which the client's address reaches the application. */
-    checkAddress(req: Request): void {
-      if (keyGenerator || req.headers['x-forwarded-for'] === undefined) return;
+    /** Checks that the client's address reaches the application. */
+    checkAddress(req: Request, key: string): void {
+      if (keyGenerator) return;
+      // A client that has gone has no address either, and that is no misuse.
+      if (key === NO_ADDRESS && !req.socket.destroyed) explain('RATE_LIMIT_ADDRESS_MISSING');
+      if (req.headers['x-forwarded-for'] === undefined) return;
       const trust: unknown = req.app.get('trust proxy');
       if (trust === true) explain('RATE_LIMIT_TRUST_PROXY_ANY');
       else if (!trust) explain('RATE_LIMIT_TRUST_PROXY_OFF');
@@ -34,7 +38,7 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
     /** Whether this limiter has met the request before. */
     hasMet: (req: Request): boolean => recordOf(req).limiters?.includes(limiter) ?? false,
 
-    /** Notes that the limiter meets the request now; says whether that is the first time. */
+    /** Notes that the limiter meets the request now. Returns whether that is the first time. */
     meet(req: Request): boolean {
       const record = recordOf(req);
       record.limiters ??= [];

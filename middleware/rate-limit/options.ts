@@ -1,4 +1,5 @@
 import type { NextFunction, Request, Response } from 'express';
+import { serializeItem } from 'structured-headers';
 import type { Algorithm, Quota } from '../../src/limits/index.js';
 import type { Logger } from '../../src/logger.js';
 import {
@@ -8,23 +9,32 @@ import {
   anything,
   aPositiveInteger,
   aString,
+  aWholeNumber,
   type Check,
   connectionChecks,
   oneOf,
   type WithDefaults,
 } from '../../src/read-options.js';
 import type { RedisClient } from '../../src/redis/index.js';
-import { isFieldString } from './headers.js';
 
-/** A value, or a function of the request that gives it. */
-export type PerRequest<T> = T | ((req: Request, res: Response) => T | Promise<T>);
+/** A value, or a function of the request that returns it or a promise of it. */
+export type PerRequest<T> = T | ((req: Request, res: Response) => T | PromiseLike<T>);
 
-/** What a request finds in `req.rateLimit`: the policy closest to its limit, and all of them. */
+/** Identifies a client. Numbers and bigints are the same key as their text. */
+export type RateLimitKey = string | number | bigint;
+
+/** The content of `req.rateLimit`: the quota closest to its limit, and the quotas of all policies. */
 export interface RateLimitInfo {
   readonly limit: number;
+  /** The same as `used`. */
+  readonly current: number;
+  /**
+   * What the client has used of the limit. A refusal charges nothing, but as in express-rate-limit `used` is `limit + 1`
+   * at the first refusal since this process last admitted the client, and grows with each further one.
+   */
   readonly used: number;
   readonly remaining: number;
-  /** When more of the quota is there. */
+  /** When more of the quota will be available. */
   readonly resetTime: Date;
   readonly key: string;
   readonly policies: readonly Quota[];
@@ -32,9 +42,9 @@ export interface RateLimitInfo {
 
 /** One of several policies of a limiter. */
 export interface RateLimitPolicy {
-  /** In the key and in the `RateLimit` headers; printable ASCII. */
+  /** Part of the key in Redis and of the `RateLimit` headers; printable ASCII. */
   readonly name: string;
-  /** Requests, or points of cost, in any window. */
+  /** Maximum number of requests, or points of cost, in any window. 0 admits none; `Infinity` is unlimited. */
   readonly limit: PerRequest<number>;
   /** Length of the window in milliseconds. */
   readonly windowMs: PerRequest<number>;
@@ -45,7 +55,16 @@ export interface RateLimitPolicy {
   readonly algorithm?: Algorithm;
 }
 
-/** Options of `rateLimit`. Names and meanings are express-rate-limit's where it has them. */
+/** The options that `handler` receives, completed by the defaults. */
+export type CompleteRateLimitOptions = RateLimitOptions &
+  Required<
+    Pick<
+      RateLimitOptions,
+      'windowMs' | 'limit' | 'identifier' | 'message' | 'statusCode' | 'requestPropertyName'
+    >
+  >;
+
+/** Options of `rateLimit`. Names and meanings are those of express-rate-limit where it has them. */
 export interface RateLimitOptions {
   /** The shared ioredis client (`Redis` or `Cluster`). */
   readonly redis: RedisClient;
@@ -55,19 +74,19 @@ export interface RateLimitOptions {
    */
   readonly windowMs?: PerRequest<number>;
   /**
-   * Requests that a client may make in any window.
+   * Maximum number of requests of a client in any window. 0 admits none; `Infinity` is unlimited.
    * @default 5
    */
   readonly limit?: PerRequest<number>;
   /**
-   * Several policies instead of one `limit` and `windowMs`; a request is admitted when all of them admit it, and is
-   * charged to all or to none.
+   * Several policies instead of one `limit` and `windowMs`. A request is admitted if all of them admit it, and is charged
+   * to all or to none.
    * @default one policy, of `identifier`, `limit` and `windowMs`
    */
   readonly policies?: readonly RateLimitPolicy[];
   /**
-   * `sliding-window`: no trailing window ever admits more than `limit`. `fixed-window`: up to twice as much around a
-   * window's end. `token-bucket`: bursts up to `limit`, refilled evenly over `windowMs`.
+   * `sliding-window`: look back `windowMs` from any moment, and never more than `limit` was admitted. `fixed-window`: up
+   * to twice as much around the end of a window. `token-bucket`: bursts up to `limit`, refilled evenly over `windowMs`.
    * @default 'sliding-window'
    */
   readonly algorithm?: Algorithm;
@@ -77,17 +96,18 @@ export interface RateLimitOptions {
    */
   readonly cost?: PerRequest<number>;
   /**
-   * The name of the single policy, in its key and in the `RateLimit` headers.
+   * The name of the single policy, in its key in Redis and in the `RateLimit` headers. Limiters with the same name,
+   * window, algorithm and prefix count together.
    * @default 'default'
    */
   readonly identifier?: string;
   /**
-   * Whose limit a request counts against.
-   * @default the client's IP address, IPv6 cut to `ipv6Subnet`
+   * Returns the client whose limit a request counts against.
+   * @default the client's IP address, IPv6 cut to `ipv6Subnet`; requests without an address share one limit
    */
-  readonly keyGenerator?: (req: Request, res: Response) => string | Promise<string>;
+  readonly keyGenerator?: (req: Request, res: Response) => RateLimitKey | PromiseLike<RateLimitKey>;
   /**
-   * How many leading bits of an IPv6 address make a client, 32 to 64, or false for the whole address.
+   * The number of leading bits of an IPv6 address that identify a client, 32 to 64, or false for the whole address.
    * @default 56
    */
   readonly ipv6Subnet?: number | false;
@@ -95,14 +115,19 @@ export interface RateLimitOptions {
    * Requests for which this returns true are not limited.
    * @default no request is skipped
    */
-  readonly skip?: (req: Request, res: Response) => boolean | Promise<boolean>;
+  readonly skip?: (req: Request, res: Response) => boolean | PromiseLike<boolean>;
   /**
    * Answers a refused request.
-   * @default `statusCode` with `message`, or problem+json (RFC 9457) to a client that takes it
+   * @default `statusCode` with `message`, or problem+json (RFC 9457) to a client that accepts it
    */
-  readonly handler?: (req: Request, res: Response, next: NextFunction, options: RateLimitOptions) => unknown;
+  readonly handler?: (
+    req: Request,
+    res: Response,
+    next: NextFunction,
+    options: CompleteRateLimitOptions,
+  ) => unknown;
   /**
-   * Body of a refusal: a text, an object to be sent as JSON, or a function of the request that gives either.
+   * Body of a refusal: a text, an object to be sent as JSON, or a function of the request that returns either.
    * @default 'Too many requests, please try again later.'
    */
   readonly message?: PerRequest<unknown>;
@@ -112,7 +137,8 @@ export interface RateLimitOptions {
    */
   readonly statusCode?: number;
   /**
-   * The `RateLimit` headers: a version of draft-ietf-httpapi-ratelimit-headers, true for `draft-6`, false for none.
+   * The `RateLimit` headers: a version of draft-ietf-httpapi-ratelimit-headers, true for `draft-6`, false for none. Without
+   * these and the legacy headers a refusal has no `Retry-After` either.
    * @default 'draft-11'
    */
   readonly standardHeaders?: 'draft-6' | 'draft-7' | 'draft-8' | 'draft-11' | boolean;
@@ -122,27 +148,28 @@ export interface RateLimitOptions {
    */
   readonly legacyHeaders?: boolean;
   /**
-   * The property of the request that tells where the client stands.
+   * The property of the request that has the client's quota.
    * @default 'rateLimit'
    */
   readonly requestPropertyName?: string;
   /**
-   * Give back what a request cost when it was not successful, or its client went away.
+   * Give the cost of a request back if it was not successful, or its client disconnected.
    * @default false
    */
   readonly skipFailedRequests?: boolean;
   /**
-   * Give back what a request cost when it was successful.
+   * Give the cost of a request back if it was successful.
    * @default false
    */
   readonly skipSuccessfulRequests?: boolean;
   /**
-   * Whether an answered request was successful.
+   * Returns whether an answered request was successful.
    * @default the status is below 400
    */
-  readonly requestWasSuccessful?: (req: Request, res: Response) => boolean | Promise<boolean>;
+  readonly requestWasSuccessful?: (req: Request, res: Response) => boolean | PromiseLike<boolean>;
   /**
-   * While Redis does not answer: let requests pass, refuse them with 503, or count in this process alone.
+   * While Redis does not answer: let requests pass, refuse them with an error (503), or count in this process only. Each
+   * time is published on `diagnostics_channel`, and each outage is logged.
    * @default 'open'
    */
   readonly onUnavailable?: 'open' | 'closed' | 'local';
@@ -152,12 +179,12 @@ export interface RateLimitOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * In front of every key in Redis.
+   * The prefix of every key in Redis.
    * @default ''
    */
   readonly prefix?: string;
   /**
-   * Told of outages and of misuse, once each.
+   * Receives one message per outage and one per kind of misuse.
    * @default console
    */
   readonly logger?: Logger;
@@ -185,27 +212,38 @@ export const defaults = {
 
 export type RateLimitSettings = WithDefaults<RateLimitOptions, typeof defaults>;
 
-// Counters in Redis hold 32 bits; a window's tenth in milliseconds has to fit too.
-const LARGEST_LIMIT = 1_000_000_000;
-const LONGEST_WINDOW_MS = 366 * 24 * 3_600_000;
+// Counters in Redis have 32 bits, and a tenth of a window in milliseconds must fit too.
+const MAX_LIMIT = 1_000_000_000;
+const MAX_WINDOW_MS = 366 * 24 * 3_600_000;
 
-export const isLimit = aPositiveInteger('requests', LARGEST_LIMIT);
-export const isWindow = aPositiveInteger('milliseconds', LONGEST_WINDOW_MS);
-export const isCost: Check = (value) =>
-  value === 0 ? undefined : aPositiveInteger('points', LARGEST_LIMIT)(value);
+export const aLimit: Check = (value) =>
+  value === Number.POSITIVE_INFINITY || aWholeNumber('requests', MAX_LIMIT)(value) === undefined
+    ? undefined
+    : `must be a whole number of requests from 0 to ${MAX_LIMIT}, or Infinity`;
+export const aWindow = aPositiveInteger('milliseconds', MAX_WINDOW_MS);
+export const aCost = aWholeNumber('points', MAX_LIMIT);
 
-const algorithm = oneOf('sliding-window', 'fixed-window', 'token-bucket');
+const anAlgorithm = oneOf('sliding-window', 'fixed-window', 'token-bucket');
 
-const fieldString: Check = (value) =>
+const aFieldString: Check = (value) =>
   typeof value === 'string' && isFieldString(value)
     ? undefined
     : 'must be printable ASCII: it is sent as a structured-field string (RFC 9651)';
 
+export function isFieldString(name: string): boolean {
+  try {
+    serializeItem(name);
+    return name !== '';
+  } catch {
+    return false;
+  }
+}
+
 export const policyChecks = {
-  name: fieldString,
-  limit: anyOf(isLimit, aFunction),
-  windowMs: anyOf(isWindow, aFunction),
-  algorithm,
+  name: aFieldString,
+  limit: anyOf(aLimit, aFunction),
+  windowMs: anyOf(aWindow, aFunction),
+  algorithm: anAlgorithm,
 };
 
 export const checks = {
@@ -214,9 +252,9 @@ export const checks = {
   limit: policyChecks.limit,
   policies: (value: unknown) =>
     Array.isArray(value) && value.length > 0 ? undefined : 'must be a list of { name, limit, windowMs }',
-  algorithm,
-  cost: anyOf(isCost, aFunction),
-  identifier: fieldString,
+  algorithm: anAlgorithm,
+  cost: anyOf(aCost, aFunction),
+  identifier: aFieldString,
   keyGenerator: aFunction,
   ipv6Subnet: (value: unknown) =>
     value === false || (Number.isInteger(value) && (value as number) >= 32 && (value as number) <= 64)
@@ -238,10 +276,35 @@ export const checks = {
   onUnavailable: oneOf('open', 'closed', 'local'),
 };
 
-/** express-rate-limit's options that have no place here. */
+const KEPT_IN_REDIS = 'leave it out: counts are kept in Redis, of option "redis"';
+const SLOW_DOWN = 'it is an option of express-slow-down: a limiter refuses requests, it does not delay them';
+
+/** What to do with options that people know from express-rate-limit, its stores, and similar packages. */
 export const hints = {
   max: 'it is an old name; use "limit"',
-  store: 'leave it out: counts are kept in Redis',
+  points: 'use "limit"',
+  total: 'use "limit"',
+  window: 'use "windowMs"',
+  duration: 'use "windowMs", in milliseconds',
+  ttl: 'use "windowMs", in milliseconds',
+  expire: 'use "windowMs", in milliseconds',
+  store: KEPT_IN_REDIS,
+  client: 'use "redis"',
+  redisClient: 'use "redis"',
+  storeClient: 'use "redis"',
+  sendCommand: 'use "redis", and give it the client itself',
+  keyPrefix: 'use "prefix"',
+  headers: 'use "legacyHeaders"',
+  draft_polli_ratelimit_headers: 'use "standardHeaders"',
+  onLimitReached: 'use "handler": there req.rateLimit.used === req.rateLimit.limit + 1 at the first refusal',
+  delayAfter: SLOW_DOWN,
+  delayMs: SLOW_DOWN,
+  maxDelayMs: SLOW_DOWN,
+  blockDuration: 'call the method "block" of the limiter',
+  whitelist: 'use "skip"',
+  lookup: 'use "keyGenerator"',
+  trustProxy: 'use app.set("trust proxy", the number of proxies in front)',
+  resetExpiryOnChange: 'leave it out: each request counts for one window',
   passOnStoreError: 'use "onUnavailable"',
-  validate: 'leave it out: misuse is explained once, and never in the way of a request',
+  validate: 'leave it out: misuse is logged once, and never in the way of a request',
 };

@@ -1,11 +1,13 @@
 import type { Request, Response } from 'express';
 import { ToolkitError } from '../../src/errors.js';
+import { kindOf } from '../../src/kind-of.js';
 import { type CounterTerms, counterName, type Policy } from '../../src/limits/index.js';
 import { type Check, readOptions } from '../../src/read-options.js';
+import { whenSettled } from '../../src/settle.js';
 import {
-  isCost,
-  isLimit,
-  isWindow,
+  aCost,
+  aLimit,
+  aWindow,
   type PerRequest,
   policyChecks,
   type RateLimitOptions,
@@ -18,35 +20,52 @@ export type DeclaredPolicy = Required<RateLimitPolicy>;
 
 const SINGLE_POLICY = ['limit', 'windowMs', 'identifier'] as const;
 
+/** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
 export function readPolicies(
   given: RateLimitOptions,
   settings: RateLimitSettings,
 ): readonly DeclaredPolicy[] {
-  const { policies, identifier, limit, windowMs, algorithm } = settings;
-  if (!policies) return [{ name: identifier, limit, windowMs, algorithm }];
+  const { policies, identifier, limit, windowMs, algorithm, cost } = settings;
+  const declared = policies
+    ? namedPolicies(given, policies, settings)
+    : [{ name: identifier, limit, windowMs, algorithm }];
+  checkCost(declared, cost);
+  return declared;
+}
+
+function namedPolicies(
+  given: RateLimitOptions,
+  policies: readonly RateLimitPolicy[],
+  { algorithm }: RateLimitSettings,
+): readonly DeclaredPolicy[] {
   const other = SINGLE_POLICY.find((option) => given[option] !== undefined);
   if (other) throw new ToolkitError('OPTION_INVALID', `rateLimit: give "policies" or "${other}", not both`);
   const names = new Set<string>();
   return policies.map((policy) => {
-    const read = readOptions('rateLimit policy', policy, policyChecks, { algorithm }, [
-      'name',
-      'limit',
-      'windowMs',
-    ]);
+    const required = ['name', 'limit', 'windowMs'] as const;
+    const read = readOptions('rateLimit policy', policy, policyChecks, { algorithm }, required);
     if (names.has(read.name)) {
-      throw new ToolkitError(
-        'OPTION_INVALID',
-        `rateLimit: two policies are named "${read.name}"; they would share a count`,
-      );
+      throw new ToolkitError('OPTION_INVALID', `rateLimit: two policies have the name "${read.name}"`);
     }
     names.add(read.name);
     return read;
   });
 }
 
-/** The policies with their numbers, when none depends on the request. */
+// Limit 0 refuses everything on purpose, whatever the cost is.
+function checkCost(declared: readonly DeclaredPolicy[], cost: PerRequest<number>): void {
+  for (const { name, limit } of declared) {
+    if (typeof cost !== 'number' || typeof limit !== 'number' || limit === 0 || cost <= limit) continue;
+    throw new ToolkitError(
+      'OPTION_INVALID',
+      `rateLimit: option "cost" is ${cost}, more than the limit of the policy "${name}" (${limit}), so that no request would be admitted`,
+    );
+  }
+}
+
+/** The policies with their numbers, if none depends on the request. */
 export function fixedPolicies(declared: readonly DeclaredPolicy[]): readonly Policy[] | undefined {
-  return declared.every(({ limit, windowMs }) => typeof limit === 'number' && typeof windowMs === 'number')
+  return declared.every((policy) => typeof policy.limit === 'number' && hasFixedWindow(policy))
     ? (declared as readonly Policy[])
     : undefined;
 }
@@ -59,47 +78,74 @@ export const hasFixedWindow = (policy: DeclaredPolicy): policy is DeclaredPolicy
 export const declaredCounter = (policy: DeclaredPolicy): string =>
   hasFixedWindow(policy) ? counterName(policy) : `${policy.name}/${policy.algorithm}`;
 
-export async function resolvePolicies(
+export function resolvePolicies(
   declared: readonly DeclaredPolicy[],
   req: Request,
   res: Response,
 ): Promise<readonly Policy[]> {
   return Promise.all(
     declared.map(async (policy) => {
-      const limit = checked('limit', await valueFor(policy.limit, req, res), isLimit);
-      const windowMs = checked('windowMs', await valueFor(policy.windowMs, req, res), isWindow);
+      const limit = await resolved('limit', policy.limit, aLimit, req, res);
+      const windowMs = await resolved('windowMs', policy.windowMs, aWindow, req, res);
       return { ...policy, limit, windowMs };
     }),
   );
 }
 
-/** The cost of a request; a promise only when the option's function returns one. */
+/** The cost of a request; a promise only if the option's function returns one. */
 export function resolveCost(cost: PerRequest<number>, req: Request, res: Response): number | Promise<number> {
-  const value = valueFor(cost, req, res);
-  return value instanceof Promise
-    ? value.then((settled) => checked('cost', settled, isCost))
-    : checked('cost', value, isCost);
+  return typeof cost === 'number' ? cost : resolved('cost', cost, aCost, req, res);
 }
 
-function valueFor<T>(value: PerRequest<T>, req: Request, res: Response): T | Promise<T> {
-  return typeof value === 'function'
-    ? (value as (req: Request, res: Response) => T | Promise<T>)(req, res)
-    : value;
+function resolved(
+  option: string,
+  value: PerRequest<number>,
+  check: Check,
+  req: Request,
+  res: Response,
+): number | Promise<number> {
+  if (typeof value !== 'function') return value;
+  return whenSettled(value(req, res), (result) => {
+    const complaint = check(result);
+    if (complaint === undefined) return result;
+    throw invalidResult(option, result, complaint);
+  });
 }
 
-function checked(name: string, value: number, check: Check): number {
-  const complaint = check(value);
-  if (complaint === undefined) return value;
-  throw new ToolkitError(
+/** The error for a function among the options that returned an unusable value. */
+export function invalidResult(option: string, result: unknown, complaint: string): ToolkitError {
+  const shown = typeof result === 'number' ? String(result) : kindOf(result);
+  return new ToolkitError(
     'RATE_LIMIT_VALUE_INVALID',
-    `rateLimit: the function "${name}" returned ${JSON.stringify(value) ?? String(value)}; it ${complaint}`,
+    `rateLimit: the function "${option}" returned ${shown}; it ${complaint}`,
   );
 }
 
-export function present(key: unknown): string {
-  if (typeof key === 'string' && key !== '') return key;
+const A_KEY = 'a non-empty string, a number or a bigint';
+
+/** The key that `keyGenerator` returned, as text. @throws ToolkitError `RATE_LIMIT_KEY_MISSING` */
+export function generatedKey(key: unknown): string {
+  const text = keyText(key);
+  if (text !== undefined) return text;
   throw new ToolkitError(
     'RATE_LIMIT_KEY_MISSING',
-    `rateLimit: the key of this request is ${String(key) || 'empty'}; a keyGenerator must return a non-empty string (by default it is req.ip)`,
+    `rateLimit: keyGenerator returned ${kindOf(key)}; it must return ${A_KEY}`,
   );
+}
+
+/** The key that was given to a method, as text. @throws ToolkitError `RATE_LIMIT_KEY_MISSING` */
+export function clientKey(method: string, key: unknown): string {
+  const text = keyText(key);
+  if (text !== undefined) return text;
+  throw new ToolkitError(
+    'RATE_LIMIT_KEY_MISSING',
+    `rateLimit.${method}: argument "key" must be ${A_KEY}, not ${kindOf(key)}`,
+  );
+}
+
+// Ids of a database are often numbers; keys in Redis are text.
+function keyText(key: unknown): string | undefined {
+  if (typeof key === 'string') return key || undefined;
+  const isNumber = typeof key === 'bigint' || (typeof key === 'number' && Number.isFinite(key));
+  return isNumber ? String(key) : undefined;
 }

@@ -2,24 +2,27 @@ import type { RequestHandler } from 'express';
 import { RateLimiter, RefusedClients } from '../../src/limits/index.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
+import { whenSettled } from '../../src/settle.js';
 import { middlewareOf, type Step } from '../stack/index.js';
-import { type Asked, asker, decider } from './decision.js';
+import { QuotaDecider, type QuotaDecision } from './decision.js';
 import { setLegacyHeaders, setStandardHeaders } from './headers.js';
-import { infoOf, type RateLimitCalls, rateLimitCalls } from './instance-api.js';
+import { type RateLimitCalls, rateLimitCalls } from './instance-api.js';
 import { checkNameReuse, misuseWatch } from './misuse.js';
 import { checks, defaults, hints, type RateLimitOptions } from './options.js';
 import { declaredCounter, readPolicies } from './policies.js';
-import { refundByOutcome } from './refund.js';
-import { answerTooManyRequests } from './refusal.js';
+import { quotaQuestions } from './question.js';
+import { refundsByOutcome } from './refund.js';
+import { refuse } from './refusal.js';
+import { infoOf, RefusalCounts } from './request-info.js';
 
-/** The middleware, and what can be done with a client's quota from anywhere. */
+/** The middleware, with methods to inspect and change a client's quota. */
 export interface RateLimitMiddleware extends RequestHandler, RateLimitCalls {}
 
 /**
  * Limits how much a client may do in a window, counted in Redis by Redis' clock for all processes together. With
- * `sliding-window` no trailing window ever admits more than `limit`, whatever the arrival pattern, and a charge is
- * forgotten at most a tenth of a window late. A request is charged to all policies or to none. Costs one round trip;
- * none of its own inside `stack`; none at all for a client that was just refused.
+ * `sliding-window`, look back `windowMs` from any moment: never more than `limit` requests were admitted. The price: a
+ * client may have to wait up to 10 % longer than the window. A request is charged to all policies or to none. It costs
+ * one round trip; none of its own inside `stack`; none at all for a client that was just refused.
  *
  * @example
  * app.use(rateLimit({ redis, windowMs: 15 * 60_000, limit: 100 }));
@@ -37,28 +40,37 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const link = linkTo(options.redis, options.logger);
   const limiter = new RateLimiter(options.redis, { ...options, name: declaredCounter(declared[0]!) });
   const refused = new RefusedClients();
-  const ask = asker(declared, decider(limiter, refused, options), options);
+  const decider = new QuotaDecider(limiter, refused, options);
+  const questionOf = quotaQuestions(declared, options);
   const misuse = misuseWatch(options);
+  const refusals = new RefusalCounts();
+  const refundByOutcome = refundsByOutcome(options);
   const mayRefund = options.skipFailedRequests || options.skipSuccessfulRequests;
 
-  const step: Step<Asked> = {
+  const step: Step<QuotaDecision | undefined> = {
     asksWhenFirst: true,
     // It charges, so it is not asked again for a request that it has met.
-    ask: (req, res) => (misuse.hasMet(req) ? undefined : ask(req, res)),
-    ends: (asked) => !(asked instanceof Promise) && asked?.verdict.admitted === false,
+    ask(req, res) {
+      if (misuse.hasMet(req)) return undefined;
+      return whenSettled(questionOf(req, res), (question) => question && decider.decide(question));
+    },
+    ends: (decision) => !(decision instanceof Promise) && decision?.verdict.admitted === false,
     async act(req, res, next, answer) {
       if (!misuse.meet(req)) return next();
-      const asked = await answer;
+      const decision = await answer;
       // An answer from memory leaves with the other answers of this turn.
-      if (answer && asked === answer) await link.endOfTurn();
-      if (!asked) return next();
-      misuse.checkAddress(req);
-      const { key, verdict } = asked;
-      (req as unknown as Record<string, unknown>)[options.requestPropertyName] = infoOf(key, verdict);
-      if (options.standardHeaders) setStandardHeaders(res, options.standardHeaders, verdict.quotas, key);
-      if (options.legacyHeaders) setLegacyHeaders(res, verdict);
-      if (!verdict.admitted) return answerTooManyRequests(req, res, next, verdict, options);
-      if (mayRefund) refundByOutcome(req, res, options, asked.refund);
+      if (answer && decision === answer) await link.endOfTurn();
+      if (!decision) return next();
+      const { key, verdict, refund } = decision;
+      misuse.checkAddress(req, key);
+      const info = infoOf(key, verdict, refusals.note(key, verdict.admitted));
+      (req as unknown as Record<string, unknown>)[options.requestPropertyName] = info;
+      if (!res.headersSent) {
+        if (options.standardHeaders) setStandardHeaders(res, options.standardHeaders, verdict.quotas, key);
+        if (options.legacyHeaders) setLegacyHeaders(res, verdict);
+      }
+      if (!verdict.admitted) return refuse(req, res, next, verdict, options);
+      if (mayRefund) refundByOutcome(req, res, refund);
       next();
     },
   };

@@ -1,27 +1,35 @@
 import type { Request, Response } from 'express';
+import { consoleLogger } from '../../src/logger.js';
 import type { RateLimitSettings } from './options.js';
 
-type RefundOptions = Pick<
-  RateLimitSettings,
-  'skipFailedRequests' | 'skipSuccessfulRequests' | 'requestWasSuccessful'
->;
+type Refund = () => void;
 
-/** Gives back what a request cost, at most once, when its outcome is one that is not to be counted. */
-export function refundByOutcome(
-  req: Request,
-  res: Response,
-  options: RefundOptions,
-  refund: () => void,
-): void {
-  const { skipFailedRequests, skipSuccessfulRequests, requestWasSuccessful } = options;
-  let settled = false;
-  const settle = async (answered: boolean) => {
-    if (settled) return;
-    settled = true;
-    const successful = answered && (await requestWasSuccessful(req, res));
-    if (successful ? skipSuccessfulRequests : skipFailedRequests) refund();
+/** Makes a function that gives the charge of a request back, at most once, if its outcome does not count. */
+export function refundsByOutcome({
+  skipFailedRequests,
+  skipSuccessfulRequests,
+  requestWasSuccessful,
+  logger = consoleLogger,
+}: RateLimitSettings): (req: Request, res: Response, refund: Refund) => void {
+  let hasLogged = false;
+  const logOnce = (err: unknown) => {
+    if (hasLogged) return;
+    hasLogged = true;
+    logger.error({ err }, 'rateLimit: requestWasSuccessful failed, so its requests stay charged');
   };
-  // An outcome that cannot be told keeps its charge.
-  res.once('finish', () => settle(true).catch(() => undefined));
-  res.once('close', () => settle(false).catch(() => undefined));
+
+  return (req, res, refund) => {
+    let isSettled = false;
+    const settle = async (isAnswered: boolean) => {
+      if (isSettled) return;
+      isSettled = true;
+      const isSuccessful = isAnswered && (await requestWasSuccessful(req, res));
+      if (isSuccessful ? skipSuccessfulRequests : skipFailedRequests) refund();
+    };
+    const settleFor = (isAnswered: boolean) => void settle(isAnswered).catch(logOnce);
+    // The client may have left while Redis was asked, and its 'close' event is over.
+    if (res.destroyed || req.socket.destroyed) return settleFor(res.writableFinished);
+    res.once('finish', () => settleFor(true));
+    res.once('close', () => settleFor(false));
+  };
 }

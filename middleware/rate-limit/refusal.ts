@@ -1,33 +1,44 @@
 import type { NextFunction, Request, Response } from 'express';
 import type { QuotaVerdict } from '../../src/limits/index.js';
+import { whenSettled } from '../../src/settle.js';
 import { setRetryAfter } from './headers.js';
-import type { RateLimitOptions, RateLimitSettings } from './options.js';
+import type { RateLimitSettings } from './options.js';
+import { invalidResult } from './policies.js';
 
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
 const PROBLEM = 'application/problem+json';
 const JSON_TYPE = 'application/json';
 const TEXT = 'text/plain';
 
-/** Refuses a request, by content negotiation: text, JSON, or an RFC 9457 problem. */
-export function answerTooManyRequests(
+/** Refuses a request, by the option `handler` or with status and message. */
+export function refuse(
   req: Request,
   res: Response,
   next: NextFunction,
   verdict: QuotaVerdict,
   options: RateLimitSettings,
 ): unknown {
-  setRetryAfter(res, verdict);
-  const { handler, message, statusCode } = options;
-  if (handler) return handler(req, res, next, options as RateLimitOptions);
+  const { handler, message, statusCode, standardHeaders, legacyHeaders } = options;
+  if (!res.headersSent && (standardHeaders || legacyHeaders)) setRetryAfter(res, verdict);
+  if (handler) return handler(req, res, next, options);
+  if (res.headersSent) return cutOff(res);
   res.status(statusCode);
-  if (typeof message !== 'function') return answer(req, res, verdict, message);
-  return Promise.resolve(message(req, res)).then((body) => {
-    if (!res.writableEnded && !res.headersSent) answer(req, res, verdict, body);
-  });
+  const body: unknown = typeof message === 'function' ? message(req, res) : message;
+  return whenSettled(body, (settled) => sendRefusal(req, res, verdict, settled));
 }
 
-function answer(req: Request, res: Response, { quotas }: QuotaVerdict, body: unknown): void {
+// The client must see that the response is incomplete, and no cache may store it.
+function cutOff(res: Response): void {
+  if (!res.writableEnded) res.destroy();
+}
+
+/** Chooses text, JSON, or an RFC 9457 problem by content negotiation; a body that is no text is sent as it is. */
+function sendRefusal(req: Request, res: Response, { quotas }: QuotaVerdict, body: unknown): void {
+  if (res.headersSent) return;
   if (typeof body !== 'string') {
+    if (['function', 'symbol', 'bigint'].includes(typeof body)) {
+      throw invalidResult('message', body, 'must be a text, or a value for JSON');
+    }
     res.send(body);
     return;
   }
@@ -48,7 +59,7 @@ function wantedType(req: Request): string {
   return req.accepts([TEXT, PROBLEM, JSON_TYPE]) || TEXT;
 }
 
-// Not res.send: a refusal is no representation that an ETag could name, and a flood of them is to be cheap.
+// Not res.send: a refusal needs no ETag, and a flood of refusals must be cheap.
 function end(res: Response, type: string, body: string): void {
   res.setHeader('Content-Type', `${type}; charset=utf-8`);
   res.setHeader('Content-Length', Buffer.byteLength(body));

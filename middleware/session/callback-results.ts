@@ -1,11 +1,12 @@
 import { ToolkitError } from '../../src/errors.js';
+import { kindOf } from '../../src/kind-of.js';
 import { isThenable } from '../../src/settle.js';
 
 /** The error for a function among the options that returned an unusable value. It never shows the value itself. */
 export function resultError(option: string, demand: string, result: unknown, suffix = ''): ToolkitError {
   return new ToolkitError(
     'OPTION_INVALID',
-    `session: option "${option}" must return ${demand}, not ${kindOf(result)}${suffix}`,
+    `session: option "${option}" must return ${demand}, not ${describe(result)}${suffix}`,
   );
 }
 
@@ -18,7 +19,7 @@ export function argumentError(
 ): ToolkitError {
   return new ToolkitError(
     'OPTION_INVALID',
-    `session.${method}: argument "${argument}" must be ${demand}, not ${kindOf(value)}`,
+    `session.${method}: argument "${argument}" must be ${demand}, not ${describe(value)}`,
   );
 }
 
@@ -32,15 +33,9 @@ export function userNameOf(user: unknown): string | undefined {
 
 export const A_USER = 'a non-empty string, a number or a bigint';
 
-function kindOf(value: unknown): string {
-  if (isThenable(value)) {
-    // The error reports the misuse. An unhandled rejection would end the process as well.
-    Promise.resolve(value).catch(() => undefined);
-    return 'a promise: it is called synchronously, so load the value beforehand';
-  }
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
-  if (value === '') return 'an empty string';
-  if (Array.isArray(value)) return 'an array';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+function describe(value: unknown): string {
+  if (!isThenable(value)) return kindOf(value);
+  // The error reports the misuse. An unhandled rejection would end the process as well.
+  Promise.resolve(value).catch(() => undefined);
+  return 'a promise: it is called synchronously, so load the value beforehand';
 }

@@ -96,6 +96,9 @@ export class RateLimiter {
   }
 }
 
+// More than a counter holds: an unlimited client is counted, and never refused.
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
+
 function terms({ algorithm, limit, windowMs }: Policy): (string | number)[] {
-  return [ALGORITHM_LETTERS[algorithm], limit, windowMs];
+  return [ALGORITHM_LETTERS[algorithm], Math.min(limit, UNLIMITED), windowMs];
 }

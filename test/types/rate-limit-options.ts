@@ -20,6 +20,19 @@ export function rateLimitOptions(): void {
     cost: (req) => req.path.length,
   });
   rateLimit({ redis, policies: [{ name: 'a', limit: 1, windowMs: 1, algorithm: 'token-bucket' }] });
+  rateLimit({ redis, keyGenerator: () => 7 });
+  // As express-rate-limit documents it.
+  rateLimit({
+    redis,
+    handler: (req, res, next, options) => {
+      if (req.rateLimit.used === req.rateLimit.limit + 1) console.warn(req.rateLimit.key);
+      if (req.rateLimit.current > 100) next();
+      else res.status(options.statusCode).send(options.message);
+    },
+  });
+  const later: PromiseLike<number> = Promise.resolve(5);
+  rateLimit({ redis, limit: () => later, cost: () => later, keyGenerator: () => later });
+  expectTypeOf<RateLimitInfo['policies'][number]>().not.toHaveProperty('charge');
   expectTypeOf<RateLimitOptions['standardHeaders']>().toEqualTypeOf<
     'draft-6' | 'draft-7' | 'draft-8' | 'draft-11' | boolean | undefined
   >();
@@ -32,8 +45,8 @@ export function rateLimitOptions(): void {
   rateLimit({ redis, onUnavailable: 'ignore' });
   // @ts-expect-error: a policy has a name
   rateLimit({ redis, policies: [{ limit: 1, windowMs: 1 }] });
-  // @ts-expect-error: a key is a string
-  rateLimit({ redis, keyGenerator: () => 7 });
+  // @ts-expect-error: a key is a text, a number or a bigint
+  rateLimit({ redis, keyGenerator: () => undefined });
 
   const options: RateLimitOptions = { redis };
   // @ts-expect-error: options are readonly

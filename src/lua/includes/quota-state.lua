@@ -71,7 +71,8 @@ local function read_state(raw, algorithm, limit, windowMs)
     return read_sliding(raw and (#raw == NARROW or #raw == WIDE) and raw, windowMs)
   end
   local s = {
-    algorithm = algorithm, limit = limit, step = windowMs, used = 0, at = now, salt = time[2] % 65536, missing = 0,
+    -- Under limit 0 a debt of tokens is paid off as under limit 1.
+    algorithm = algorithm, limit = math.max(1, limit), step = windowMs, used = 0, at = now, salt = time[2] % 65536, missing = 0,
   }
   if algorithm == 'f' and raw and #raw == FIXED_BYTES then
     local salt, start, used = struct.unpack(FIXED, raw)
@@ -79,7 +80,7 @@ local function read_state(raw, algorithm, limit, windowMs)
   elseif algorithm == 't' and raw and #raw == TOKENS_BYTES then
     local salt, last, missing = struct.unpack(TOKENS, raw)
     s.salt, s.at, s.missing = salt, math.max(now, last), missing
-    charge(s, math.min(0, last - now) * limit / windowMs)
+    charge(s, math.min(0, last - now) * s.limit / windowMs)
   end
   return s
 end

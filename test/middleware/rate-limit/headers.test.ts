@@ -1,7 +1,8 @@
 import type { Response } from 'express';
 import { decodeList } from 'structured-field-values';
 import { expect, test } from 'vitest';
-import { isFieldString, setStandardHeaders } from '../../../middleware/rate-limit/headers.js';
+import { setStandardHeaders } from '../../../middleware/rate-limit/headers.js';
+import { isFieldString } from '../../../middleware/rate-limit/options.js';
 import type { Quota } from '../../../src/limits/quota.js';
 import { printedSeed, random } from '../../support/random.js';
 import { sized } from '../../support/size.js';

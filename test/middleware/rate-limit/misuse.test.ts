@@ -34,8 +34,8 @@ function serving(limiter: express.RequestHandler, trustProxy?: unknown) {
 }
 
 test.each([
-  ['limit', 0],
   ['limit', -1],
+  ['limit', Number.NaN],
   ['limit', 1.5],
   ['windowMs', 0],
   ['windowMs', Number.NaN],
@@ -60,6 +60,12 @@ test.each([
   ['limits', 'did you mean "limit"'],
   ['max', 'use "limit"'],
   ['store', 'counts are kept in Redis'],
+  ['client', 'use "redis"'],
+  ['sendCommand', 'use "redis"'],
+  ['onLimitReached', 'use "handler"'],
+  ['delayAfter', 'express-slow-down'],
+  ['duration', 'use "windowMs"'],
+  ['keyPrefix', 'use "prefix"'],
 ])('the option %s does not exist, and the error says what to do', (option, hint) => {
   const construct = () => rateLimit({ redis, [option]: 5 } as unknown as RateLimitOptions);
   expect(construct).toThrow(expect.objectContaining({ code: 'OPTION_UNKNOWN' }));
@@ -68,9 +74,9 @@ test.each([
 
 test('policies are checked as the options are, and their names have to differ', () => {
   const policy = { name: 'a', limit: 1, windowMs: 1000 };
-  expect(() => rateLimit({ redis, policies: [{ ...policy, limit: 0 }] })).toThrow(/"limit"/);
+  expect(() => rateLimit({ redis, policies: [{ ...policy, limit: -1 }] })).toThrow(/"limit"/);
   expect(() => rateLimit({ redis, policies: [policy], limit: 3 })).toThrow(/"policies" or "limit", not both/);
-  expect(() => rateLimit({ redis, policies: [policy, policy] })).toThrow(/two policies are named "a"/);
+  expect(() => rateLimit({ redis, policies: [policy, policy] })).toThrow(/two policies have the name "a"/);
 });
 
 test('X-Forwarded-For without trust proxy is explained once', async () => {

@@ -216,7 +216,7 @@ describe('options of the request', () => {
       { keyGenerator: () => undefined as unknown as string },
       'RATE_LIMIT_KEY_MISSING',
     ],
-    ['a limit that returns zero', { limit: () => 0 }, 'RATE_LIMIT_VALUE_INVALID'],
+    ['a limit that returns a negative number', { limit: () => -1 }, 'RATE_LIMIT_VALUE_INVALID'],
     ['a cost that returns a fraction', { cost: () => 1.5 }, 'RATE_LIMIT_VALUE_INVALID'],
   ])('%s ends in an error with its code', async (_what, options, code) => {
     const { app } = appWith(options);

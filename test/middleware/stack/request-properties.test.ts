@@ -204,7 +204,7 @@ describe.each(mounts)('middlewares %s', (_name, mount) => {
       limit: { limit: 1, handler: (req, res) => tellSeen(req, res, () => {}) },
     });
     await refused.get('/1');
-    expect(await refused.seen('/2')).toEqual({ own: true, ...SEEN });
+    expect(await refused.seen('/2')).toEqual({ own: true, ...SEEN, used: 2 });
     const failing = await serveScene({
       mount,
       onCallback: (name, req) => {

@@ -1,0 +1,11 @@
+import { isThenable } from './settle.js';
+
+/** Describes a value by its kind, for errors that must not show the value itself. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+  if (value === '') return 'an empty string';
+  if (isThenable(value)) return 'a promise';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
