@@ -17,6 +17,9 @@ export interface Keys {
   /** A channel. ioredis puts its keyPrefix in front of keys only, so it has to be given here. */
   cacheLeaseReleased(id: string, keyPrefix: string): string;
   invalidationEpoch(): string;
+  /** Three copies for each server of a Cluster, in one hash slot; the number chooses the server. */
+  redisState(server: number, copy: number): string;
+  settling(server: number): string;
   value(key: string): string;
   queues(): string;
   tag(tag: string): string;
@@ -45,6 +48,8 @@ export function keys(prefix = ''): Keys {
     cacheLease: (id) => `${prefix}cache-lease:${safeId(id)}`,
     cacheLeaseReleased: (id, keyPrefix) => `${keyPrefix}${prefix}cache-lease-released:${safeId(id)}`,
     invalidationEpoch: () => `${prefix}epoch:invalidation`,
+    redisState: (server, copy) => `${prefix}epoch:state:{${server}}:${copy}`,
+    settling: (server) => `${prefix}epoch:settling:{${server}}`,
     value: (key) => `${prefix}${safeId(key)}`,
     queues: () => `${prefix}queue`,
     tag: (tag) => `${prefix}tag:${safeId(tag)}`,

@@ -13,7 +13,7 @@ import {
 } from '../../src/tags/index.js';
 import { holdResponse } from '../response/index.js';
 import { offerCacheTags, tagsNamed } from './handler-tags.js';
-import { changedTags, isSafe } from './purge-after-change.js';
+import { changedTags, isSafe, logFailedPurge } from './purge-after-change.js';
 
 /** Options of `invalidateOn`. */
 export interface InvalidateOnOptions {
@@ -36,8 +36,8 @@ export interface InvalidateOnOptions {
    */
   readonly when?: (req: Request) => boolean | Promise<boolean>;
   /**
-   * When Redis cannot take the mark: refuse the mutation (503) before the handler runs, or let it proceed, at the
-   * risk of stale answers until their `ttlSeconds` are over.
+   * When Redis cannot take the mark: refuse the mutation (503) before the handler runs, or let it proceed. Then older
+   * responses may be served until Redis acknowledges the purge.
    * @default 'refuse'
    */
   readonly onUnavailable?: 'refuse' | 'proceed';
@@ -49,7 +49,8 @@ export interface InvalidateOnOptions {
    */
   readonly waitForReplicas?: number;
   /**
-   * Milliseconds to wait for Redis.
+   * Milliseconds to wait for Redis. A purge that Redis does not acknowledge in this time is repeated until it does; the
+   * response is sent meanwhile.
    * @default 250
    */
   readonly timeoutMs?: number;
@@ -82,9 +83,9 @@ const checks = {
 };
 
 /**
- * Makes cached responses old when a handler changes what they show. The tags are marked before the handler runs:
- * while the mark stands nobody serves or stores under them, so that a process that dies between its commit and the
- * purge leaves no stale answer. The client sees the response only after the purge.
+ * Makes cached responses old when a handler changes the data that they show. The tags are marked before the handler
+ * runs. While the mark is there no process serves or stores under them, so a process that crashes between its commit and
+ * the purge leaves no stale answer. The response is sent after the purge.
  *
  * @example
  * app.patch('/users/:id', invalidateOn({ redis, tags: (req) => [`user:${req.params.id}`] }), patchUser);
@@ -111,15 +112,10 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
       const others = changed.filter((tag) => !tags.includes(tag));
       const marked = mutation ? mutation.finish() : versions.invalidate(tags);
       const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
-      return all.then(noAnswer, (err: unknown) => {
-        const consequence = mutation
-          ? 'the tags are not cached until their marks expire'
-          : 'stale answers are possible';
-        logger.error({ err, tags }, `a purge failed; ${consequence}`);
-      });
+      return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
     };
     offerCacheTags(res);
-    // A handler that streams may commit after its first byte: the mark stands until the last.
+    // A handler that streams may commit after its first byte: the mark stays until the last.
     holdResponse(res, next, ({ isEnd }) => (isEnd ? purge() : undefined));
     next();
   };

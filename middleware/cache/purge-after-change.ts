@@ -1,4 +1,5 @@
 import type { NextFunction, Request, Response } from 'express';
+import { isUnavailable } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { pathAndQuery, purgedUrlTags, type TagVersions } from '../../src/tags/index.js';
 import { holdResponse } from '../response/index.js';
@@ -28,10 +29,14 @@ export function purgeAfterChange(
   holdResponse(res, next, ({ isEnd }) => {
     if (!isEnd || res.statusCode >= 400) return undefined;
     const tags = changedTags(req, res);
-    return versions.invalidate(tags).catch((err: unknown) => {
-      logger.error({ err, tags }, 'a purge failed; stale answers are possible until they expire');
-    });
+    return versions.invalidate(tags).catch((err: unknown) => logFailedPurge(logger, err, tags));
   });
+}
+
+/** A purge that Redis has not acknowledged is repeated, and logged once per outage. Any other failure is final. */
+export function logFailedPurge(logger: Logger, err: unknown, tags: readonly string[]): void {
+  if (isUnavailable(err)) return;
+  logger.error({ err, tags }, 'a purge failed; older responses may be served until they expire');
 }
 
 /** Further URLs that an unsafe request has changed: `Location` and `Content-Location` of its origin (RFC 9111 §4.4). */

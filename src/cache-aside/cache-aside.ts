@@ -60,10 +60,14 @@ export interface CacheAside {
   del(key: string): Promise<void>;
   /**
    * Runs a change of what is cached under the tags. They are marked before it and purged after it, so that no caller
-   * gets the older value once this resolves, even if the process dies in between.
+   * gets the older value once this resolves, even if the process dies in between. When Redis does not acknowledge the
+   * purge within `timeoutMs` this resolves all the same, and the purge is repeated until Redis does.
    */
   mutate<T>(tags: readonly string[], run: () => Promise<T>): Promise<T>;
-  /** Invalidates the values and responses that are cached under the tags. */
+  /**
+   * Invalidates the values and responses that are cached under the tags. When Redis does not acknowledge that within
+   * `timeoutMs` this rejects, and the purge is repeated until Redis does; so do `invalidateUrls`, `clear` and `del`.
+   */
   invalidateTags(tags: readonly string[]): Promise<void>;
   /** Invalidates the responses of these URLs (path and query). */
   invalidateUrls(urls: readonly string[]): Promise<void>;
@@ -153,7 +157,8 @@ async function mutate<T>(
   } finally {
     // Also after an error: a part of the change may have been made.
     await (mutation ? mutation.finish() : versions.invalidate(tags)).catch((err: unknown) => {
-      logger.error({ err, tags }, 'a purge failed; the tags are not cached until their marks expire');
+      // A purge that Redis has not acknowledged is repeated, and logged once per outage.
+      if (!isUnavailable(err)) logger.error({ err, tags }, 'a purge failed');
     });
   }
 }

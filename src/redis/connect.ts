@@ -66,7 +66,7 @@ export interface CloseRedisOptions {
 }
 
 /**
- * Waits for the commands in flight, then closes the connection. Never rejects, and never takes longer than
+ * Waits for the commands in flight, and for purges that Redis has not acknowledged yet, then closes the connection. Never rejects, and never takes longer than
  * `timeoutMs`: then the connection is closed without an answer.
  *
  * @example
@@ -77,10 +77,10 @@ export async function closeRedis(
   { timeoutMs = 2000 }: CloseRedisOptions = {},
 ): Promise<void> {
   const link = linkTo(client);
-  await link.closeDependents();
   let timer: NodeJS.Timeout | undefined;
   const goodbye = link
-    .drained()
+    .closeDependents()
+    .then(() => link.drained())
     .then(() => (client.status === 'ready' ? client.quit() : undefined))
     .catch(() => undefined);
   const patience = new Promise<void>((resolve) => {

@@ -9,8 +9,9 @@ export {
 export { Deadlines } from './deadlines.js';
 export { failed, misconfigurationOf, unavailable } from './failures.js';
 export { linkTo, type RedisLink } from './link.js';
+export { NumbersOnServers } from './numbers-on-servers.js';
 export { replicasOf } from './replicas.js';
-export { loadScript, type Script } from './scripts.js';
+export { labelledScript, loadScript, type Script } from './scripts.js';
 export { type ReadWithRun, readWithRunOf } from './server-run.js';
 export { Availability } from './servers/availability.js';
 export { connectAnother, hangUp } from './servers/second-connection.js';

@@ -17,8 +17,16 @@ const INCLUDE = /^--- @include "([\w-]+)"$/gm;
  */
 export function loadScript(name: string): Script {
   const lua = read(`${name}.lua`).replace(INCLUDE, (_line, part: string) => read(`includes/${part}.lua`));
-  return { name, lua, sha: createHash('sha1').update(lua).digest('hex') };
+  return { name, lua, sha: sha1(lua) };
 }
+
+/** The same script under a digest of its own, so that `SCRIPT EXISTS` tells whether it was run under this label. */
+export function labelledScript({ name, lua }: Script, label: string): Script {
+  const labelled = `${lua}-- ${JSON.stringify(label)}\n`;
+  return { name, lua: labelled, sha: sha1(labelled) };
+}
+
+const sha1 = (text: string): string => createHash('sha1').update(text).digest('hex');
 
 function read(file: string): string {
   return readFileSync(join(__dirname, '../lua', file), 'utf8');

@@ -1,9 +1,9 @@
 export { asOwnTag, checkNames, checkTags } from './checked-names.js';
+export { freshVersion } from './fresh-version.js';
 export { beginMutation, type Mutation, refusedMutation } from './mutation.js';
 export { beginFill, type FillStart, pinLate, pinVersions } from './pinned-versions.js';
 export {
   EVERYTHING,
-  freshVersion,
   type TagVersions,
   type TagVersionsOptions,
   tagVersions,

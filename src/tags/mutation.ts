@@ -1,15 +1,15 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
-import { clearInterval, monotonicNow, setInterval } from '../timers.js';
-import { freshVersion, type TagVersions } from './tag-versions.js';
-
-// The marks of a process that crashed stay for this long, and nothing is cached under its tags meanwhile.
-const MARK_TTL_MS = 15_000;
-// No handler runs this long. Without the bound a request that is never answered would renew its marks for ever.
-const LONGEST_MUTATION_MS = 15 * 60_000;
+import { monotonicNow } from '../timers.js';
+import { freshVersion } from './fresh-version.js';
+import { MARK_TTL_MS, type MutationInFlight, mutationWatchOf } from './mutation-watch.js';
+import type { TagVersions } from './tag-versions.js';
 
 /** A mutation whose tags are marked: no process serves or stores under them until it is finished. */
 export interface Mutation {
-  /** Purges the tags and removes the marks. When that fails the marks stay until they expire. */
+  /**
+   * Purges the tags and removes the marks. When Redis does not acknowledge it in time this rejects, and the purge is
+   * repeated until Redis does.
+   */
   finish(): Promise<void>;
 }
 
@@ -21,16 +21,16 @@ export interface Mutation {
  */
 export async function beginMutation(versions: TagVersions, tags: readonly string[]): Promise<Mutation> {
   const mark = freshVersion();
+  // The state is known from before the mark: if it is lost in between, the mark is set once more than necessary.
+  const markedIn = versions.stateKnown(tags) ?? (await versions.state(tags));
   await versions.mark(tags, mark, MARK_TTL_MS);
-  const began = monotonicNow();
-  const renewal = setInterval(() => {
-    if (monotonicNow() - began > LONGEST_MUTATION_MS) clearInterval(renewal);
-    else versions.mark(tags, mark, MARK_TTL_MS).catch(() => undefined);
-  }, MARK_TTL_MS / 3);
-  renewal.unref();
+  const now = monotonicNow();
+  const inFlight: MutationInFlight = { tags, mark, began: now, markedAt: now, markedIn, isLooking: false };
+  const watch = mutationWatchOf(versions);
+  watch.add(inFlight);
   return {
     finish() {
-      clearInterval(renewal);
+      watch.remove(inFlight);
       return versions.unmark(tags, mark);
     },
   };

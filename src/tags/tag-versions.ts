@@ -1,8 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { publish } from '../diagnostics.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, replicasOf } from '../redis/index.js';
+import { freshVersion } from './fresh-version.js';
 import { KeptVersions } from './kept-versions.js';
+import { owedPurgesOf } from './owed-purges.js';
+import { markScriptOf, redisStateOf } from './redis-state.js';
 import {
   type PinnedVersions,
   type ValuesAndVersions,
@@ -10,7 +12,6 @@ import {
   versionReader,
 } from './version-reader.js';
 
-const markTag = loadScript('mark-tag');
 const refreshTag = loadScript('refresh-tag');
 
 // An expired version costs one miss. A day keeps that rare, and unused tags from piling up.
@@ -18,11 +19,8 @@ const VERSION_TTL_MS = 24 * 3_600_000;
 // The version that a fill creates must last until its entry is stored; `keep` has it live as long as the entry then.
 const FILL_VERSION_TTL_MS = 120_000;
 
-/** The tag of every cached response and value. */
+/** The tag of every cached response and value. No tag that passed `checkTags` is the same. */
 export const EVERYTHING = '*';
-
-/** Unique, never a counter: a counter that was evicted and began again could match an old entry. */
-export const freshVersion = (): string => randomBytes(9).toString('base64url');
 
 export interface TagVersionsOptions {
   readonly prefix: string;
@@ -45,7 +43,7 @@ export interface TagVersions {
 
   /**
    * Reads versions and creates the missing ones, for the length of a fill. Called before a handler runs whose answer may
-   * be stored.
+   * be stored. All are null for a moment after Redis lost its data, because the marks of mutations in flight are lost too.
    */
   readOrCreate(tags: readonly string[]): Promise<Versions>;
 
@@ -61,13 +59,22 @@ export interface TagVersions {
    */
   epoch(): Promise<string | null>;
 
-  /** When this resolves, nothing that was filled under these tags before is served any more. */
+  /** The name of the state of Redis in which the tags lie. After a loss of data it is another. */
+  state(tags: readonly string[]): Promise<string>;
+
+  /** The same, as far as this process knows without asking. */
+  stateKnown(tags: readonly string[]): string | undefined;
+
+  /**
+   * When this resolves, nothing that was filled under these tags before is served any more. When Redis does not
+   * acknowledge it in time this rejects, and the purge is repeated until Redis does.
+   */
   invalidate(tags: readonly string[]): Promise<void>;
 
   /** While a mark is there, no process serves or stores under the tag. */
   mark(tags: readonly string[], mark: string, expiryMs: number): Promise<void>;
 
-  /** Removes a mark and gives the tags fresh versions; the marks of other mutations stay. */
+  /** Removes a mark and invalidates the tags; the marks of other mutations stay. */
   unmark(tags: readonly string[], mark: string): Promise<void>;
 }
 
@@ -81,9 +88,16 @@ export function tagVersions(
   const epochKey = names.invalidationEpoch();
   const reader = versionReader(redis, { timeoutMs, onRestart });
   const replicasHaveHeard = replicasOf(redis, waitForReplicas);
+  const redisState = redisStateOf(redis, prefix);
+  const markTag = markScriptOf(redis, prefix);
+  const owedPurges = owedPurgesOf(redis);
+  const look = (tags: readonly string[]) => redisState.look(tags.map(names.tag), timeoutMs);
 
-  const readWith = (others: readonly string[], tags: readonly string[]) =>
-    reader.readWith(others, tags.map(names.tag));
+  const readWith = (others: readonly string[], tags: readonly string[]) => {
+    // A process that only serves hits must be able to notice a loss too.
+    if (!redisState.isKnown) look(tags).catch(ignore);
+    return reader.readWith(others, tags.map(names.tag));
+  };
 
   const kept = new KeptVersions(link, names.tag, ask);
 
@@ -106,22 +120,36 @@ export function tagVersions(
     await replicasHaveHeard([epochKey, ...tagKeys], timeoutMs);
   };
 
-  const refresh = async (tags: readonly string[], mark: string) => {
+  const write = async (tags: readonly string[], mark: string) => {
     await afterNewEpoch(tags, (key) =>
       link.run(refreshTag, [key], [freshVersion(), VERSION_TTL_MS, mark], ask),
     );
     publish('purged', () => ({ tags }));
   };
+  const everything = { tags: [EVERYTHING], write: () => write([EVERYTHING], '') };
+  const purge = (tags: readonly string[], mark: string) =>
+    owedPurges.make({ tags, write: () => write(tags, mark) }, { timeoutMs, instead: everything });
 
   return {
     read: async (tags) => (tags.length === 0 ? [] : (await readWith([], tags)).versions),
     readWith,
-    readOrCreate: (tags) => Promise.all(tags.map((tag) => create(names.tag(tag), FILL_VERSION_TTL_MS))),
+    async readOrCreate(tags) {
+      const created = Promise.all(tags.map((tag) => create(names.tag(tag), FILL_VERSION_TTL_MS)));
+      const [versions, { isSettling }] = await Promise.all([created, look(tags)]);
+      return isSettling ? versions.map(() => null) : versions;
+    },
     keep: (pinned, forMs) => kept.keep(pinned, forMs),
-    epoch: () => create(epochKey, VERSION_TTL_MS),
-    invalidate: (tags) => refresh(tags, ''),
+    async epoch() {
+      const epoch = await create(epochKey, VERSION_TTL_MS);
+      return epoch && `${epoch} ${redisState.losses}`;
+    },
+    state: async (tags) => (await look(tags)).name,
+    stateKnown: (tags) => redisState.nameKnown(tags.map(names.tag)),
+    invalidate: (tags) => purge(tags, ''),
     mark: (tags, mark, expiryMs) =>
       afterNewEpoch(tags, (key) => link.run(markTag, [key], [mark, expiryMs], ask)),
-    unmark: (tags, mark) => refresh(tags, mark),
+    unmark: purge,
   };
 }
+
+function ignore(): void {}

@@ -11,9 +11,16 @@ export const pathTag = (url: string): string => tagOf(pathAndQuery(url).split('?
 // The keys stay apart: a handler may tell the spellings apart. Where it does, a purge takes a little more than it must.
 function tagOf(url: string): string {
   const [path = '', query = ''] = withoutNeedlessEscapes(url).split(/\?(.*)/s, 2);
-  const folded = path.toLowerCase().replace(/(?<=.)\/+$/, '');
+  const folded = withoutSlashesAtEnd(path.toLowerCase());
   const pairs = query.includes('&') ? query.replace(/^&+|&+$|(?<=&)&+/g, '') : query;
   return `url:${folded}${pairs && '?'}${pairs}`;
+}
+
+// Not a regular expression: it would try each slash of a path of many, which takes the square of their number.
+function withoutSlashesAtEnd(path: string): string {
+  let end = path.length;
+  while (end > 1 && path[end - 1] === '/') end--;
+  return path.slice(0, end);
 }
 
 /** The tags by which every response of a URL is purged. */

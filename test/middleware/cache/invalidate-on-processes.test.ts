@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { forkTypeScript, type TypeScriptChild } from '../../support/processes.js';
 import { redisForFile } from '../support/redis-for-file.js';
@@ -14,12 +15,13 @@ beforeAll(() => {
   database = new Redis(file.server.url, { db: 1 });
 });
 beforeEach(async () => {
-  await database.flushall();
+  await emptyRedis(file.redis);
+  await database.flushdb();
   await database.set('value', 0);
 });
 afterAll(async () => {
   await Promise.all(started.map((child) => child.kill()));
-  await database.flushall();
+  await database.flushdb();
   database.disconnect();
 });
 
@@ -52,7 +54,7 @@ test('a fill of one process that began before an invalidation by another is neve
     expect({ body: String(body), stored }).toEqual({ body: String(round), stored: true });
     await eventually('the fill is in Redis', async () => (await file.redis.keys('cache:*')).length > 0);
     for (const each of [two, one]) expect(String((await each.get()).body)).toBe(String(round + 1));
-    await file.redis.del(...(await file.redis.keys('*')));
+    await emptyRedis(file.redis);
   }
 });
 

@@ -1,10 +1,11 @@
 import { beforeEach, expect, test } from 'vitest';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { quiet, redisForFile, throughProxy } from '../support/redis-for-file.js';
 import { serveRow } from './support/cache-client.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 test('without Redis a mutation is refused before the handler runs, or proceeds if told to', async () => {
   const { proxy, redis } = await throughProxy(file.server);
@@ -40,9 +41,8 @@ test('when the purge fails the answer goes out, it is logged, and nothing stale 
     expect(body.toString()).toBe('1');
     return !String(headers['cache-status']).includes('bypass');
   });
-  expect(await app.get('/thing')).toMatchObject({ hit: false, stored: false });
-  expect(await file.redis.pttl('tag:thing')).toBeGreaterThan(0);
-  await file.redis.pexpire('tag:thing', 0);
+  // The purge is repeated until Redis has acknowledged it, long before the mark would expire.
   await app.warm();
   expect(await app.value()).toBe('1');
+  expect(await file.redis.get('tag:thing')).not.toMatch(/^!/);
 });

@@ -1,12 +1,13 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { CacheResponseOptions } from '../../../middleware/cache/options.js';
 import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { gate, quiet, redisForFile } from '../support/redis-for-file.js';
 import { serveRow } from './support/cache-client.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 test('miss, hit, invalidate, miss, hit', async () => {
   const app = await serveRow({ redis: file.redis });
@@ -87,7 +88,7 @@ test('a fill that began before an invalidation and ends after it is never served
     expect((await slow).body.toString()).toBe('0');
     await eventually('the fill is in Redis', async () => (await file.redis.keys('cache:*')).length > 0);
     expect(await app.value()).toBe('1');
-    await file.redis.flushall();
+    await emptyRedis(file.redis);
   }
 });
 

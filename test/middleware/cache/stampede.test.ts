@@ -5,6 +5,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { ToolkitError } from '../../../src/errors.js';
 import { linkTo } from '../../../src/redis/link.js';
 import { tagVersions } from '../../../src/tags/tag-versions.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { sized } from '../../support/size.js';
 import { gate, redisForFile, throughProxy } from '../support/redis-for-file.js';
@@ -12,7 +13,7 @@ import { ask, serveCached } from './support/cache-client.js';
 import { closeCacheProcesses, startCacheProcesses } from './support/cache-processes.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 // One host for all, as behind a load balancer.
 const wait = { headers: { host: 'site.example', 'x-wait': 'fill' } };
@@ -194,7 +195,7 @@ test('a second look beside a lease that fails counts as the first did, and leave
     handler: (_req, res) => void res.send(`call ${++calls}`),
   });
   await app.get('/warm-up');
-  await file.redis.flushall();
+  await emptyRedis(file.redis);
   // Only the second of the two reads of the entry fails.
   const looks = linkTo(redis);
   const send = looks.send.bind(looks);

@@ -4,11 +4,12 @@ import type { CachedValueOptions } from '../../../src/cache-aside/options.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { serveCached } from '../../middleware/cache/support/cache-client.js';
 import { gate, quiet, redisForFile } from '../../middleware/support/redis-for-file.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const open = () => cacheAside(file.redis, { logger: quiet, timeoutMs: 1000 });
 const counter = () => {

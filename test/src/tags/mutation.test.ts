@@ -2,11 +2,12 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { beginMutation } from '../../../src/tags/mutation.js';
 import { tagVersions } from '../../../src/tags/tag-versions.js';
 import { redisForFile } from '../../middleware/support/redis-for-file.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 
 vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const versionsOf = () => tagVersions(file.redis, { prefix: '', timeoutMs: 1000 });
 

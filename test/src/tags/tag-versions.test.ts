@@ -2,11 +2,12 @@ import { beforeEach, expect, test } from 'vitest';
 import { pinVersions } from '../../../src/tags/pinned-versions.js';
 import { type TagVersions, tagVersions } from '../../../src/tags/tag-versions.js';
 import { redisForFile } from '../../middleware/support/redis-for-file.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 
 const file = redisForFile();
 let versions: TagVersions;
 beforeEach(async () => {
-  await file.redis.flushall();
+  await emptyRedis(file.redis);
   versions = tagVersions(file.redis, { prefix: '', timeoutMs: 1000 });
 });
 
