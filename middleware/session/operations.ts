@@ -1,5 +1,5 @@
 import { ToolkitError } from '../../src/errors.js';
-import type { SessionStore } from '../../src/sessions/index.js';
+import type { StoredSession } from '../../src/sessions/index.js';
 import { CurrentSession } from './current-session.js';
 import { type LossReason, lossError } from './lost-changes.js';
 import type { RequestContext } from './request-context.js';
@@ -21,10 +21,7 @@ export class SessionOperations {
 
   #unread: readonly string[];
 
-  constructor(
-    private readonly context: RequestContext,
-    private readonly store: SessionStore,
-  ) {
+  constructor(private readonly context: RequestContext) {
     this.#unread = context.unread;
     this.current = new CurrentSession(context, (tracked) => this.#hostOf(tracked));
   }
@@ -113,22 +110,34 @@ export class SessionOperations {
   // As in express-session, this takes `req.session` away even if that is a later session. The later one is not destroyed.
   #destroyReplaced({ id, user }: TrackedSession, isHandled: boolean): Promise<void> {
     this.current.remove(false);
-    return this.#queue.add(() => this.store.destroy(id, user), isHandled);
+    return this.#queue.add(() => this.context.store.destroy(id, user), isHandled);
   }
 
   #reload(tracked: TrackedSession, isHandled: boolean): Promise<void> {
     return this.#queue.add(async () => {
       const { exists, id, hasNewCookie } = this.current.read();
-      const stored = exists && this.#isCurrent(tracked) ? await this.store.peek(id) : undefined;
+      const stored = exists && this.#isCurrent(tracked) ? await this.#peek(id) : undefined;
       if (!stored) throw new ToolkitError('SESSION_NOT_FOUND', 'session.reload: there is no stored session');
       this.current.replace({ id, stored }).hasNewCookie = hasNewCookie;
     }, isHandled);
   }
 
+  async #peek(id: string): Promise<StoredSession | undefined> {
+    const { store, availability } = this.context;
+    try {
+      return await store.peek(id);
+    } catch (error) {
+      availability.failed('read', error);
+      throw error;
+    }
+  }
+
   #endStored({ exists, id, user }: TrackedSession): Promise<void> | undefined {
-    if (exists) return this.store.destroy(id, user);
+    if (exists) return this.context.store.destroy(id, user);
     if (this.#unread.length === 0) return undefined;
-    return Promise.all(this.#unread.map((unread) => this.store.destroy(unread))).then(() => undefined);
+    return Promise.all(this.#unread.map((unread) => this.context.store.destroy(unread))).then(
+      () => undefined,
+    );
   }
 
   async #write(tracked: TrackedSession, changes?: Changes): Promise<LossReason | undefined> {
@@ -136,7 +145,7 @@ export class SessionOperations {
     if (!tracked.exists && this.context.headSent) return 'response begun';
     if (!tracked.exists && !this.#maySendCookie(tracked)) return undefined;
     const [isWritten] = await this.#notingFailure(
-      Promise.all([tracked.write(this.store, changes), this.#ending]),
+      Promise.all([tracked.write(this.context.store, changes), this.#ending]),
     );
     this.hasFailed = !isWritten;
     return isWritten ? undefined : 'ended';
@@ -148,10 +157,17 @@ export class SessionOperations {
   }
 
   #notingFailure<Result>(work: Promise<Result>): Promise<Result> {
-    const note = (hasFailed: boolean) => () => {
-      this.hasFailed = hasFailed;
-    };
-    work.then(note(false), note(true));
+    const { availability } = this.context;
+    work.then(
+      () => {
+        this.hasFailed = false;
+        availability.succeeded('write');
+      },
+      (error) => {
+        this.hasFailed = true;
+        availability.failed('write', error);
+      },
+    );
     return work;
   }
 }

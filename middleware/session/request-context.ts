@@ -1,5 +1,6 @@
 import type { Request } from 'express';
-import type { StoredSession } from '../../src/sessions/index.js';
+import type { SessionStore, StoredSession } from '../../src/sessions/index.js';
+import type { SessionAvailability } from './availability.js';
 import type { SignedId } from './cookie/signed-id.js';
 import type { SessionSecret } from './secret.js';
 import type { SessionSettings } from './settings.js';
@@ -13,10 +14,16 @@ export interface KnownSession {
 /** A session that a cookie named and that exists. */
 export type LoadedSession = SignedId & KnownSession;
 
-/** The facts about one request that the work on its session needs. */
-export interface RequestContext {
-  readonly req: Request;
+/** The parts that all requests of one `session()` share. */
+export interface SessionInstance {
   readonly settings: SessionSettings;
+  readonly store: SessionStore;
+  readonly availability: SessionAvailability;
+}
+
+/** The facts about one request that the work on its session needs. */
+export interface RequestContext extends SessionInstance {
+  readonly req: Request;
   /** The secret for the cookies of this request. */
   readonly signWith: SessionSecret;
   /** The cookie of the request was signed by another secret, so it has to be signed again. */

@@ -7,16 +7,17 @@ import { SessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
 import { canHold } from '../response/index.js';
 import { middlewareOf, type Step } from '../stack/index.js';
+import { SessionAvailability } from './availability.js';
 import { isUnder } from './cookie/path-match.js';
 import { type SignedId, sessionIdReader } from './cookie/signed-id.js';
 import { type SessionCalls, sessionCalls } from './instance-api.js';
 import { SessionOperations } from './operations.js';
 import type { SessionOptions } from './options.js';
-import type { LoadedSession, RequestContext } from './request-context.js';
+import type { LoadedSession, RequestContext, SessionInstance } from './request-context.js';
 import { attachSession, defineProperties, hasSession, operationsOf } from './request-property.js';
 import { saveBeforeResponse } from './save-before-response.js';
 import { secretsFor } from './secret.js';
-import { readSettings, type SessionSettings } from './settings.js';
+import { readSettings } from './settings.js';
 
 // An empty session in place of one that could not be read must not replace its cookie unless somebody writes to it.
 const ONLY_IF_WRITTEN = { saveUninitialized: false, rolling: false } as const;
@@ -35,32 +36,40 @@ export type SessionMiddleware = RequestHandler & SessionCalls;
  */
 export function session(given: SessionOptions): SessionMiddleware {
   const settings = readSettings(given);
-  linkTo(settings.redis, given.logger);
-  ownCookies.add(settings.name);
-  const store = new SessionStore(settings.redis, settings);
-  const signedIdsOf = sessionIdReader(settings.name, settings.secrets);
+  const { redis, name, onUnavailable } = settings;
+  const store = new SessionStore(redis, settings);
+  const availability = new SessionAvailability(onUnavailable, linkTo(redis, given.logger), given.logger);
+  const instance: SessionInstance = { settings, store, availability };
+  ownCookies.add(name);
+  const signedIdsOf = sessionIdReader(name, settings.secrets);
 
   const appliesTo = (req: Request) => !hasSession(req) && isUnder(settings.pathFor(req), req);
   const find = (req: Request): Promise<LoadedSession | undefined> | undefined => {
     const candidates = signedIdsOf(req);
-    if (candidates.length === 0) return undefined;
-    return loadFirst(store, candidates, settings.maxIdleMsFor(req));
+    return candidates.length === 0 ? undefined : loadFirst(instance, req, candidates);
+  };
+  const openLoaded = (req: Request, loaded: LoadedSession | undefined): RequestContext => {
+    availability.succeeded('read');
+    return open(instance, req, loaded);
   };
   const openUnread = (req: Request, error: unknown): RequestContext => {
-    if (settings.onUnavailable === 'error' || !isUnavailable(error)) throw error;
+    availability.failed('read', error);
+    if (onUnavailable === 'error' || !isUnavailable(error)) throw error;
+    const onlyIfWritten = { ...instance, settings: { ...settings, ...ONLY_IF_WRITTEN } };
     const unread = signedIdsOf(req).map(({ id }) => id);
-    return open(req, store, { ...settings, ...ONLY_IF_WRITTEN }, undefined, unread);
+    return open(onlyIfWritten, req, undefined, unread);
   };
 
   const step: Step<LoadedSession | undefined> = {
     ask: (req) => (appliesTo(req) ? find(req) : undefined),
     async act(req, res, next, answer) {
       if (!appliesTo(req)) return next();
-      const context = await Promise.resolve(answer).then(
-        (loaded) => open(req, store, settings, loaded),
-        (error) => openUnread(req, error),
-      );
-      defineProperties(req);
+      const context = await (answer instanceof Promise
+        ? answer.then(
+            (loaded) => openLoaded(req, loaded),
+            (error) => openUnread(req, error),
+          )
+        : open(instance, req));
       if (canHold(res)) saveBeforeResponse(res, next, context);
       next();
     },
@@ -69,8 +78,7 @@ export function session(given: SessionOptions): SessionMiddleware {
   const calls = sessionCalls(store, async (req) => {
     const loaded = await find(req);
     if (!loaded) return undefined;
-    open(req, store, settings, loaded);
-    defineProperties(req);
+    open(instance, req, loaded);
     return operationsOf(req).current.session ?? undefined;
   });
   return Object.assign(middlewareOf(step), calls);
@@ -78,10 +86,11 @@ export function session(given: SessionOptions): SessionMiddleware {
 
 /** Loads the first session that exists. All candidates are asked for in one write. */
 async function loadFirst(
-  store: SessionStore,
+  { settings, store }: SessionInstance,
+  req: Request,
   candidates: readonly SignedId[],
-  maxIdleMs: number | undefined,
 ): Promise<LoadedSession | undefined> {
+  const maxIdleMs = settings.maxIdleMsFor(req);
   const results = await Promise.allSettled(candidates.map(({ id }) => store.load(id, maxIdleMs)));
   for (const [position, result] of results.entries()) {
     if (result.status === 'rejected') throw result.reason;
@@ -92,17 +101,18 @@ async function loadFirst(
 }
 
 function open(
+  instance: SessionInstance,
   req: Request,
-  store: SessionStore,
-  settings: SessionSettings,
   loaded?: LoadedSession,
   unread: readonly string[] = [],
 ): RequestContext {
+  const { settings } = instance;
   const secrets = secretsFor(req, settings.secrets);
   const secretIndex = loaded?.secretIndex ?? 0;
   const resigns = secretIndex > 0 && settings.mayResign();
   const signWith = secrets[resigns ? 0 : secretIndex]!;
-  const context = { req, settings, signWith, resigns, loaded, unread, headSent: false };
-  attachSession(req, () => new SessionOperations(context, store));
+  const context = { ...instance, req, signWith, resigns, loaded, unread, headSent: false };
+  attachSession(req, () => new SessionOperations(context));
+  defineProperties(req);
   return context;
 }
