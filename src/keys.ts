@@ -12,7 +12,8 @@ export interface Keys {
   session(hash: string): string;
   userSessions(user: string): string;
   cache(id: string): string;
-  cacheVariant(id: string, slot: number): string;
+  cacheVariant(id: string, variant: string): string;
+  cacheVariants(id: string): string;
   cacheLease(id: string): string;
   /** A channel. ioredis puts its keyPrefix in front of keys only, so it has to be given here. */
   cacheLeaseReleased(id: string, keyPrefix: string): string;
@@ -44,7 +45,8 @@ export function keys(prefix = ''): Keys {
     session: (hash) => `${prefix}session:${hash}`,
     userSessions: (user) => `${prefix}user-sessions:${safeId(user)}`,
     cache: (id) => `${prefix}cache:${safeId(id)}`,
-    cacheVariant: (id, slot) => `${prefix}cache-variant:${slot}:${safeId(id)}`,
+    cacheVariant: (id, variant) => `${prefix}cache-variant:${variant}:${safeId(id)}`,
+    cacheVariants: (id) => `${prefix}cache-variants:${safeId(id)}`,
     cacheLease: (id) => `${prefix}cache-lease:${safeId(id)}`,
     cacheLeaseReleased: (id, keyPrefix) => `${keyPrefix}${prefix}cache-lease-released:${safeId(id)}`,
     invalidationEpoch: () => `${prefix}epoch:invalidation`,

@@ -14,7 +14,7 @@ import type { NearCacheSettings } from './near/options.js';
 import { type CacheRecord, type Entry, isEntry } from './record.js';
 import { RecordLookup } from './record-lookup.js';
 import { recordStore } from './record-store.js';
-import { variantSlotOf } from './variant-slot.js';
+import { isSameVary, Variants } from './variants.js';
 
 const REMEMBERED_IDS = 10_000;
 
@@ -31,7 +31,7 @@ export interface ResponseCacheOptions extends TagVersionsOptions {
 /**
  * Responses in Redis, each with the versions of its tags. A lookup is one round trip and changes nothing. The key of a
  * URL holds its response. If its responses vary, the key holds a signpost: the request fields that `Vary` names, from
- * which a request's variant slot follows.
+ * which the key of a request's variant follows.
  */
 export class ResponseCache {
   readonly versions: TagVersions;
@@ -39,15 +39,15 @@ export class ResponseCache {
   readonly keepsOrder: boolean;
   readonly #names: Keys;
   readonly #records: RecordLookup;
-  // The `Vary` names of the last response, so that the variant can be asked for together with the signpost.
-  readonly #lastVary = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
-  // The tags that the handler named last time, for the same reason.
+  readonly #variants: Variants;
+  // The tags that the handler named last time, so that their versions can be asked for together with the entry.
   readonly #lastHandlerTags = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
 
   constructor(redis: RedisClient, options: ResponseCacheOptions) {
     this.#names = keys(options.prefix);
     this.versions = tagVersions(redis, options);
     this.keepsOrder = !redis.isCluster;
+    this.#variants = new Variants(redis, this.#names, options);
     this.#records = new RecordLookup(redis, {
       near: nearOf(redis, options),
       stored: recordStore(redis, this.versions, options),
@@ -60,9 +60,9 @@ export class ResponseCache {
   async lookUp(id: string, tags: readonly string[], request: Fields): Promise<Lookup> {
     const handlerTags = this.#lastHandlerTags.get(id);
     const asked = handlerTags ? [...new Set([...tags, ...handlerTags])] : tags;
-    const vary = this.#lastVary.get(id);
+    const vary = this.#variants.lastVary(id);
     const base = this.#names.cache(id);
-    const recordKeys = vary ? [base, this.#variantKey(id, vary, request)] : [base];
+    const recordKeys = vary ? [base, this.#variants.keyFor(id, vary, request)] : [base];
     const { records, versions } = await this.#records.together(recordKeys, asked);
     const [first, likely] = records;
     const varies = first !== undefined && !isEntry(first);
@@ -81,16 +81,15 @@ export class ResponseCache {
   lastKnown(id: string, request: Fields): Entry | undefined {
     const base = this.#records.lastKnown(this.#names.cache(id));
     if (!base || isEntry(base)) return base;
-    const found = this.#records.lastKnown(this.#variantKey(id, base.head.vary, request));
+    const found = this.#records.lastKnown(this.#variants.keyFor(id, base.head.vary, request));
     return isEntry(found) && found.head.variant === variantOf(base.head.vary, request) ? found : undefined;
   }
 
   async store(id: string, entry: Entry, keepMs: number): Promise<void> {
-    const { vary, versions } = entry.head;
     await Promise.all([
-      this.versions.keep(versions, keepMs),
+      this.versions.keep(entry.head.versions, keepMs),
       this.#records.write(this.#keyOf(id, entry), entry, keepMs),
-      vary.length > 0 && this.#records.write(this.#names.cache(id), { head: { vary } }, keepMs),
+      entry.head.vary.length > 0 && this.#storeSignpost(id, entry, keepMs),
     ]);
     publish('filled', () => ({ id, bytes: entry.body.length, keepMs }));
   }
@@ -137,31 +136,30 @@ export class ResponseCache {
     guess: { readonly vary: readonly string[] | undefined; readonly likely: CacheRecord | undefined },
     request: Fields,
   ): Promise<Entry | undefined> {
-    this.#lastVary.set(id, vary);
+    this.#variants.sawVary(id, vary);
     const record = isSameVary(vary, guess.vary)
       ? guess.likely
-      : await this.#records.record(this.#variantKey(id, vary, request));
+      : await this.#records.record(this.#variants.keyFor(id, vary, request));
     return isEntry(record) && record.head.variant === variantOf(vary, request) ? record : undefined;
   }
 
-  #keyOf(id: string, { head }: Entry): string {
-    return head.vary.length > 0
-      ? this.#names.cacheVariant(id, variantSlotOf(head.variant))
-      : this.#names.cache(id);
+  async #storeSignpost(id: string, { head: { vary, variant } }: Entry, keepMs: number): Promise<void> {
+    const signpostMs = this.#variants.signpostMs(id, vary, keepMs);
+    const [forgotten] = await Promise.all([
+      this.#variants.remember(id, variant, signpostMs),
+      this.#records.write(this.#names.cache(id), { head: { vary } }, signpostMs),
+    ]);
+    await Promise.all(forgotten.map((key) => this.#records.remove(key)));
   }
 
-  #variantKey(id: string, vary: readonly string[], request: Fields): string {
-    return this.#names.cacheVariant(id, variantSlotOf(variantOf(vary, request)));
+  #keyOf(id: string, { head }: Entry): string {
+    return head.vary.length > 0 ? this.#variants.keyOf(id, head.variant) : this.#names.cache(id);
   }
 }
 
 // A body that cannot be unpacked counts as a miss.
 async function readyFor(request: Fields, entry: Entry): Promise<Entry | undefined> {
   return takesGzip(request) ? entry : unpacked(entry as Entry & { coded: Buffer }).catch(() => undefined);
-}
-
-function isSameVary(one: readonly string[], other: readonly string[] | undefined): boolean {
-  return one.length === other?.length && one.every((name, position) => name === other[position]);
 }
 
 function nearOf(redis: RedisClient, { nearCache: given, prefix }: ResponseCacheOptions) {
