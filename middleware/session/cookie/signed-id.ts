@@ -59,14 +59,23 @@ function verifiedId(value: string, secrets: readonly SessionSecret[]): SignedId 
 }
 
 function cookieValues(req: Request, name: string): string[] {
-  const header = req.headers.cookie;
-  // Searching for one name costs less than parsing all cookies.
-  const values = header?.includes(name)
-    ? header.split(';').flatMap((pair) => (pair.includes(name) ? (parseCookie(pair)[name] ?? []) : []))
-    : [];
-  if (values.length > 0) return values.map(unquoted);
+  const values = valuesIn(req.headers.cookie ?? '', name);
+  if (values.length > 0) return values;
   const parsed = (req.cookies as Record<string, unknown> | undefined)?.[name];
   return typeof parsed === 'string' ? [parsed] : [];
+}
+
+// Parses only the pairs that contain the name: parsing all cookies of a request costs more.
+function valuesIn(header: string, name: string): string[] {
+  const values: string[] = [];
+  let end = 0;
+  for (let at = header.indexOf(name); at >= 0; at = header.indexOf(name, end)) {
+    const next = header.indexOf(';', at);
+    end = next < 0 ? header.length : next;
+    const value = parseCookie(header.slice(header.lastIndexOf(';', at) + 1, end))[name];
+    if (value !== undefined) values.push(unquoted(value));
+  }
+  return values;
 }
 
 // cookieParser(secret) has checked the signature and moved the cookie. Its result counts only if the cookie itself is no
