@@ -5,9 +5,9 @@ export {
   invalidateOn,
 } from './middleware/cache/index.js';
 export {
-  type CompleteRateLimitOptions,
   ipKeyGenerator,
   type PerRequest,
+  type RateLimitHandlerSettings,
   type RateLimitInfo,
   type RateLimitKey,
   type RateLimitMiddleware,

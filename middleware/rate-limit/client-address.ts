@@ -9,12 +9,13 @@ export const NO_ADDRESS = 'unknown address';
  * An IP address as a rate-limit key. A provider gives each customer a whole IPv6 subnet (RFC 6177). With single addresses
  * as keys anybody could escape the limit, so addresses are cut to `ipv6Subnet` bits. A port is left out.
  *
- * @param ip an address, e.g. `req.ip`; anything else is returned unchanged
+ * @param ip an address, e.g. `req.ip`; another text is returned unchanged, and all requests without an address get one key
  * @param ipv6Subnet leading bits that identify a client, 56 by default; false for the whole address
  * @example
- * rateLimit({ redis, keyGenerator: (req) => req.user?.id ?? ipKeyGenerator(req.ip!) });
+ * rateLimit({ redis, keyGenerator: (req) => req.user?.id ?? ipKeyGenerator(req.ip) });
  */
-export function ipKeyGenerator(ip: string, ipv6Subnet: number | false = 56): string {
+export function ipKeyGenerator(ip: string | undefined, ipv6Subnet: number | false = 56): string {
+  if (!ip) return NO_ADDRESS;
   const address = parseAddress(ip);
   if (!address) return ip;
   if (address.kind() === 'ipv4' || ipv6Subnet === false) return address.toString();
@@ -30,7 +31,7 @@ export function addressKeys(ipv6Subnet: number | false): (req: Request) => strin
   }));
   return (req) => {
     const { ip } = req;
-    if (ip === undefined) return NO_ADDRESS;
+    if (!ip) return NO_ADDRESS;
     const { key, hasPort } = parsed(ip);
     return hasPort ? parsed(clientAddress(req)).key : key;
   };

@@ -1,7 +1,7 @@
 export { ipKeyGenerator } from './client-address.js';
 export type {
-  CompleteRateLimitOptions,
   PerRequest,
+  RateLimitHandlerSettings,
   RateLimitInfo,
   RateLimitKey,
   RateLimitOptions,

@@ -56,7 +56,7 @@ export interface RateLimitPolicy {
 }
 
 /** The options that `handler` receives, completed by the defaults. */
-export type CompleteRateLimitOptions = RateLimitOptions &
+export type RateLimitHandlerSettings = RateLimitOptions &
   Required<
     Pick<
       RateLimitOptions,
@@ -124,7 +124,7 @@ export interface RateLimitOptions {
     req: Request,
     res: Response,
     next: NextFunction,
-    options: CompleteRateLimitOptions,
+    options: RateLimitHandlerSettings,
   ) => unknown;
   /**
    * Body of a refusal: a text, an object to be sent as JSON, or a function of the request that returns either.

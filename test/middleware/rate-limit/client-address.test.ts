@@ -30,6 +30,8 @@ test.each([
   ['[fe80::1%eth0]:80', 'fe80::/56'],
   ['not an address', 'not an address'],
   ['unknown:80', 'unknown:80'],
+  ['', 'unknown address'],
+  [undefined, 'unknown address'],
 ])('%s is the client %s', (ip, key) => {
   expect(ipKeyGenerator(ip)).toBe(key);
 });
