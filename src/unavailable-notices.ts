@@ -44,12 +44,13 @@ export class UnavailableNotices {
     publish('fallback', () => ({ middleware: this.#middleware, onUnavailable, reason, error }));
     if (this.#connection.isOutageAnnounced) return;
     const applied = `${consequence} (onUnavailable: "${onUnavailable}")`;
-    this.#log(`applied ${reason}`, `${this.#middleware}: ${error.message}; ${applied}`, error);
+    const level = isMisconfigured(error) ? 'error' : 'warn';
+    this.#log(level, `applied ${reason}`, `${this.#middleware}: ${error.message}; ${applied}`, error);
   }
 
   /** Something that nobody waits for has failed, such as a purge. */
   failed(message: string, error: unknown, fields: object = {}): void {
-    this.#log(`failed ${reasonOf(error)}`, message, error, fields);
+    this.#log('error', `failed ${reasonOf(error)}`, message, error, fields);
   }
 
   /** Redis has done what it was asked: the next failure begins another outage. */
@@ -59,7 +60,7 @@ export class UnavailableNotices {
     for (const trouble of this.#troubles.values()) trouble.isOpen = false;
   }
 
-  #log(kind: string, message: string, error: unknown, fields: object = {}): void {
+  #log(level: 'warn' | 'error', kind: string, message: string, error: unknown, fields: object = {}): void {
     const now = monotonicNow();
     const trouble = this.#troubles.get(kind) ?? {
       isOpen: false,
@@ -75,7 +76,6 @@ export class UnavailableNotices {
     trouble.loggedAt = now;
     const logger = this.#logger ?? this.#connection.logger;
     const { code } = error as Partial<ToolkitError>;
-    const level = isMisconfigured(error) ? 'error' : 'warn';
     logger[level]({ err: error, code, ...fields }, message);
   }
 }

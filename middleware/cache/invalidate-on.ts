@@ -107,10 +107,11 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
       if (options.onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
     const purge = () => {
+      // First, whatever fails below: a mark that nobody takes out would keep its tags out of the cache.
+      const marked = mutation ? mutation.finish() : versions.invalidate(tags);
       // A handler that fails may have changed something before; it named the tags all the same.
       const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
       const others = changed.filter((tag) => !tags.includes(tag));
-      const marked = mutation ? mutation.finish() : versions.invalidate(tags);
       const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
       return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
     };

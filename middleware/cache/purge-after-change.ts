@@ -42,9 +42,10 @@ export function logFailedPurge(logger: Logger, err: unknown, tags: readonly stri
 /** Further URLs that an unsafe request has changed: `Location` and `Content-Location` of its origin (RFC 9111 §4.4). */
 function namedByResponse(req: Request, locations: readonly unknown[]): string[] {
   const own = parsed(`${originOf(req) ?? ''}${pathAndQuery(req.originalUrl)}`);
+  if (!own) return [];
   return locations.flatMap((location) => {
-    const url = own && typeof location === 'string' ? parsed(location, own) : undefined;
-    return url?.host === own!.host ? [url.pathname + url.search] : [];
+    const url = typeof location === 'string' ? parsed(location, own) : undefined;
+    return url?.host === own.host ? [url.pathname + url.search] : [];
   });
 }
 

@@ -36,7 +36,7 @@ test.each([
   await app.patch('/thing');
   expect([await disguised(), await app.value()]).toEqual(['1', '1']);
   await warm('1');
-  await sendRaw(app.url, `PATCH ${target} HTTP/1.1`);
+  expect(valueIn(await sendRaw(app.url, `PATCH ${target} HTTP/1.1`))).toBe('2');
   expect([await disguised(), await app.value()]).toEqual(['2', '2']);
 });
 
