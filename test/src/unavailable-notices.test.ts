@@ -119,5 +119,5 @@ test('work that fails beside the requests, such as a purge, is logged once per o
     });
   }
   await full(false);
-  expect(logger.lines).toEqual([{ level: 'warn', message: 'a purge failed' }]);
+  expect(logger.lines).toEqual([{ level: 'error', message: 'a purge failed' }]);
 });
