@@ -20,9 +20,11 @@ echo "Used from ESM TypeScript, with ioredis 6"
 cp -R "$root/test/package/esm" "$work/esm"
 cd "$work/esm"
 npm install --silent "$tarball" express@5 ioredis@6 typescript@7 @types/express@5 @types/node@20
-cp "$root/test/types/session-data.test-d.ts" .
+cp "$root/test/types/"session-{data,null}.test-d.ts .
 npx tsc
 node app.js
+# With both packages' types express-session's decide what can be assigned to req.session.
+rm session-null.test-d.ts
 # A migrating project may still have express-session's types: nothing worse than what README.md says.
 npm install --silent @types/express-session@1
 npx tsc --noEmit --skipLibCheck --types node,express-session

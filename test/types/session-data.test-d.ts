@@ -30,8 +30,6 @@ export function useSession(req: Request, own: Session, redis: RedisClient): void
   session({ redis, secret: 'x', user: ({ userId }) => userId });
   // @ts-expect-error it was made by the toolkit, and cannot be another object
   req.session = {};
-  req.session = null;
-  req.session = undefined;
   void [id, certain];
 }
 
