@@ -1,9 +1,10 @@
 import { beforeEach, expect, test } from 'vitest';
 import { type CacheAside, cacheAside } from '../../../src/cache-aside/cache-aside.js';
 import { quiet, redisForFile, throughProxy } from '../../middleware/support/redis-for-file.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(() => emptyRedis(file.redis));
 
 const open = (redis = file.redis) => cacheAside(redis, { logger: quiet, timeoutMs: 300 });
 const tagged = { ttlSeconds: 60, tags: ['team:1'] };
