@@ -248,7 +248,9 @@ describe('what HTTP has beside a head and a body', () => {
   });
 });
 
-test('whatever pieces an origin puts together, the proxy lives and each client is answered or cut off', async () => {
+test('whatever pieces an origin puts together, the proxy lives and each client is answered or cut off', {
+  timeout: 240_000,
+}, async () => {
   const dice = random(printedSeed('reverse-proxy'));
   const pieces = [
     ...[
