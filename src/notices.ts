@@ -16,6 +16,8 @@ export const NOTICE_CATALOGUE = {
     'The session cookie is not sent, or browsers would drop it, because the request is not known to have come over HTTPS. Behind a proxy set `trust proxy`, or the option `proxy`.',
   SESSION_RESAVE_UNNEEDED:
     '`session` was given `resave: true`, which does nothing here: what a request did not change is never written. Leave it out.',
+  CACHE_MOUNTED_TWICE:
+    'A request came through two `cacheResponse`, or through one of them twice. The first one answers it, and the others do nothing: their options do not count. Mount one per route.',
   CACHE_LOAD_NESTED:
     'A `load` given to `getOrLoad` calls `getOrLoad` for the same key, directly or through another `load`. The inner call does not wait for the outer one: it loads the value itself.',
   MESSAGE_UNREADABLE:

@@ -7,8 +7,6 @@ import type { Before } from '../stack/index.js';
 import type { CacheSettings } from './settings.js';
 import { originOf } from './target.js';
 
-const ignore = () => undefined;
-
 /** The entry that a request asks for, and the tags whose versions decide whether it is current. */
 export interface Question {
   readonly id: string;
@@ -62,7 +60,7 @@ function ownKey(key: (req: Request) => string, req: Request): string {
   const given: unknown = key(req);
   if (typeof given === 'string' && given !== '') return given;
   // Nobody waits for what an async function returned: its failure would end the process.
-  if (given instanceof Promise) given.catch(ignore);
+  if (given instanceof Promise) given.catch(() => undefined);
   throw new ToolkitError(
     'CACHE_KEY_INVALID',
     `cacheResponse: the option "key" returned ${JSON.stringify(given)}: return a non-empty string`,

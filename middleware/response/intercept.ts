@@ -9,7 +9,7 @@ export interface Call {
   readonly isEnd: boolean;
 }
 
-type Methods = Pick<Response, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
+export type Methods = Pick<Response, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
 
 /** Decides about the calls on a response. */
 export interface Interceptor {

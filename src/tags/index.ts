@@ -1,6 +1,13 @@
 export { asOwnTag, checkNames, checkTags } from './checked-names.js';
 export { beginMutation, type Mutation, refusedMutation } from './mutation.js';
-export { beginFill, type FillStart, pinLate, pinVersions } from './pinned-versions.js';
+export {
+  beginFill,
+  type FillStart,
+  pinLate,
+  pinVersions,
+  readStart,
+  unknownStart,
+} from './pinned-versions.js';
 export {
   EVERYTHING,
   freshVersion,
