@@ -22,6 +22,8 @@ export const NOTICE_CATALOGUE = {
     '`session` was given `resave: true`, which does nothing here: what a request did not change is never written. Leave it out.',
   CACHE_COOKIES_PERSONAL:
     '`cacheResponse` set aside the first 100 requests of a route because of their cookies. Name the cookies that make no difference in `ignoreCookies` (e.g. `_ga*`), or have the handler send `Cache-Control: public, max-age=…`.',
+  CACHE_MOUNTED_TWICE:
+    'A request came through two `cacheResponse`, or through one of them twice. The first one answers it, and the others do nothing: their options do not count. Mount one per route.',
   CACHE_LOAD_NESTED:
     'A `load` given to `getOrLoad` calls `getOrLoad` for the same key, directly or through another `load`. The inner call does not wait for the outer one: it loads the value itself.',
   MESSAGE_UNREADABLE:

@@ -6,21 +6,24 @@ import type { Fields } from '../../src/http/fields.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
 import { SingleFlight } from '../../src/single-flight/index.js';
-import { type Before, middlewareOf } from '../stack/index.js';
-import { bypass } from './bypass.js';
+import { monotonicNow } from '../../src/timers.js';
+import { UnavailableNotices } from '../../src/unavailable-notices.js';
+import { type Before, middlewareOf, type Step } from '../stack/index.js';
+import { setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
-import { decisions } from './decision.js';
-import { offerCacheTags } from './handler-tags.js';
+import { Decider, type Decision } from './decision.js';
+import type { FilledResponse } from './forwarded.js';
+import { hideHandlerTags, offerCacheTags } from './handler-tags.js';
+import { mountedOnce } from './mounted-once.js';
 import { type CacheResponseOptions, checks, defaults } from './options.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { isCacheable, isForOnePerson, type Question, questions } from './question.js';
-import { settingsOf } from './settings.js';
-import { fill } from './watch-handler.js';
+import { type CacheSettings, settingsOf } from './settings.js';
+import type { Visit } from './shared-result.js';
+import { watchHandler } from './watch-handler.js';
 
-const WAIT_MS = 10_000;
-
-/** What was asked of Redis for a request, and who could change the request since. */
-interface AskedEntry {
+/** The look-up of a request, and who could change the request since. */
+interface AskedLookup {
   readonly question: Question;
   readonly found: Promise<Lookup>;
   readonly before: Before;
@@ -37,54 +40,89 @@ interface AskedEntry {
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; a handler's own errors pass through
  */
 export function cacheResponse(given: CacheResponseOptions): RequestHandler {
-  const settings = settingsOf(readOptions('cacheResponse', given, checks, defaults, ['redis']));
-  linkTo(settings.redis, settings.logger);
-  const cache = new ResponseCache(settings.redis, settings);
-  const flights = new SingleFlight<never>(settings.redis, cache.versions, { ...settings, waitMs: WAIT_MS });
-  const passedOn: PassedOn = new LRUCache({ max: 10_000 });
-  const { of: questionOf, renewed } = questions(settings);
-  const decide = decisions(cache, flights, settings, passedOn);
-
-  const lookUp = (question: Question, req: Request): Promise<Lookup> => {
-    const found = cache.lookUp(question.id, question.tags, req.headers as Fields);
-    found.catch(() => undefined);
-    return found;
-  };
-
-  const answer = async (asked: AskedEntry, req: Request, res: Response, next: NextFunction) => {
-    const question = renewed(asked.question, asked.before, req);
-    try {
-      const first = await (question === asked.question ? asked.found : lookUp(question, req));
-      const decided = await decide(question, first, req, res);
-      if (!decided) return;
-      // The client has gone before anybody listened for it: the turn would end only with the lease.
-      if (res.closed && !decided.inBackground) return decided.turn.end('failed');
-      const headers = headersAsAsked(req);
-      prepareRequest(req, question.id, decided, passedOn);
-      fill(cache, { ...question, asked: headers, ...decided }, req, res, settings);
-    } catch (error) {
-      if (!isUnavailable(error)) return next(error);
-      bypass(cache.lastKnown(question.id, req.headers as Fields), req, res, settings);
-    }
-    offerCacheTags(res);
-    next();
-  };
-
-  return middlewareOf<AskedEntry>({
-    ask(req, _res, before) {
-      if (!isCacheable(req, settings) || isForOnePerson(req, settings)) return undefined;
-      const question = questionOf(req);
-      return { question, found: lookUp(question, req), before };
-    },
-    act(req, res, next, asked) {
-      offerCacheTags(res);
-      if (req.method !== 'GET' && req.method !== 'HEAD') {
-        purgeAfterChange(cache.versions, req, res, next, settings);
-        return next();
-      }
-      if (asked && !isForOnePerson(req, settings)) return answer(asked as AskedEntry, req, res, next);
-      bypass(undefined, req, res, settings);
-      next();
-    },
-  });
+  return middlewareOf(
+    new CacheStep(settingsOf(readOptions('cacheResponse', given, checks, defaults, ['redis']))),
+  );
 }
+
+class CacheStep implements Step<AskedLookup> {
+  readonly #settings: CacheSettings;
+  readonly #cache: ResponseCache;
+  readonly #decider: Decider;
+  readonly #questions;
+  readonly #mounted;
+  readonly #notices: UnavailableNotices;
+  readonly #passedOn: PassedOn = new LRUCache({ max: 10_000 });
+
+  constructor(settings: CacheSettings) {
+    const { redis, logger } = settings;
+    const link = linkTo(redis, logger);
+    this.#settings = settings;
+    this.#cache = new ResponseCache(redis, settings);
+    const flights = new SingleFlight<FilledResponse>(redis, settings);
+    this.#decider = new Decider({ cache: this.#cache, flights, settings, passedOn: this.#passedOn });
+    this.#questions = questions(settings);
+    this.#mounted = mountedOnce(logger);
+    this.#notices = new UnavailableNotices('cacheResponse', link, logger);
+  }
+
+  ask(req: Request, _res: Response, before: Before): AskedLookup | undefined {
+    if (!isCacheable(req, this.#settings) || isForOnePerson(req, this.#settings)) return undefined;
+    if (this.#mounted.isTaken(req)) return undefined;
+    const question = this.#questions.of(req);
+    return { question, found: this.#lookUp(question, req), before };
+  }
+
+  act(req: Request, res: Response, next: NextFunction, asked: unknown): unknown {
+    offerCacheTags(res);
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      purgeAfterChange(this.#cache.versions, req, res, next, this.#settings);
+      return next();
+    }
+    if (!this.#mounted.take(req)) return next();
+    if (asked && !isForOnePerson(req, this.#settings))
+      return this.#answer(asked as AskedLookup, req, res, next);
+    setCacheStatus(res, { fwd: 'bypass' });
+    hideHandlerTags(res);
+    return next();
+  }
+
+  async #answer(asked: AskedLookup, req: Request, res: Response, next: NextFunction): Promise<void> {
+    const arrivedAt = monotonicNow();
+    try {
+      const question = this.#questions.renewed(asked.question, asked.before, req);
+      const wanted = this.#settings.wantedBy(req.headers as Fields);
+      const visit = { question, req, res, wanted, arrivedAt, until: arrivedAt + this.#settings.waitMs };
+      const found = question === asked.question ? asked.found : this.#lookUp(question, req);
+      const decided = await this.#decide(visit, found);
+      if (!decided) return;
+      // The client has left before anything listened for it: the right would end only with the lease.
+      if (res.closed && !decided.inBackground) return decided.right.end('abandoned');
+      const headers = headersAsAsked(req);
+      if (decided.fwd !== 'bypass') prepareRequest(req, question.id, decided, this.#passedOn);
+      watchHandler(this.#cache, { ...question, asked: headers, ...decided }, req, res, this.#settings);
+    } catch (error) {
+      return next(error);
+    }
+    next();
+  }
+
+  async #decide(visit: Visit, found: Promise<Lookup>): Promise<Decision> {
+    try {
+      return await this.#decider.decide(visit, await found);
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      this.#notices.applied('bypass', 'handlers answer, and responses are not cached', error);
+      const near = this.#cache.lastKnown(visit.question.id, visit.req.headers as Fields);
+      return this.#decider.decideAway(visit, near);
+    }
+  }
+
+  #lookUp(question: Question, req: Request): Promise<Lookup> {
+    const found = this.#cache.lookUp(question.id, question.tags, req.headers as Fields);
+    found.catch(ignoreRejection);
+    return found;
+  }
+}
+
+function ignoreRejection(): void {}

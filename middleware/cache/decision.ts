@@ -1,126 +1,170 @@
-import type { Request, Response } from 'express';
 import type { Entry, Lookup, ResponseCache } from '../../src/cache/index.js';
-import type { Directives } from '../../src/http/cache-control.js';
 import type { Fields } from '../../src/http/fields.js';
 import { type Reuse, reuseOf } from '../../src/http/reuse.js';
-import { variantOf } from '../../src/http/vary.js';
-import type { SingleFlight } from '../../src/single-flight/index.js';
-import { monotonicNow } from '../../src/timers.js';
+import { besideOthers, type FillEnd, type SingleFlight } from '../../src/single-flight/index.js';
 import { detachResponse } from '../response/index.js';
-import { setCacheStatus } from './cache-status.js';
-import { hasForeignCondition, isConditional, type PassedOn } from './conditional-request.js';
-import type { Forwarded } from './forwarded.js';
-import { personalBy } from './personal.js';
-import type { Question } from './question.js';
+import { type CacheStatus, setCacheStatus } from './cache-status.js';
+import type { PassedOn } from './conditional-request.js';
+import { emptyPlan, type FillPlan, latePlan, pinnedPlan } from './fill-plan.js';
+import type { FilledResponse, Forwarded } from './forwarded.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
+import { serveShared, type Visit } from './shared-result.js';
+import { audienceOf, isPassedOn, usableEntry } from './usable-entry.js';
 
-/** How the handler is asked; nothing when the request is answered. */
-export type Decision = Pick<Forwarded, 'fwd' | 'turn' | 'stale' | 'inBackground'> | undefined;
+/** How the handler is asked; undefined when the request is answered. */
+export type Decision =
+  | Pick<Forwarded, 'fwd' | 'right' | 'plan' | 'stale' | 'lastResort' | 'inBackground'>
+  | undefined;
 
-/** Answers from the cache, waits for another request's answer, or takes the turn to ask the handler. */
-export function decisions(
-  cache: ResponseCache,
-  flights: SingleFlight<never>,
-  settings: CacheSettings,
-  passedOn: PassedOn,
-) {
-  const refreshLater = async (
-    { id, tags }: Question,
-    stale: Entry,
-    req: Request,
-    res: Response,
-  ): Promise<Decision> => {
-    detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
-    // What these bring back may not be stored.
-    if (req.method === 'HEAD' || settings.wantedBy(req.headers as Fields).has('no-store')) return undefined;
-    const taken = await flights.take(id, tags, { wait: false, until: 0 }).catch(() => undefined);
-    const turn = taken?.right;
-    return turn && { fwd: 'stale', turn, stale, inBackground: true };
-  };
+interface DeciderParts {
+  readonly cache: ResponseCache;
+  readonly flights: SingleFlight<FilledResponse>;
+  readonly settings: CacheSettings;
+  readonly passedOn: PassedOn;
+}
 
-  // Others wait only for a handler call whose answer they can use.
-  const isForOthers = (
-    { id }: Question,
-    reuse: Reuse | undefined,
-    stored: Entry | undefined,
-    req: Request,
-  ) => {
-    const { method, headers } = req;
-    const isPassedOn = isConditional(req) && reuse === undefined && !passedOn.has(id);
-    const isAuthorized = headers.authorization !== undefined && !settings.ignoresCredentials;
-    const isImplied = stored ? stored.head.terms.isImplied : settings.ttlSeconds !== undefined;
-    const isPersonal =
-      isAuthorized || (isImplied && personalBy(req, settings, stored?.head.vary) !== undefined);
-    const isUnshared = isPersonal || settings.wantedBy(headers as Fields).has('no-store');
-    const isPartial = method === 'HEAD' || headers.range !== undefined || hasForeignCondition(req);
-    return !(isPassedOn || isUnshared || isPartial || reuse === 'request');
-  };
+/** Answers from the cache, waits for the response to another request, or takes the right to ask the handler. */
+export class Decider {
+  readonly #cache: ResponseCache;
+  readonly #flights: SingleFlight<FilledResponse>;
+  readonly #settings: CacheSettings;
+  readonly #passedOn: PassedOn;
 
-  return async function decide(
-    question: Question,
-    first: Lookup,
-    req: Request,
-    res: Response,
-  ): Promise<Decision> {
-    const wanted = settings.wantedBy(req.headers as Fields);
-    const until = monotonicNow() + 10_000;
+  constructor({ cache, flights, settings, passedOn }: DeciderParts) {
+    this.#cache = cache;
+    this.#flights = flights;
+    this.#settings = settings;
+    this.#passedOn = passedOn;
+  }
+
+  async decide(visit: Visit, first: Lookup): Promise<Decision> {
+    const { question, req, res, wanted } = visit;
     let lookup = first;
+    let isFailedElsewhere = false;
     for (let waited = false; ; waited = true) {
-      const { miss } = lookup;
-      const entry = usable(lookup, req, settings);
-      const eagerness =
-        settings.earlyRefresh > 0 && isForOthers(question, 'serve', entry, req) ? settings.earlyRefresh : 0;
-      const reuse = entry && reuseOf(entry.head.terms, wanted, Date.now(), eagerness);
+      const entry = usableEntry(lookup, req, this.#settings);
+      const reuse = entry && this.#reuseOf(visit, entry, waited ? first.entry : entry);
       if (entry && reuse === 'serve') {
-        serveEntry(entry, req, res, waited ? { fwd: miss, collapsed: true } : { hit: true });
+        serveEntry(entry, req, res, waited ? { fwd: fwdOf(first), collapsed: true } : { hit: true });
         return undefined;
       }
-      if (entry && reuse === 'serve-and-refresh') return refreshLater(question, entry, req, res);
+      if (entry && reuse === 'serve-and-refresh') return this.#refreshLater(visit, entry);
       if (wanted.has('only-if-cached')) {
         setCacheStatus(res, { detail: 'only-if-cached' });
         res.status(504).end();
         return undefined;
       }
-      const fwd = reuse === undefined ? miss : reuse === 'request' ? reuse : 'stale';
-      const { id, tags } = question;
-      if (!isForOthers(question, reuse, lookup.entry, req)) {
-        return { fwd, turn: await flights.takeUnshared(tags), ...(entry && { stale: entry }) };
+      const forward = { fwd: fwdBy(reuse, lookup), ...(entry && { stale: entry }) };
+      if (!this.#isForOthers(visit, reuse, lookup.entry)) return this.#forwardAlone(visit, forward);
+      const plan = pinnedPlan(this.#cache, question);
+      const { taken, beside } = await this.#take(visit, lookup, plan, isFailedElsewhere);
+      const isNew = this.#isServed(visit, beside, first.entry);
+      if (taken.right && !isNew) return { ...forward, right: taken.right, plan };
+      taken.right?.end('stored');
+      if (taken.ended && !isNew) {
+        if (serveShared(visit, taken.ended, entry, forward.fwd, this.#settings)) return undefined;
+        if (hasFailedHere(taken.ended)) return { ...forward, right: besideOthers(await plan.begin()), plan };
+        isFailedElsewhere = taken.ended.outcome === 'failed';
       }
-      const seen = lookup;
-      const lookAgain = () => cache.lookUp(id, tags, req.headers as Fields);
-      // The second look goes in the lease's write: between the first and the lease somebody may have filled and left.
-      // A turn that was taken must be ended, so a look that fails counts as the first did.
-      const [{ right: turn }, beside] = await Promise.all([
-        flights.take(id, tags, { wait: true, until }),
-        lookAgain().catch(() => seen),
-      ]);
-      const isNew = isFreshFor(beside, req, settings, wanted);
-      if (turn && !isNew) return { fwd, turn, ...(entry && { stale: entry }) };
-      turn?.end('stored');
-      lookup = isNew ? beside : await lookAgain();
+      lookup = isNew ? beside : await this.#lookUp(visit);
     }
-  };
+  }
+
+  /** While Redis is away nobody knows whether an entry was invalidated: the handler answers, once for all that wait. */
+  async decideAway(visit: Visit, near: Entry | undefined): Promise<Decision> {
+    const { question, req, until } = visit;
+    const lastResort = usableEntry(near ? { entry: near } : {}, req, this.#settings);
+    const forward = { fwd: 'bypass', ...(lastResort && { lastResort }) } as const;
+    const alone = async () => {
+      const plan = emptyPlan('nothing');
+      return { ...forward, right: besideOthers<FilledResponse>(await plan.begin()), plan };
+    };
+    const isPlain = audienceOf(req, undefined, this.#settings) === 'everybody';
+    if (!isPlain || isPassedOn(req, question.id, this.#passedOn)) return alone();
+    const plan = emptyPlan('shared in process');
+    for (;;) {
+      const taken = await this.#flights.takeInProcess(question.id, plan.begin, { wait: true, until });
+      if (taken.right) return { ...forward, right: taken.right, plan };
+      if (!taken.ended) return alone();
+      if (serveShared(visit, taken.ended, lastResort, 'bypass', this.#settings)) return undefined;
+      // Without a response to share, one after the other would only queue.
+      if (!taken.ended.result?.entry) return alone();
+    }
+  }
+
+  async #refreshLater(visit: Visit, stale: Entry): Promise<Decision> {
+    const { question, req, res, wanted } = visit;
+    detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
+    // Their responses may not be stored.
+    if (req.method === 'HEAD' || wanted.has('no-store')) return undefined;
+    const plan = pinnedPlan(this.#cache, question);
+    const taking = this.#flights.take(question.id, plan.begin, { wait: false, until: 0 });
+    const right = (await taking.catch(() => undefined))?.right;
+    return right && { fwd: 'stale', right, plan, stale, inBackground: true };
+  }
+
+  /** @param earlier the entry from before the request waited: another one was validated since */
+  #reuseOf(visit: Visit, entry: Entry, earlier: Entry | undefined): Reuse {
+    const { earlyRefresh } = this.#settings;
+    const eagerness = earlyRefresh > 0 && this.#isForOthers(visit, 'serve', entry) ? earlyRefresh : 0;
+    const reuse = reuseOf(entry.head.terms, visit.wanted, Date.now(), eagerness);
+    return reuse === 'stale' && isAnother(entry, earlier) ? 'serve' : reuse;
+  }
+
+  #isServed(visit: Visit, lookup: Lookup, earlier: Entry | undefined): boolean {
+    const entry = usableEntry(lookup, visit.req, this.#settings);
+    if (!entry) return false;
+    const reuse = reuseOf(entry.head.terms, visit.wanted, Date.now());
+    return reuse === 'serve' || (reuse === 'stale' && isAnother(entry, earlier));
+  }
+
+  #isForOthers({ question, req }: Visit, reuse: Reuse | undefined, stored: Entry | undefined): boolean {
+    if (reuse === 'request') return false;
+    if (reuse === undefined && isPassedOn(req, question.id, this.#passedOn)) return false;
+    return audienceOf(req, stored, this.#settings) === 'everybody';
+  }
+
+  async #forwardAlone(visit: Visit, forward: Pick<Forwarded, 'fwd' | 'stale'>): Promise<Decision> {
+    const plan = this.#planAlone(visit, forward.stale);
+    return { ...forward, right: besideOthers(await plan.begin()), plan };
+  }
+
+  #planAlone({ question, req }: Visit, stale: Entry | undefined): FillPlan {
+    const audience = audienceOf(req, stale, this.#settings);
+    if (audience === 'nobody' || (req.method === 'HEAD' && !stale)) return emptyPlan('nothing');
+    const isSeldomStored = audience === 'one person' || req.method === 'HEAD';
+    return isSeldomStored ? latePlan(this.#cache, question) : pinnedPlan(this.#cache, question);
+  }
+
+  /**
+   * Takes the fill right, or waits for another fill. A second look-up goes in the same write: between the first one and
+   * the lease another request may have filled. If that look-up fails, the first one counts: the right must be ended.
+   */
+  async #take(visit: Visit, seen: Lookup, plan: FillPlan, isFailedElsewhere: boolean) {
+    const { question, until } = visit;
+    const waiting = { wait: true, until };
+    const taking = isFailedElsewhere
+      ? this.#flights.takeInProcess(question.id, plan.begin, waiting)
+      : this.#flights.take(question.id, plan.begin, waiting);
+    const [taken, beside] = await Promise.all([taking, this.#lookUp(visit).catch(() => seen)]);
+    return { taken, beside };
+  }
+
+  #lookUp({ question, req }: Visit): Promise<Lookup> {
+    return this.#cache.lookUp(question.id, question.tags, req.headers as Fields);
+  }
 }
 
-function isFreshFor(lookup: Lookup, req: Request, settings: CacheSettings, wanted: Directives): boolean {
-  const entry = usable(lookup, req, settings);
-  return entry !== undefined && reuseOf(entry.head.terms, wanted, Date.now()) === 'serve';
-}
+/** A failure in this process: all requests that waited for it run their handlers, because none would help the others. */
+const hasFailedHere = ({ outcome, began }: FillEnd<FilledResponse>): boolean =>
+  outcome === 'failed' && began !== undefined;
 
-/** The stored response, unless this request's credentials, conditions or, since it was asked for, fields forbid it. */
-export function usable(
-  { entry }: Pick<Lookup, 'entry'>,
-  req: Request,
-  settings: CacheSettings,
-): Entry | undefined {
-  if (!entry || hasForeignCondition(req)) return undefined;
-  const { terms, vary, variant } = entry.head;
-  if (terms.isImplied && personalBy(req, settings, vary)) return undefined;
-  // The handler may answer differently to credentials, unless the response said that it does not (RFC 9111 §3.5).
-  const forEverybody =
-    settings.ignoresCredentials || req.headers.authorization === undefined || terms.forAuthorized;
-  // An earlier middleware may have changed what Vary names since the look-up began.
-  const isVariant = vary.length === 0 || variantOf(vary, req.headers as Fields) === variant;
-  return forEverybody && isVariant ? entry : undefined;
-}
+/** Whether an entry was stored, or validated, after the other one. */
+const isAnother = ({ head: { terms } }: Entry, earlier: Entry | undefined): boolean =>
+  terms.thenMs !== earlier?.head.terms.thenMs;
+
+const fwdBy = (reuse: Reuse | undefined, { miss }: Lookup): NonNullable<CacheStatus['fwd']> =>
+  reuse === undefined ? miss : reuse === 'request' ? reuse : 'stale';
+
+const fwdOf = ({ entry, miss }: Lookup): NonNullable<CacheStatus['fwd']> => (entry ? 'stale' : miss);

@@ -8,99 +8,151 @@ import { storedFields, updatedFields } from '../../src/http/stored-fields.js';
 import { keepForMs, termsOf } from '../../src/http/storing.js';
 import { variantOf, varyNames } from '../../src/http/vary.js';
 import type { FillOutcome } from '../../src/single-flight/index.js';
-import { pinLate, pinVersions } from '../../src/tags/index.js';
-import type { Forwarded } from './forwarded.js';
+import { type PinnedVersions, pinLate } from '../../src/tags/index.js';
+import { knownVersions } from './fill-plan.js';
+import type { FilledResponse, Forwarded } from './forwarded.js';
 import { type PersonalBy, personalBy } from './personal.js';
 import { isForOnePerson } from './question.js';
 import type { CacheSettings } from './settings.js';
 
-/** What becomes of the cache by one handler call, under the versions that were current before it. */
-export function fillingOf(
-  cache: ResponseCache,
-  { id, tags, turn, asked }: Forwarded,
-  settings: CacheSettings,
-  req: Request,
-) {
-  const { ttlSeconds, targets, ignoresCredentials, wantedBy } = settings;
-  const { compressAboveBytes = Number.POSITIVE_INFINITY } = settings;
-  const versions = pinVersions(tags, turn.start.versions);
-  const rules = { ttlSeconds, targets, ignoresCredentials };
-  const named = new Set<string>();
-  let settled = false;
-  let personal: PersonalBy | undefined;
+/** Stores the response of one handler call under the versions from before it, or gives the fill right back. */
+export class EntryWriter {
+  readonly #cache: ResponseCache;
+  readonly #forwarded: Forwarded;
+  readonly #settings: CacheSettings;
+  readonly #req: Request;
+  readonly #known: PinnedVersions;
+  readonly #named = new Set<string>();
+  #isSettled = false;
+  #personalBy: PersonalBy | undefined;
 
-  const settle = (outcome: FillOutcome | Promise<FillOutcome>) => {
-    settled = true;
-    Promise.resolve(outcome).then(turn.end, () => turn.end('failed'));
-  };
-  const mayStore = () =>
-    versions !== undefined && !isForOnePerson(req, settings) && !wantedBy(asked).has('no-store');
+  constructor(cache: ResponseCache, forwarded: Forwarded, settings: CacheSettings, req: Request) {
+    this.#cache = cache;
+    this.#forwarded = forwarded;
+    this.#settings = settings;
+    this.#req = req;
+    this.#known = knownVersions(forwarded.plan, forwarded.right.start);
+  }
 
-  const keep = async ({ head, body }: Entry): Promise<FillOutcome> => {
-    const pinned = await pinLate(cache.versions, turn.start, head.versions, [...named]);
-    if (!pinned) return 'invalidated';
-    const entry = await packed({ head: { ...head, versions: pinned }, body }, compressAboveBytes);
-    const stored = cache.store(id, entry, keepForMs(head.terms, head.fields, Date.now()));
-    // Over one connection in one write: who goes on finds the entry.
-    if (cache.keepsOrder) turn.end('stored');
-    await stored;
-    return 'stored';
-  };
-  // An outage is reported by the link; the next request fills again.
-  const store = (entry: Entry) => settle(keep(entry));
-  const drop = (entry: Entry) => settle(cache.drop(id, entry).then(() => 'unstorable'));
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
 
-  /** The head under which a response is stored; nothing when it may not be. */
-  const headOf = (arrived: Arrived): EntryHead | undefined => {
-    const terms = mayStore() ? termsOf(arrived, asked, rules) : 'not-stored';
+  /** Why a response that does not declare its freshness was not stored. */
+  get personalBy(): PersonalBy | undefined {
+    return this.#personalBy;
+  }
+
+  /** Whether the response may be stored, as far as the request decides. */
+  get mayStore(): boolean {
+    const { tags, plan } = this.#forwarded;
+    if (plan.stores === 'pinned')
+      return tags.every((tag) => Object.hasOwn(this.#known, tag)) && this.#isForAll;
+    return plan.stores === 'late' && this.#isForAll;
+  }
+
+  /** Whether it may be stored, or used by requests that wait in this process. */
+  get mayUse(): boolean {
+    return this.mayStore || (this.#forwarded.plan.stores === 'shared in process' && this.#isForAll);
+  }
+
+  /** The request's own tags and those that the handler names are the tags of the entry. */
+  nameTags(more: readonly string[]): void {
+    for (const tag of more) this.#named.add(tag);
+  }
+
+  /** Ends the fill. */
+  settle(outcome: FillOutcome | Promise<FillOutcome>, result?: FilledResponse): void {
+    const { right } = this.#forwarded;
+    this.#isSettled = true;
+    Promise.resolve(outcome).then(
+      (known) => right.end(known, result),
+      () => right.end('failed'),
+    );
+  }
+
+  /** The head under which a response is stored, or shared while Redis is away; undefined when it may not be. */
+  headOf(arrived: Arrived): EntryHead | undefined {
+    const { asked } = this.#forwarded;
+    const terms = this.mayUse ? termsOf(arrived, asked, this.#settings) : 'not-stored';
     if (typeof terms === 'string') return undefined;
-    const { directives } = responseDirectives(arrived.fields, targets);
+    const { directives } = responseDirectives(arrived.fields, this.#settings.targets);
     const vary = varyNames(arrived.fields) ?? [];
-    // Passport and the like may have told who it is only after the cache was asked.
-    personal = terms.isImplied ? personalBy(req, settings, vary) : undefined;
-    if (personal) return undefined;
+    // Passport and the like may have set `req.user` only after the cache was asked.
+    this.#personalBy = terms.isImplied ? personalBy(this.#req, this.#settings, vary) : undefined;
+    if (this.#personalBy) return undefined;
     const date = new Date(arrived.receivedAt).toUTCString();
     const fields = { date, ...storedFields(arrived.fields, directives) };
-    return {
-      status: arrived.status,
-      fields,
-      terms,
-      versions: versions!,
-      vary,
-      variant: variantOf(vary, asked),
-    };
-  };
+    const { status } = arrived;
+    return { status, fields, terms, versions: {}, vary, variant: variantOf(vary, asked) };
+  }
 
-  /** The entry with the fields of a 304 or a HEAD that spoke of it, stored anew; or as it was, and forgotten. */
-  const refresh = (entry: Entry, update: Arrived): Entry => {
+  store(entry: Entry): void {
+    const { id, plan } = this.#forwarded;
+    if (plan.stores === 'shared in process') {
+      this.settle('unstorable', { entry });
+      return;
+    }
+    const storing = this.#store(entry);
+    if (this.#hasLateTags) this.#cache.announce(id, storing);
+    // The link reports an outage; the next request fills again.
+    this.settle(storing);
+  }
+
+  drop(entry: Entry): void {
+    this.settle(this.#cache.drop(this.#forwarded.id, entry).then(() => 'unstorable'));
+  }
+
+  /** Stores the entry with the fields of a 304 or a HEAD about it; or removes it, and returns it unchanged. */
+  refresh(entry: Entry, update: Arrived): Entry {
     const { requestedAt, receivedAt } = update;
     const fields = { ...updatedFields(entry.head.fields, update.fields), ...dateAndAge(update) };
-    for (const tag of Object.keys(entry.head.versions)) named.add(tag);
+    this.nameTags(Object.keys(entry.head.versions));
     const isSame = isSameRepresentation(update.fields, entry.head.fields);
-    const head = isSame ? headOf({ status: entry.head.status, fields, requestedAt, receivedAt }) : undefined;
-    if (head) store({ head, body: entry.body });
-    else if (mayStore()) drop(entry);
-    else settle('unstorable');
+    const refreshed = { status: entry.head.status, fields, requestedAt, receivedAt };
+    const head = isSame ? this.headOf(refreshed) : undefined;
+    if (head) this.store({ head, body: entry.body });
+    else if (this.mayStore) this.drop(entry);
+    else this.settle('unstorable');
     return head ? { head, body: entry.body } : entry;
-  };
+  }
 
-  return {
-    settle,
-    isSettled: () => settled,
-    mayStore,
-    /** Why a response that says nothing about its freshness was not stored. */
-    personalBy: () => personal,
-    nameTags: (more: readonly string[]) => {
-      for (const tag of more) named.add(tag);
-    },
-    headOf,
-    store,
-    drop,
-    refresh,
-  };
+  get #allTags(): readonly string[] {
+    return [...new Set([...this.#forwarded.tags, ...this.#named])];
+  }
+
+  get #hasLateTags(): boolean {
+    return !this.#allTags.every((tag) => Object.hasOwn(this.#known, tag));
+  }
+
+  get #isForAll(): boolean {
+    const { asked } = this.#forwarded;
+    return !isForOnePerson(this.#req, this.#settings) && !this.#settings.wantedBy(asked).has('no-store');
+  }
+
+  async #store({ head, body }: Entry): Promise<FillOutcome> {
+    const { id, right } = this.#forwarded;
+    const versions = await this.#pin(this.#allTags);
+    if (!versions) return 'invalidated';
+    const { compressAboveBytes = Number.POSITIVE_INFINITY } = this.#settings;
+    const entry = await packed({ head: { ...head, versions }, body }, compressAboveBytes);
+    const stored = this.#cache.store(id, entry, keepForMs(head.terms, head.fields, Date.now()));
+    // Over one connection in one write: a request that goes on finds the entry.
+    if (this.#cache.keepsOrder) right.end('stored');
+    await stored;
+    return 'stored';
+  }
+
+  async #pin(all: readonly string[]): Promise<PinnedVersions | undefined> {
+    const { id, tags, right } = this.#forwarded;
+    const known = Object.fromEntries(Object.entries(this.#known).filter(([tag]) => all.includes(tag)));
+    const pinned = await pinLate(this.#cache.versions, right.start, known, all);
+    const late = all.filter((tag) => !Object.hasOwn(known, tag));
+    // Next time the late ones are pinned before the handler runs.
+    this.#cache.rememberHandlerTags(id, pinned ? all.filter((tag) => !tags.includes(tag)) : late);
+    return pinned;
+  }
 }
-
-export type Filling = ReturnType<typeof fillingOf>;
 
 // A 304 without them was made now.
 function dateAndAge({ fields, receivedAt }: Arrived): Fields {

@@ -100,34 +100,39 @@ export interface CacheResponseOptions {
    */
   readonly compressAboveBytes?: number;
   /**
-   * How eagerly a response is made anew in the background shortly before it is stale, by one process and by chance: the
-   * β of XFetch. 1 is right for most, 0 turns it off.
+   * Refresh popular entries in the background before they expire. 0 = off, 1 = recommended, more = earlier (β of
+   * XFetch).
    * @default 0
    */
   readonly earlyRefresh?: number;
   /**
-   * Responses that this process keeps in memory besides; each `cacheResponse` has its own.
+   * Keep responses in the memory of this process too; each `cacheResponse` has its own.
    * @default none
    */
   readonly nearCache?: NearCacheOptions;
   /**
-   * A Redis that comes back may come back with an older state: `forget` begins with a cold cache then, `keep` risks
-   * stale answers until their time is over.
+   * After a restart Redis may hold old data. `forget`: ignore everything cached before. `keep`: use it, and perhaps
+   * serve stale answers until they expire.
    * @default 'forget'
    */
   readonly onRestart?: 'forget' | 'keep';
   /**
-   * Milliseconds to wait for Redis; after that the handler answers as if there were no cache.
+   * Milliseconds to wait for an answer of Redis. After that the handler answers as if there were no cache.
    * @default 100
    */
   readonly timeoutMs?: number;
   /**
-   * In front of every key in Redis.
+   * Milliseconds for which a request waits at most for the response to another one. After that its own handler runs.
+   * @default 10000
+   */
+  readonly waitMs?: number;
+  /**
+   * Prefix of every key in Redis.
    * @default ''
    */
   readonly prefix?: string;
   /**
-   * Told of outages and of misuse, once each.
+   * Receives one message per outage and one per kind of misuse.
    * @default console
    */
   readonly logger?: Logger;
@@ -142,6 +147,7 @@ export const defaults = {
   earlyRefresh: 0,
   onRestart: 'forget',
   timeoutMs: 100,
+  waitMs: 10_000,
   prefix: '',
 } satisfies Partial<CacheResponseOptions>;
 
@@ -161,6 +167,7 @@ export const checks = {
   earlyRefresh: aNumber('a number', 1_000),
   onRestart: oneOf('forget', 'keep'),
   maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
+  waitMs: aPositiveInteger('milliseconds', 3_600_000),
   nearCache: anything,
 };
 

@@ -5,7 +5,7 @@ import { isNotModified, rangeIsCurrent } from '../../src/http/conditional.js';
 import { gzipFields, takesGzip, varyByCoding } from '../../src/http/content-coding.js';
 import type { Fields } from '../../src/http/fields.js';
 import { ageAt } from '../../src/http/storing.js';
-import { setStoredFields } from '../response/index.js';
+import { copyFields } from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 
 // Node writes head and body as one when the body is text of the head's encoding, in which a character is a byte.
@@ -26,7 +26,7 @@ export function serveEntry(
   if (res.statusCode !== head.status) res.status(head.status);
   // The handler's own, of a 304 or an error, would go out with this status.
   if (res.statusMessage) res.statusMessage = '';
-  setStoredFields(res, fields);
+  copyFields(res, fields);
   res.setHeader('Age', age);
   const near = isNear && status.hit ? { detail: 'near' } : {};
   setCacheStatus(res, { ...status, ttl: Math.floor(terms.lifetime - age), ...near });

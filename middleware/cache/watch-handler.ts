@@ -4,7 +4,8 @@ import { isNotModified } from '../../src/http/conditional.js';
 import { isCompressible } from '../../src/http/content-coding.js';
 import type { Fields } from '../../src/http/fields.js';
 import type { Arrived } from '../../src/http/freshness.js';
-import { mayReplaceError } from '../../src/http/reuse.js';
+import { errorIsTolerated, mayReplaceError } from '../../src/http/reuse.js';
+import type { FillOutcome } from '../../src/single-flight/index.js';
 import {
   type CaptureDecision,
   captureResponse,
@@ -13,14 +14,14 @@ import {
   resetFields,
 } from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
-import { type Filling, fillingOf } from './entry-writer.js';
+import { EntryWriter } from './entry-writer.js';
 import type { Forwarded } from './forwarded.js';
 import { tagsNamed, takeHandlerTags } from './handler-tags.js';
 import { sendNotModified, serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
 
-/** Watches the handler's answer: stores it, has it refresh what is stored, or replaces it by what is stored. */
-export function fill(
+/** Watches the handler's answer: stores it, has it refresh the stored response, or sends that in its place. */
+export function watchHandler(
   cache: ResponseCache,
   forwarded: Forwarded,
   req: Request,
@@ -29,36 +30,40 @@ export function fill(
 ): void {
   const requestedAt = Date.now();
   const before = headersNow(res);
-  const filling = fillingOf(cache, forwarded, settings, req);
+  const writer = new EntryWriter(cache, forwarded, settings, req);
   let entryHead: EntryHead | undefined;
 
   captureResponse(res, {
     maxBodyBytes: settings.maxBodyBytes,
     onHead() {
-      filling.nameTags(takeHandlerTags(res));
+      writer.nameTags(takeHandlerTags(res));
       const fields = handlersFields(res, before, settings.targets);
       const arrived = { status: res.statusCode, fields, requestedAt, receivedAt: Date.now() };
-      const standIn = standInFor(arrived, forwarded, filling, settings);
+      const standIn = standInFor(arrived, forwarded, writer, settings);
       if (standIn) return answerWith(standIn, forwarded, () => resetToBefore(res, before), req, res);
-      if (req.method === 'HEAD') freshenByHead(arrived, forwarded, filling);
+      if (req.method === 'HEAD') freshenByHead(arrived, forwarded, writer);
       const fits = !(Number(fields['content-length']) > settings.maxBodyBytes);
-      entryHead = req.method === 'GET' && fits ? filling.headOf(arrived) : undefined;
-      settings.watchCookies(req, filling.personalBy());
-      return passOn(entryHead, forwarded, filling, req, res, settings);
+      entryHead = req.method === 'GET' && fits ? writer.headOf(arrived) : undefined;
+      settings.watchCookies(req, writer.personalBy);
+      return passOn(entryHead, forwarded, writer, req, res, settings);
     },
     onTooLarge() {
-      if (!filling.isSettled()) filling.settle('unstorable');
+      if (!writer.isSettled) writer.settle('unstorable');
     },
     onBody(body) {
-      if (filling.isSettled()) return;
-      filling.nameTags(tagsNamed(res));
+      if (writer.isSettled) return;
+      writer.nameTags(tagsNamed(res));
       // The session may have been read after the response began.
-      if (body && entryHead && filling.mayStore()) filling.store({ head: entryHead, body });
-      else filling.settle(body ? 'unstorable' : 'failed');
+      if (body && entryHead && writer.mayUse) writer.store({ head: entryHead, body });
+      else writer.settle(body ? 'unstorable' : 'failed');
     },
-  });
-  res.once('close', () => {
-    if (!filling.isSettled()) filling.settle('failed');
+    onBroken(by) {
+      const end = (outcome: FillOutcome) => void (writer.isSettled || writer.settle(outcome));
+      // Without its client the handler may still complete its answer, for the requests that wait for it; a stream that is
+      // not piped any more does not.
+      if (by === 'client') res.once('unpipe', () => end('abandoned'));
+      else end('failed');
+    },
   });
 }
 
@@ -70,19 +75,22 @@ interface StandIn {
 /** The stored response that is sent in place of the handler's 304 or error. */
 function standInFor(
   arrived: Arrived,
-  { fwd, asked, stale }: Forwarded,
-  filling: Filling,
+  { fwd, asked, stale, lastResort }: Forwarded,
+  writer: EntryWriter,
   { wantedBy }: CacheSettings,
 ): StandIn | undefined {
-  if (!stale) return undefined;
   const { status } = arrived;
-  if (status === 304) {
-    const entry = filling.refresh(stale, arrived);
-    return { entry, status: { fwd, 'fwd-status': status, stored: filling.mayStore() } };
+  if (stale && status === 304) {
+    const entry = writer.refresh(stale, arrived);
+    return { entry, status: { fwd, 'fwd-status': status, stored: writer.mayStore } };
   }
-  if (!mayReplaceError(status, stale.head.terms, wantedBy(asked), Date.now())) return undefined;
-  filling.settle('failed');
-  return { entry: stale, status: { fwd, 'fwd-status': status, detail: 'stale-if-error' } };
+  const entry = stale ?? lastResort;
+  const isReplaced = stale
+    ? mayReplaceError(status, stale.head.terms, wantedBy(asked), Date.now())
+    : lastResort !== undefined && errorIsTolerated(status, lastResort.head.terms, Date.now());
+  if (!entry || !isReplaced) return undefined;
+  writer.settle('failed', { failedWith: status });
+  return { entry, status: { fwd, 'fwd-status': status, detail: 'stale-if-error' } };
 }
 
 function answerWith(
@@ -107,39 +115,39 @@ export function resetToBefore(res: Response, before: ReturnType<Response['getHea
   if (cookies !== undefined) res.setHeader('set-cookie', cookies);
 }
 
-/** The handler's own answer goes to the client; kept when it has a head to be stored under. */
+/** Sends the handler's own answer to the client, and keeps it if it has a head to be stored under. */
 function passOn(
   entryHead: EntryHead | undefined,
   { fwd, asked, stale }: Forwarded,
-  filling: Filling,
+  writer: EntryWriter,
   req: Request,
   res: Response,
   { compressAboveBytes }: CacheSettings,
 ): CaptureDecision {
-  const detail = entryHead ? undefined : filling.personalBy();
-  setCacheStatus(res, { fwd, stored: entryHead !== undefined, ...(detail && { detail }) });
+  const detail = entryHead ? undefined : writer.personalBy;
+  setCacheStatus(res, { fwd, stored: entryHead !== undefined && writer.mayStore, ...(detail && { detail }) });
   if (entryHead) {
     // Its length is not known yet; the next client may have it in another coding.
     if (compressAboveBytes !== undefined && isCompressible(entryHead)) res.vary('Accept-Encoding');
     const isCurrent = res.statusCode === 200 && isNotModified(takenOut(asked, req), entryHead.fields);
     return { keep: true, ...(isCurrent && { instead: () => sendNotModified(res) }) };
   }
-  // What the handler says now, and forbids to store, has taken the place of what is stored.
-  if (stale && res.statusCode < 500 && req.method === 'GET' && filling.mayStore()) filling.drop(stale);
-  else if (!filling.isSettled()) filling.settle('unstorable');
+  // An answer that the handler forbids to store has taken the place of the stored one.
+  if (stale && res.statusCode < 500 && req.method === 'GET' && writer.mayStore) writer.drop(stale);
+  else if (!writer.isSettled) writer.settle('unstorable');
   return { keep: false };
 }
 
-// RFC 9111 §4.3.5: a HEAD that speaks of another representation makes the stored one old.
-function freshenByHead(arrived: Arrived, { stale }: Forwarded, filling: Filling): void {
+// RFC 9111 §4.3.5: the answer to a HEAD about another representation makes the stored one stale.
+function freshenByHead(arrived: Arrived, { stale }: Forwarded, writer: EntryWriter): void {
   if (!stale || arrived.status >= 500) return;
   const length = arrived.fields['content-length'];
   const isSame = length === undefined || Number(length) === stale.body.length;
-  if (arrived.status === 200 && isSame) filling.refresh(stale, arrived);
-  else filling.drop(stale);
+  if (arrived.status === 200 && isSame) writer.refresh(stale, arrived);
+  else writer.drop(stale);
 }
 
-// Only what was taken out of the request is answered here; what the handler has seen is its own to judge.
+// Only conditions that were taken out of the request are answered here; the handler judges those that it has seen.
 function takenOut(asked: Fields, req: Request): Fields {
   const names = ['if-none-match', 'if-modified-since'].filter((name) => asked[name] !== req.headers[name]);
   return Object.fromEntries(

@@ -2,7 +2,8 @@ import type { Response } from 'express';
 import { setImmediate } from '../../src/timers.js';
 import { applyHead } from './apply-head.js';
 import { BodyCopy } from './body-copy.js';
-import { methodsOf, type SendingMethods } from './intercept.js';
+import { isLeftByClient } from './client-gone.js';
+import { type Methods, methodsOf } from './intercept.js';
 
 /** What becomes of a response whose head is complete. */
 export interface CaptureDecision {
@@ -20,11 +21,14 @@ export interface Capture {
   onTooLarge(): void;
   /** Called when the handler has ended the response: with its bytes, or without when they are too many or too few. */
   onBody(body: Buffer | undefined): void;
+  /** Called when the response closes before its end: its client has left, or the application has destroyed it. */
+  onBroken?(by: 'client' | 'application'): void;
 }
 
 /** Copies the bytes that a handler sends, without holding them back. Past `maxBodyBytes` the copy is dropped. */
 export function captureResponse(res: Response, capture: Capture): void {
   const captured = new CapturedResponse(res, methodsOf(res), capture);
+  res.once('close', () => captured.closed());
   res.writeHead = ((...args: unknown[]) => captured.writeHead(args)) as typeof res.writeHead;
   res.flushHeaders = () => captured.flushHeaders();
   res.write = ((...args: unknown[]) => captured.write(args)) as typeof res.write;
@@ -33,14 +37,15 @@ export function captureResponse(res: Response, capture: Capture): void {
 
 class CapturedResponse {
   readonly #res: Response;
-  readonly #through: SendingMethods;
+  readonly #through: Methods;
   readonly #capture: Capture;
   readonly #copy: BodyCopy;
   #state: 'untouched' | 'sent' | 'replaced' = 'untouched';
   #declaredLength: unknown;
   #ended = false;
+  #isLeft = false;
 
-  constructor(res: Response, through: SendingMethods, capture: Capture) {
+  constructor(res: Response, through: Methods, capture: Capture) {
     this.#res = res;
     this.#through = through;
     this.#capture = capture;
@@ -67,7 +72,9 @@ class CapturedResponse {
     this.#begin();
     return this.#pass(() => {
       this.#copy.add(args[0], args[1]);
-      return this.#isReplaced ? callBack(args) : this.#through.write.apply(this.#res, args as never);
+      // Without its client a response is never drained: the handler must be able to go on to its end.
+      const goesNowhere = this.#isReplaced || this.#isLeft;
+      return goesNowhere ? callBack(args) : this.#through.write.apply(this.#res, args as never);
     });
   }
 
@@ -78,9 +85,15 @@ class CapturedResponse {
       if (this.#isReplaced) callBack(args);
       else this.#through.end.apply(this.#res, args as never);
     });
-    // A body that the client did not wait for may be whole nevertheless; a destroyed response is not.
-    if (this.#isReplaced || !this.#res.destroyed) this.#finish();
+    // A body that the client did not wait for may be whole nevertheless; a response that was destroyed here is not.
+    if (this.#isReplaced || !this.#res.destroyed || this.#isLeft) this.#finish();
     return this.#res;
+  }
+
+  closed(): void {
+    if (this.#ended) return;
+    this.#isLeft = isLeftByClient(this.#res);
+    this.#capture.onBroken?.(this.#isLeft ? 'client' : 'application');
   }
 
   get #isReplaced(): boolean {
@@ -95,10 +108,10 @@ class CapturedResponse {
     const { keep, instead } = this.#capture.onHead();
     if (keep) this.#copy.start();
     if (!instead) return;
-    const captured = methodsOf(res);
+    const watched = methodsOf(res);
     Object.assign(res, this.#through);
     instead();
-    Object.assign(res, captured);
+    Object.assign(res, watched);
     this.#state = 'replaced';
   }
 

@@ -49,7 +49,7 @@ export function resetFields(res: Response, before: OutgoingHttpHeaders): void {
 }
 
 /** Lists are copied: `appendHeader` adds to the list that was set, and these fields are those of other responses too. */
-export function setStoredFields(res: Response, fields: Fields): void {
+export function copyFields(res: Response, fields: Fields): void {
   for (const [name, value] of Object.entries(fields))
     res.setHeader(name, typeof value === 'string' ? value : [...value!]);
 }

@@ -1,5 +1,5 @@
 export { type CaptureDecision, captureResponse } from './capture.js';
 export { detachResponse } from './detach.js';
-export { handlersFields, headersNow, resetFields, setStoredFields } from './fields.js';
+export { copyFields, handlersFields, headersNow, resetFields } from './fields.js';
 export { canHold, holdResponse } from './hold.js';
 export { amendHead } from './locked-head.js';

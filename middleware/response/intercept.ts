@@ -9,13 +9,12 @@ export interface Call {
   readonly isEnd: boolean;
 }
 
-/** The methods by which a handler sends a response. */
-export type SendingMethods = Pick<Response, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
+export type Methods = Pick<Response, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
 
 /** Decides about the calls on a response. */
 export interface Interceptor {
   /** The methods as they were before. */
-  readonly through: SendingMethods;
+  readonly through: Methods;
   readonly isUntouched: boolean;
   readonly isHolding: boolean;
   heldBytes: number;
@@ -30,7 +29,7 @@ declare module '../request-record.js' {
   }
 }
 
-export function methodsOf({ writeHead, write, end, flushHeaders }: Response): SendingMethods {
+export function methodsOf({ writeHead, write, end, flushHeaders }: Response): Methods {
   return { writeHead, write, end, flushHeaders };
 }
 
@@ -49,7 +48,7 @@ export function intercept(res: Response, own: Interceptor): void {
   res.flushHeaders = methods.flushHeaders;
 }
 
-function intercepted(interceptorOf: (res: Response) => Interceptor): SendingMethods {
+function intercepted(interceptorOf: (res: Response) => Interceptor): Methods {
   return {
     writeHead(this: Response, ...args: unknown[]) {
       const own = interceptorOf(this);
@@ -84,7 +83,7 @@ function intercepted(interceptorOf: (res: Response) => Interceptor): SendingMeth
       if (own.passOrHold({ run, isEnd: true })) run();
       return this;
     },
-  } as SendingMethods;
+  } as Methods;
 }
 
 const FIRST = intercepted((res) => recordOf(res.req).interceptor!);

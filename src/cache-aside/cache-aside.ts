@@ -89,7 +89,7 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
   linkTo(redis, settings.logger);
   const versions = tagVersions(redis, settings);
   const values = new ValueStore(redis, versions, settings);
-  const flights = new SingleFlight<LoadResult>(redis, versions, settings);
+  const flights = new SingleFlight<LoadResult>(redis, settings);
   const loader = new ValueLoader({ values, versions, flights, logger: settings.logger ?? consoleLogger });
 
   return {
@@ -101,28 +101,15 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
       return loader.getOrLoad({ key, load, options, tags: tagsOfValue(key, options.tags), arrivedAt, until });
     },
 
-    async get<T>(key: string, given?: readonly string[]): Promise<CachedValue<T>> {
+    async get<T>(key: string, tags?: readonly string[]): Promise<CachedValue<T>> {
       checkKey(key);
-      if (given) checkNames('cacheAside: get was given', given);
-      const tags = tagsOfValue(key, given);
-      try {
-        const [since, found] = await Promise.all([CacheState.now(versions, tags), values.find<T>(key, tags)]);
-        return { value: found?.isFresh ? found.value : undefined, since };
-      } catch (error) {
-        if (!isUnavailable(error)) throw error;
-        return { value: undefined, since: CacheState.unknown() };
-      }
+      if (tags) checkNames('cacheAside: get was given', tags);
+      return readValue<T>(versions, values, key, tagsOfValue(key, tags));
     },
 
-    async set(key, value, all: Partial<StoredValueOptions> = {}) {
+    async set(key, value, options: Partial<StoredValueOptions> = {}) {
       checkKey(key);
-      const { since, ...given } = all;
-      checkState(since);
-      const options = readValueOptions(given as CachedValueOptions);
-      const json = valueJson(key, value);
-      if (json === undefined) throw nothingToStore(key);
-      const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
-      return pinned !== undefined && values.store(key, json, pinned, options);
+      return storeValue(versions, values, { key, value }, options);
     },
 
     async del(key) {
@@ -138,6 +125,35 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
       versions.invalidate(checkNames('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),
   };
+}
+
+async function readValue<T>(
+  versions: TagVersions,
+  values: ValueStore,
+  key: string,
+  tags: readonly string[],
+): Promise<CachedValue<T>> {
+  try {
+    const [since, found] = await Promise.all([CacheState.now(versions, tags), values.find<T>(key, tags)]);
+    return { value: found?.isFresh ? found.value : undefined, since };
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    return { value: undefined, since: CacheState.unknown() };
+  }
+}
+
+async function storeValue(
+  versions: TagVersions,
+  values: ValueStore,
+  { key, value }: { readonly key: string; readonly value: unknown },
+  { since, ...given }: Partial<StoredValueOptions>,
+): Promise<boolean> {
+  checkState(since);
+  const options = readValueOptions(given as CachedValueOptions);
+  const json = valueJson(key, value);
+  if (json === undefined) throw nothingToStore(key);
+  const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
+  return pinned !== undefined && values.store(key, json, pinned, options);
 }
 
 async function mutate<T>(

@@ -1,6 +1,12 @@
 import { ToolkitError } from '../errors.js';
-import { type FillStart, type PinnedVersions, pinLate, type TagVersions } from '../tags/index.js';
-import { monotonicNow } from '../timers.js';
+import {
+  type FillStart,
+  type PinnedVersions,
+  pinLate,
+  readStart,
+  type TagVersions,
+  unknownStart,
+} from '../tags/index.js';
 
 /** The state of the cache when `get` was called. `set` stores a value only if nothing was invalidated since. */
 export class CacheState {
@@ -15,14 +21,12 @@ export class CacheState {
 
   /** Reads the state; to be called before the value is read from the database. */
   static async now(versions: TagVersions, tags: readonly string[]): Promise<CacheState> {
-    const at = monotonicNow();
-    const [epoch, current] = await Promise.all([versions.epoch(), versions.read(tags)]);
-    return new CacheState(tags, { epoch, versions: current, at });
+    return new CacheState(tags, await readStart(versions, tags));
   }
 
   /** The state while Redis is away: nothing can be stored. */
   static unknown(): CacheState {
-    return new CacheState([], { epoch: null, versions: [], at: monotonicNow() });
+    return new CacheState([], unknownStart([]));
   }
 
   /** The versions that the tags had then; undefined when one of them is unknown or has changed since. */

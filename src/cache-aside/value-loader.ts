@@ -2,7 +2,7 @@ import { isUnavailable } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { logMisuse } from '../notices.js';
 import type { FillEnd, FillRight, SingleFlight, Taken } from '../single-flight/index.js';
-import { beginFill, type FillStart, pinVersions, type TagVersions } from '../tags/index.js';
+import { beginFill, pinVersions, type TagVersions, unknownStart } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import type { CachedValueOptions } from './options.js';
 import { valueJson } from './value-json.js';
@@ -22,7 +22,7 @@ export interface LoadCall<T> {
   readonly until: number;
 }
 
-interface Parts {
+interface LoaderParts {
   readonly values: ValueStore;
   readonly versions: TagVersions;
   readonly flights: SingleFlight<LoadResult>;
@@ -37,7 +37,7 @@ export class ValueLoader {
   readonly #logger: Logger;
   #toldOfNesting = false;
 
-  constructor({ values, versions, flights, logger }: Parts) {
+  constructor({ values, versions, flights, logger }: LoaderParts) {
     this.#values = values;
     this.#versions = versions;
     this.#flights = flights;
@@ -82,13 +82,14 @@ export class ValueLoader {
     redis: 'there' | 'away' | 'failed elsewhere',
   ): Promise<Taken<LoadResult>> {
     const waiting = { wait: true, until };
-    if (redis === 'there') return this.#flights.take(`value ${key}`, tags, waiting);
     const begin = redis === 'away' ? async () => unknownStart(tags) : () => beginFill(this.#versions, tags);
+    if (redis === 'there') return this.#flights.take(`value ${key}`, begin, waiting);
     return this.#flights.takeInProcess(`value ${key}`, begin, waiting);
   }
 
   async #refresh<T>(call: LoadCall<T>): Promise<void> {
-    const { right } = await this.#flights.take(`value ${call.key}`, call.tags, { wait: false, until: 0 });
+    const begin = () => beginFill(this.#versions, call.tags);
+    const { right } = await this.#flights.take(`value ${call.key}`, begin, { wait: false, until: 0 });
     if (right) await this.#fill(call, right);
   }
 
@@ -128,13 +129,6 @@ export class ValueLoader {
     logMisuse(this.#logger, 'CACHE_LOAD_NESTED', { key, tags });
   }
 }
-
-/** While Redis is away no version is known, so nothing is stored. */
-const unknownStart = (tags: readonly string[]): FillStart => ({
-  versions: tags.map(() => null),
-  epoch: null,
-  at: monotonicNow(),
-});
 
 /**
  * The result that a waiting caller may use without asking Redis. A failure may be shared by all that waited for it. A

@@ -40,6 +40,7 @@ export class ResponseCache {
   readonly #names: Keys;
   readonly #records: RecordLookup;
   readonly #variants: Variants;
+  readonly #announced = new Map<string, Promise<void>>();
   // The tags that the handler named last time, so that their versions can be asked for together with the entry.
   readonly #lastHandlerTags = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
 
@@ -56,8 +57,22 @@ export class ResponseCache {
     });
   }
 
+  /**
+   * Has look-ups of this process wait for an entry that will be stored later than its response was sent, because the
+   * versions of its tags have to be read first: the client's next request would be a miss.
+   */
+  announce(id: string, storing: Promise<unknown>): void {
+    const stored = storing
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#announced.get(id) === stored) this.#announced.delete(id);
+      });
+    this.#announced.set(id, stored);
+  }
+
   /** The response for a request, if all its tags still have the versions from before its handler ran. */
   async lookUp(id: string, tags: readonly string[], request: Fields): Promise<Lookup> {
+    if (this.#announced.size > 0) await this.#announced.get(id);
     const handlerTags = this.#lastHandlerTags.get(id);
     const asked = handlerTags ? [...new Set([...tags, ...handlerTags])] : tags;
     const vary = this.#variants.lastVary(id);
@@ -75,6 +90,17 @@ export class ResponseCache {
     const entry = current?.coded ? await readyFor(request, current) : current;
     publish(entry ? 'hit' : 'miss', () => ({ id, tags }));
     return { ...(entry ? { entry } : {}), miss: varies ? 'vary-miss' : 'uri-miss' };
+  }
+
+  /** The tags that the handler named last time, besides those that the request names. */
+  handlerTags(id: string): readonly string[] {
+    return this.#lastHandlerTags.get(id) ?? [];
+  }
+
+  /** Remembers tags that the handler has named, whether or not its response is stored. */
+  rememberHandlerTags(id: string, tags: readonly string[]): void {
+    if (tags.length > 0) this.#lastHandlerTags.set(id, tags);
+    else this.#lastHandlerTags.delete(id);
   }
 
   /** The response in the near cache, whether or not it is current; for when Redis does not answer. */

@@ -1,6 +1,6 @@
 import { type ResponseDirectives, responseDirectives, secondsOf } from './cache-control.js';
 import { validatorsOf } from './conditional.js';
-import type { Fields } from './fields.js';
+import { combined, type Fields } from './fields.js';
 import { type Arrived, freshnessLifetime, hasOwnFreshness, initialAge } from './freshness.js';
 import { fieldNamesOf } from './stored-fields.js';
 import { varyNames } from './vary.js';
@@ -8,6 +8,8 @@ import { varyNames } from './vary.js';
 // How long a stale response is kept for a validation, for `max-stale`, or for an origin that is out of reach: as
 // long again as it was fresh, within these bounds.
 const KEPT_STALE_SECONDS = { least: 60, most: 600 };
+// Types of bodies that end only with the connection: nobody can wait for the end of one, or be served a stored one.
+const ENDLESS = /^\s*(?:text\/event-stream|multipart\/x-mixed-replace)\b/i;
 // Those whose caching RFC 9110 defines; what `must-understand` asks for (RFC 9111 §5.2.2.3).
 const UNDERSTOOD = new Set([
   200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 414, 421, 451, 500, 501, 502,
@@ -75,6 +77,7 @@ function refusalOf({ status, fields }: Arrived, { directives }: ResponseDirectiv
   } else if (directives.has('no-store')) return 'no-store';
   if (directives.has('private') && fieldNamesOf(directives, 'private').length === 0) return 'private';
   if (fields['set-cookie'] !== undefined) return 'set-cookie';
+  if (ENDLESS.test(combined(fields, 'content-type') ?? '')) return 'stream';
   return varyNames(fields) === undefined ? 'vary' : undefined;
 }
 

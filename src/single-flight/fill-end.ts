@@ -1,5 +1,8 @@
-/** How a fill ended; `invalidated`: a mutation or a purge during the fill prevented it from being stored. */
-export type FillOutcome = 'stored' | 'unstorable' | 'invalidated' | 'failed';
+/**
+ * How a fill ended. `invalidated`: a mutation or a purge during the fill prevented it from being stored. `abandoned`: the
+ * filler has stopped, and another caller may do better.
+ */
+export type FillOutcome = 'stored' | 'unstorable' | 'invalidated' | 'failed' | 'abandoned';
 
 /** The end of a fill, as the callers see it that waited for it. */
 export interface FillEnd<Result> {
@@ -13,6 +16,7 @@ export interface FillEnd<Result> {
 /** For how long after its end nobody waits for the key. A response that may not be stored stays so; a mutation is soon over. */
 export const UNSHARED_MS: Readonly<Record<FillOutcome, number>> = {
   stored: 0,
+  abandoned: 0,
   // As long as waiting processes need to notice it.
   failed: 250,
   unstorable: 10_000,

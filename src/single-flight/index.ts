@@ -1,2 +1,2 @@
 export type { FillEnd, FillOutcome } from './fill-end.js';
-export { type FillRight, SingleFlight, type Taken } from './single-flight.js';
+export { type BeginFill, besideOthers, type FillRight, SingleFlight, type Taken } from './single-flight.js';

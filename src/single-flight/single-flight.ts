@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { RedisClient } from '../redis/index.js';
-import { beginFill, type FillStart, type TagVersions } from '../tags/index.js';
+import type { FillStart } from '../tags/index.js';
 import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
 import { type FillEnd, type FillOutcome, UNSHARED_MS } from './fill-end.js';
 import { Flight, nestedFlight } from './flight.js';
@@ -24,6 +24,9 @@ export interface Taken<Result> {
   readonly ended?: FillEnd<Result>;
 }
 
+/** Reads the versions that a fill is stored under. */
+export type BeginFill = () => Promise<FillStart>;
+
 export interface Waiting {
   readonly wait: boolean;
   /** Until when the caller waits for other fills, on the monotonic clock. */
@@ -39,26 +42,22 @@ export interface SingleFlightOptions {
 
 /** One handler call per key at a time, in this process and, by a lease in Redis, in all processes. */
 export class SingleFlight<Result> {
-  readonly #versions: TagVersions;
   readonly #leases: FillLeases;
   readonly #waitMs: number;
   readonly #flights = new Map<string, Flight<Result>>();
   readonly #unshared = new LRUCache<string, true>({ max: 10_000 });
 
-  constructor(redis: RedisClient, versions: TagVersions, options: SingleFlightOptions) {
-    this.#versions = versions;
+  constructor(redis: RedisClient, options: SingleFlightOptions) {
     this.#leases = new FillLeases(redis, options);
     this.#waitMs = options.waitMs;
   }
 
-  /** A fill right beside all others, for a response that nobody waits for. */
-  async takeUnshared(tags: readonly string[]): Promise<FillRight<Result>> {
-    return besideOthers(await beginFill(this.#versions, tags));
-  }
-
-  /** The fill right of a key among all processes. */
-  async take(id: string, tags: readonly string[], waiting: Waiting): Promise<Taken<Result>> {
-    const begin = () => beginFill(this.#versions, tags);
+  /**
+   * The fill right of a key among all processes.
+   *
+   * @param begin reads the versions, before the handler runs
+   */
+  async take(id: string, begin: BeginFill, waiting: Waiting): Promise<Taken<Result>> {
     if (this.#unshared.has(id) || isOver(waiting)) return { right: besideOthers(await begin()) };
     return this.#joinOrBegin(id, waiting, begin, async (flight) => {
       const [lease, start] = await this.#takeLease(id, begin);
@@ -75,7 +74,8 @@ export class SingleFlight<Result> {
   }
 
   /** The fill right of a key within this process: while Redis is away, or after a fill elsewhere has failed. */
-  takeInProcess(id: string, begin: () => Promise<FillStart>, waiting: Waiting): Promise<Taken<Result>> {
+  async takeInProcess(id: string, begin: BeginFill, waiting: Waiting): Promise<Taken<Result>> {
+    if (this.#unshared.has(id) || isOver(waiting)) return { right: besideOthers(await begin()) };
     return this.#joinOrBegin(id, waiting, begin, async (flight) => ({
       right: this.#withoutLease(id, flight, await begin()),
     }));
@@ -84,7 +84,7 @@ export class SingleFlight<Result> {
   async #joinOrBegin(
     id: string,
     { wait, until }: Waiting,
-    begin: () => Promise<FillStart>,
+    begin: BeginFill,
     fly: (flight: Flight<Result>) => Promise<Taken<Result>>,
   ): Promise<Taken<Result>> {
     const running = this.#flights.get(id);
@@ -104,7 +104,7 @@ export class SingleFlight<Result> {
     return ended ? { ended } : { right: besideOthers(await begin()) };
   }
 
-  async #takeLease(id: string, begin: () => Promise<FillStart>): Promise<[LeaseReply, FillStart]> {
+  async #takeLease(id: string, begin: BeginFill): Promise<[LeaseReply, FillStart]> {
     const taking = this.#leases.take(id);
     try {
       return await Promise.all([taking, begin()]);
@@ -134,21 +134,23 @@ export class SingleFlight<Result> {
   }
 
   #withoutLease(id: string, flight: Flight<Result>, start: FillStart): FillRight<Result> {
-    return this.#rightOf(id, flight, start, () => undefined);
+    return this.#rightOf(id, flight, start, (outcome, result) => {
+      if (result === undefined) this.#unshare(id, outcome);
+    });
   }
 
   #rightOf(
     id: string,
     flight: Flight<Result>,
     start: FillStart,
-    onEnd: (outcome: FillOutcome) => void,
+    onEnd: (outcome: FillOutcome, result?: Result) => void,
   ): FillRight<Result> {
     let hasEnded = false;
     const end = (outcome: FillOutcome, result?: Result) => {
       if (hasEnded) return;
       hasEnded = true;
       clearTimeout(tooLong);
-      onEnd(outcome);
+      onEnd(outcome, result);
       this.#land(id, flight, { outcome, ...(result !== undefined && { result }), began: flight.began });
     };
     const tooLong = setTimeout(() => end('unstorable'), this.#waitMs);
@@ -169,6 +171,7 @@ export class SingleFlight<Result> {
 
 const isOver = ({ wait, until }: Waiting): boolean => wait && until <= monotonicNow();
 
-function besideOthers<Result>(start: FillStart, flight?: Flight<unknown>): FillRight<Result> {
+/** A fill right beside all others: nobody waits for its end. */
+export function besideOthers<Result>(start: FillStart, flight?: Flight<unknown>): FillRight<Result> {
   return { start, end() {}, run: (work) => (flight ? flight.run(work) : work()) };
 }

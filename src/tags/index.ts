@@ -1,7 +1,14 @@
 export { asOwnTag, checkNames, checkTags } from './checked-names.js';
 export { freshVersion } from './fresh-version.js';
 export { beginMutation, type Mutation, refusedMutation } from './mutation.js';
-export { beginFill, type FillStart, pinLate, pinVersions } from './pinned-versions.js';
+export {
+  beginFill,
+  type FillStart,
+  pinLate,
+  pinVersions,
+  readStart,
+  unknownStart,
+} from './pinned-versions.js';
 export {
   EVERYTHING,
   type TagVersions,

@@ -20,6 +20,20 @@ export async function beginFill(tagVersions: TagVersions, tags: readonly string[
   return { versions, epoch, at };
 }
 
+/** The same without creating versions: for a fill that is stored only seldom. */
+export async function readStart(tagVersions: TagVersions, tags: readonly string[]): Promise<FillStart> {
+  const at = monotonicNow();
+  const [epoch, versions] = await Promise.all([tagVersions.epoch(), tagVersions.read(tags)]);
+  return { versions, epoch, at };
+}
+
+/** The start of a fill about which nothing is known, so that it must not be stored: while Redis is away. */
+export const unknownStart = (tags: readonly string[]): FillStart => ({
+  versions: tags.map(() => null),
+  epoch: null,
+  at: monotonicNow(),
+});
+
 /** The versions by tag; undefined when one of them is missing, because the fill must not be stored then. */
 export function pinVersions(tags: readonly string[], versions: Versions): PinnedVersions | undefined {
   const pinned = tags.map((tag, position) => [tag, versions[position]] as const);

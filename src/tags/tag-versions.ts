@@ -95,7 +95,7 @@ export function tagVersions(
 
   const readWith = (others: readonly string[], tags: readonly string[]) => {
     // A process that only serves hits must be able to notice a loss too.
-    if (!redisState.isKnown) look(tags).catch(ignore);
+    if (!redisState.isKnown) look(tags).catch(() => undefined);
     return reader.readWith(others, tags.map(names.tag));
   };
 
@@ -151,5 +151,3 @@ export function tagVersions(
     unmark: purge,
   };
 }
-
-function ignore(): void {}

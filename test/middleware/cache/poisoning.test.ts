@@ -24,7 +24,8 @@ test('values of Vary that clients make up take a bounded number of keys', async 
     handler: (_req, res) => void res.vary('X-Any').send('x'),
   });
   for (let value = 0; value < 150; value++) await app.get('/', { headers: { 'x-any': `${value}` } });
-  expect((await file.redis.keys('cache*')).length).toBeLessThanOrEqual(33);
+  // 32 variants, the names that Vary has, and the list of the variants.
+  expect((await file.redis.keys('cache*')).length).toBeLessThanOrEqual(34);
 });
 
 test('query parameters that do not count take no keys', async () => {

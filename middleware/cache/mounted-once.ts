@@ -1,0 +1,34 @@
+import type { Request } from 'express';
+import { consoleLogger, type Logger } from '../../src/logger.js';
+import { logMisuse } from '../../src/notices.js';
+import { recordOf } from '../request-record.js';
+
+declare module '../request-record.js' {
+  interface RequestRecord {
+    /** A `cacheResponse` answers the request, or watches its handler. */
+    isCached?: boolean;
+  }
+}
+
+/**
+ * Lets one `cacheResponse` have a request, and reports once that there is another: it would wait for the first one, which
+ * waits for the handler behind both.
+ */
+export function mountedOnce(logger: Logger = consoleLogger) {
+  let isReported = false;
+  return {
+    isTaken: (req: Request): boolean => recordOf(req).isCached === true,
+
+    /** Whether the request is this middleware's from now on. */
+    take(req: Request): boolean {
+      const record = recordOf(req);
+      if (!record.isCached) {
+        record.isCached = true;
+        return true;
+      }
+      if (!isReported) logMisuse(logger, 'CACHE_MOUNTED_TWICE', { url: req.originalUrl });
+      isReported = true;
+      return false;
+    },
+  };
+}
