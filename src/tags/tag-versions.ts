@@ -85,12 +85,8 @@ export function tagVersions(
   const link = linkTo(redis);
   const names = keys(prefix);
   const ask = { timeoutMs };
-  const epochKey = names.invalidationEpoch();
   const reader = versionReader(redis, { timeoutMs, onRestart });
-  const replicasHaveHeard = replicasOf(redis, waitForReplicas);
   const redisState = redisStateOf(redis, prefix);
-  const markTag = markScriptOf(redis, prefix);
-  const owedPurges = owedPurgesOf(redis);
   const look = (tags: readonly string[]) => redisState.look(tags.map(names.tag), timeoutMs);
 
   const readWith = (others: readonly string[], tags: readonly string[]) => {
@@ -109,6 +105,42 @@ export function tagVersions(
       there.then((value) => value ?? fresh),
     );
   };
+
+  const { purge, mark } = tagWriter(redis, { prefix, timeoutMs, waitForReplicas });
+
+  return {
+    read: async (tags) => (tags.length === 0 ? [] : (await readWith([], tags)).versions),
+    readWith,
+    async readOrCreate(tags) {
+      const created = Promise.all(tags.map((tag) => create(names.tag(tag), FILL_VERSION_TTL_MS)));
+      const [versions, { isSettling }] = await Promise.all([created, look(tags)]);
+      return isSettling ? versions.map(() => null) : versions;
+    },
+    keep: (pinned, forMs) => kept.keep(pinned, forMs),
+    async epoch() {
+      const epoch = await create(names.invalidationEpoch(), VERSION_TTL_MS);
+      return epoch && `${epoch} ${redisState.losses}`;
+    },
+    state: async (tags) => (await look(tags)).name,
+    stateKnown: (tags) => redisState.nameKnown(tags.map(names.tag)),
+    invalidate: (tags) => purge(tags, ''),
+    mark,
+    unmark: purge,
+  };
+}
+
+/** Writes marks and purges, each behind a new epoch. */
+function tagWriter(
+  redis: RedisClient,
+  { prefix, timeoutMs, waitForReplicas }: { prefix: string; timeoutMs: number; waitForReplicas: number },
+) {
+  const link = linkTo(redis);
+  const names = keys(prefix);
+  const ask = { timeoutMs };
+  const epochKey = names.invalidationEpoch();
+  const replicasHaveHeard = replicasOf(redis, waitForReplicas);
+  const markTag = markScriptOf(redis, prefix);
+  const owedPurges = owedPurgesOf(redis);
 
   // In a Cluster the epoch lies on another node. A process that sees the new state of a tag must be able to see the new
   // epoch, so the epoch is acknowledged first.
@@ -131,23 +163,8 @@ export function tagVersions(
     owedPurges.make({ tags, write: () => write(tags, mark) }, { timeoutMs, instead: everything });
 
   return {
-    read: async (tags) => (tags.length === 0 ? [] : (await readWith([], tags)).versions),
-    readWith,
-    async readOrCreate(tags) {
-      const created = Promise.all(tags.map((tag) => create(names.tag(tag), FILL_VERSION_TTL_MS)));
-      const [versions, { isSettling }] = await Promise.all([created, look(tags)]);
-      return isSettling ? versions.map(() => null) : versions;
-    },
-    keep: (pinned, forMs) => kept.keep(pinned, forMs),
-    async epoch() {
-      const epoch = await create(epochKey, VERSION_TTL_MS);
-      return epoch && `${epoch} ${redisState.losses}`;
-    },
-    state: async (tags) => (await look(tags)).name,
-    stateKnown: (tags) => redisState.nameKnown(tags.map(names.tag)),
-    invalidate: (tags) => purge(tags, ''),
-    mark: (tags, mark, expiryMs) =>
+    purge,
+    mark: (tags: readonly string[], mark: string, expiryMs: number) =>
       afterNewEpoch(tags, (key) => link.run(markTag, [key], [mark, expiryMs], ask)),
-    unmark: purge,
   };
 }
