@@ -70,7 +70,7 @@ class CacheStep implements Step<AskedLookup> {
     if (!isCacheable(req, this.#settings) || isForOnePerson(req, this.#settings)) return undefined;
     if (this.#mounted.isTaken(req)) return undefined;
     const question = this.#questions.of(req);
-    return { question, found: this.#lookUp(question, req), before };
+    return question && { question, found: this.#lookUp(question, req), before };
   }
 
   act(req: Request, res: Response, next: NextFunction, asked: unknown): unknown {

@@ -24,10 +24,12 @@ export function questions(settings: CacheSettings) {
   const tagsOf = (req: Request): readonly string[] =>
     settings.tags ? checkTags('cacheResponse: the option "tags" returned', settings.tags(req)) : [];
 
-  const of = (req: Request): Question => {
+  const of = (req: Request): Question | undefined => {
+    const origin = originOf(req);
+    if (origin === undefined || !settings.isKnownHost(origin)) return undefined;
     const [ownKey, ownTags] = [keyOf(req), tagsOf(req)];
     return {
-      id: shortId(ownKey ?? `GET:${originOf(req)}${normalisedUrl(req.originalUrl, queryParams)}`),
+      id: shortId(ownKey ?? `GET:${origin}${normalisedUrl(req.originalUrl, queryParams)}`),
       tags: distinct([...ownTags, tagOf(req.originalUrl), EVERYTHING]),
       ownKey,
       ownTags,
@@ -35,6 +37,7 @@ export function questions(settings: CacheSettings) {
   };
 
   return {
+    /** Undefined for a request whose origin is not one of `hosts`, or contradicts itself. */
     of,
     /**
      * The same question, or another one when somebody changed its ingredients. Steps of the toolkit change only
@@ -43,10 +46,11 @@ export function questions(settings: CacheSettings) {
     renewed(question: Question, before: Before, req: Request): Question {
       if (before === 'nobody' || (before === 'steps' && !settings.key && !settings.tags)) return question;
       if (before === 'others') {
-        const now = of(req);
+        const now = of(req) ?? question;
         return now.id === question.id && isSameList(now.tags, question.tags) ? question : now;
       }
-      return keyOf(req) === question.ownKey && isSameList(tagsOf(req), question.ownTags) ? question : of(req);
+      const isSame = keyOf(req) === question.ownKey && isSameList(tagsOf(req), question.ownTags);
+      return isSame ? question : (of(req) ?? question);
     },
   };
 }
@@ -71,12 +75,9 @@ function ownKey(key: (req: Request) => string, req: Request): string {
 const hasContent = ({ headers }: Request) =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
 
-/** Whether the cache has an answer to this request, or could have one. */
-export function isCacheable(req: Request, { key, isKnownHost }: CacheSettings): boolean {
-  if (req.method !== 'GET' && req.method !== 'HEAD') return false;
-  if (!key && hasContent(req)) return false;
-  const origin = originOf(req);
-  return origin !== undefined && isKnownHost(origin);
+/** Whether the cache may have an answer to a request of this kind. */
+export function isCacheable(req: Request, { key }: CacheSettings): boolean {
+  return (req.method === 'GET' || req.method === 'HEAD') && (key !== undefined || !hasContent(req));
 }
 
 /** Whether somebody has looked at the session of a request: its response may be meant for one person. */

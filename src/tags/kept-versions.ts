@@ -38,15 +38,17 @@ export class KeptVersions {
   }
 
   async #keepOne(tag: string, version: string, neededMs: number): Promise<boolean> {
-    const known = this.#kept.get(tag);
+    // Long names are hashed in it: clients name the tags of URLs.
+    const key = this.#keyOf(tag);
+    const known = this.#kept.get(key);
     const isKnown = known?.version === version;
     const now = monotonicNow();
     if (isKnown && known.until >= now + neededMs) return true;
     const forMs = isKnown ? Math.ceil(AHEAD * neededMs) : neededMs;
     const inRedis = version.split('@', 1)[0]!;
-    const reply = await this.#link.run<number>(keepTag, [this.#keyOf(tag)], [inRedis, forMs], this.#ask);
-    if (reply === 1) this.#kept.set(tag, { version, until: now + forMs });
-    else this.#kept.delete(tag);
+    const reply = await this.#link.run<number>(keepTag, [key], [inRedis, forMs], this.#ask);
+    if (reply === 1) this.#kept.set(key, { version, until: now + forMs });
+    else this.#kept.delete(key);
     return reply === 1;
   }
 }
