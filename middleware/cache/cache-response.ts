@@ -15,7 +15,7 @@ import { Decider, type Decision } from './decision.js';
 import type { FilledResponse } from './forwarded.js';
 import { hideHandlerTags, offerCacheTags } from './handler-tags.js';
 import { mountedOnce } from './mounted-once.js';
-import { type CacheResponseOptions, checks, defaults } from './options.js';
+import { type CacheResponseOptions, checks, defaults, hints } from './options.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { isCacheable, isForOnePerson, type Question, questions } from './question.js';
 import { type CacheSettings, settingsOf } from './settings.js';
@@ -41,7 +41,7 @@ interface AskedLookup {
  */
 export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   return middlewareOf(
-    new CacheStep(settingsOf(readOptions('cacheResponse', given, checks, defaults, ['redis']))),
+    new CacheStep(settingsOf(readOptions('cacheResponse', given, checks, defaults, ['redis'], hints))),
   );
 }
 

@@ -151,6 +151,20 @@ export const defaults = {
   prefix: '',
 } satisfies Partial<CacheResponseOptions>;
 
+/** What to do with names that people bring along from other caches. */
+export const hints = {
+  ttl: 'use "ttlSeconds"',
+  maxAge: 'use "ttlSeconds"',
+  duration: 'use "ttlSeconds"',
+  expire: 'use "ttlSeconds"',
+  expiration: 'use "ttlSeconds"',
+  client: 'use "redis"',
+  redisClient: 'use "redis"',
+  store: 'leave it out: responses are kept in Redis; see "redis" and "nearCache"',
+  keyGenerator: 'use "key"',
+  group: 'use "tags"',
+};
+
 export const checks = {
   ...connectionChecks,
   ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
+import { cacheResponse } from '../../../middleware/cache/cache-response.js';
 import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
 import { quiet, redisForFile } from '../support/redis-for-file.js';
 import { serveCached, serveRow } from './support/cache-client.js';
@@ -73,4 +74,12 @@ test('cacheAside refuses a text in place of a list', async () => {
   await expect(cache.mutate(wrong('user:7'), run)).rejects.toMatchObject(refused);
   await expect(cache.get('user:7', wrong('user:7'))).rejects.toMatchObject(refused);
   expect(ran).toBe(false);
+});
+
+test.each([
+  ['ttl', 'ttlSeconds'],
+  ['client', 'redis'],
+  ['keyGenerator', 'key'],
+])('the option %s of other caches is refused with a hint at %s', (name, use) => {
+  expect(() => cacheResponse({ redis: file.redis, [name]: 1 } as never)).toThrow(`use "${use}"`);
 });
