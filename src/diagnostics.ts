@@ -6,7 +6,6 @@ const names = [
   'hit',
   'miss',
   'filled',
-  'bypassed',
   'purged',
   'session-loaded',
   'session-saved',

@@ -18,7 +18,7 @@ const CACHE_NAME = new Token('toolkit');
 // There are few of them, and a hit is said more often than anything else.
 const memberFor = memoize(1_000, (json) => serialized(JSON.parse(json) as CacheStatus));
 
-/** `Cache-Status` (RFC 9211), behind what caches nearer to the origin said. */
+/** Adds a member to `Cache-Status` (RFC 9211), behind those of caches nearer to the origin. */
 export function setCacheStatus(res: Response, parameters: CacheStatus): void {
   const own = memberFor(JSON.stringify(parameters));
   const earlier = res.getHeader('Cache-Status');

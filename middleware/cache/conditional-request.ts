@@ -7,7 +7,7 @@ import type { Fields } from '../../src/http/fields.js';
 const CONDITIONS = ['if-none-match', 'if-modified-since'];
 const PARTS = ['range', 'if-range'];
 
-/** Conditions on changing something; what they guard is the handler's to judge (RFC 9110 §13.1). */
+/** Whether the request has a condition for a change, which only the handler can judge (RFC 9110 §13.1). */
 export function hasForeignCondition(req: Request): boolean {
   return req.headers['if-match'] !== undefined || req.headers['if-unmodified-since'] !== undefined;
 }
@@ -19,7 +19,7 @@ export function isConditional(req: Request): boolean {
 /** The keys for which a client's own condition has been passed on. */
 export type PassedOn = LRUCache<string, true>;
 
-/** Changes what the handler is asked: to validate what is stored, or for something that can be stored. */
+/** Changes the request so that the handler validates the stored response, or sends one that can be stored. */
 export function prepareRequest(
   req: Request,
   id: string,
@@ -27,15 +27,15 @@ export function prepareRequest(
   passedOn: PassedOn,
 ): void {
   if (stale) askToValidate(req, stale);
-  // Nobody waits for the part, and a part cannot be stored.
+  // No client waits for the part, and a part cannot be stored.
   if (inBackground) for (const name of PARTS) delete req.headers[name];
   if (stale || !isConditional(req) || hasForeignCondition(req)) return;
-  // What the client has may save the handler the body, once; then there should be something to store.
+  // Once, the copy of the client may save the handler the body. The second time there should be a response to store.
   if (passedOn.has(id)) askForWhole(req);
   else passedOn.set(id, true);
 }
 
-/** Has the handler validate a stored response in place of what the client has (RFC 9111 §4.3.1). */
+/** Has the handler validate the stored response instead of the client's copy (RFC 9111 §4.3.1). */
 function askToValidate(req: Request, { head }: Entry): void {
   askForWhole(req);
   const validators = validatorsOf(head.fields);
@@ -43,7 +43,7 @@ function askToValidate(req: Request, { head }: Entry): void {
   Object.assign(req.headers, validators);
 }
 
-/** Has the handler answer in full, so that there is something to store; the client's 304 is made from that. */
+/** Has the handler answer in full, so that the response can be stored; the client's 304 is made from it. */
 function askForWhole(req: Request): void {
   for (const name of CONDITIONS) delete req.headers[name];
 }

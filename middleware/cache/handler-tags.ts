@@ -4,7 +4,7 @@ import { recordOf } from '../request-record.js';
 import { captureResponse } from '../response/index.js';
 import type {} from './options.js';
 
-// By which other caches are told of tags, and what separates them there.
+// The fields by which other caches learn of tags, and the separators in them.
 const HEADERS = { 'surrogate-key': /\s+/, 'cache-tag': /\s*,\s*/ };
 
 declare module '../request-record.js' {
@@ -35,7 +35,7 @@ export function takeHandlerTags(res: Response): string[] {
   return [...tags];
 }
 
-/** The tags of `res.cacheTags` until now: who streams names some after the head is gone. */
+/** The tags of `res.cacheTags` until now: a handler that streams may name some after the head is sent. */
 export const tagsNamed = (res: Response): string[] => [...(recordOf(res.req).handlerTags ?? [])];
 
 /** Keeps the headers that name tags from the client of a response that the cache has nothing to do with. */

@@ -17,7 +17,7 @@ export function changedTags(req: Request, res: Response): string[] {
   return [...tagsNamed(res), ...[req.originalUrl, ...locations].flatMap(purgedUrlTags)];
 }
 
-/** Holds the answer to an unsafe request back until what it made old is purged. */
+/** Holds the answer to an unsafe request until the responses that it made stale are purged. */
 export function purgeAfterChange(
   versions: TagVersions,
   req: Request,

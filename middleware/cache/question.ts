@@ -63,7 +63,7 @@ const distinct = (names: readonly string[]) =>
 function ownKey(key: (req: Request) => string, req: Request): string {
   const given: unknown = key(req);
   if (typeof given === 'string' && given !== '') return given;
-  // Nobody waits for what an async function returned: its failure would end the process.
+  // Nobody awaits the promise of an async function: its rejection would end the process.
   if (given instanceof Promise) given.catch(() => undefined);
   throw new ToolkitError(
     'CACHE_KEY_INVALID',
@@ -71,7 +71,7 @@ function ownKey(key: (req: Request) => string, req: Request): string {
   );
 }
 
-// What a GET carries is no part of its URL, and some handlers read it.
+// The body of a GET is no part of its URL, and some handlers read it.
 const hasContent = ({ headers }: Request) =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
 

@@ -44,7 +44,7 @@ function representationFor(entry: Entry, asked: Fields): { fields: Fields; body:
   return takesGzip(asked) ? { fields: gzipFields(fields), body: coded } : { fields, body: entry.body };
 }
 
-/** A 304 carries what updates the client's copy, and nothing about a body (RFC 9110 §15.4.5). */
+/** A 304 has the fields that update the client's copy, and none about a body (RFC 9110 §15.4.5). */
 export function sendNotModified(res: Response): void {
   for (const name of ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Range'])
     res.removeHeader(name);

@@ -19,7 +19,7 @@ export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defau
   readonly isKnownHost: (origin: string) => boolean;
   readonly ignoresCookie: (name: string) => boolean;
   readonly watchCookies: CookieWatch;
-  /** What a request's fields ask of the cache. */
+  /** The cache directives of a request. */
   readonly wantedBy: (request: Fields) => Directives;
 };
 

@@ -5,7 +5,7 @@ import { BodyCopy } from './body-copy.js';
 import { isLeftByClient } from './client-gone.js';
 import { type Methods, methodsOf } from './intercept.js';
 
-/** What becomes of a response whose head is complete. */
+/** How a response goes on when its head is complete. */
 export interface CaptureDecision {
   /** The body's bytes are wanted. */
   readonly keep: boolean;
@@ -115,7 +115,7 @@ class CapturedResponse {
     this.#state = 'replaced';
   }
 
-  // What Node refuses (a number as body, a line break in the status message) is answered by an error page: its bytes
+  // A call that Node refuses (a number as body, a line break in the status message) leads to an error page: its bytes
   // do not belong to the head that was judged.
   #pass<Result>(run: () => Result): Result {
     try {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Response } from 'express';
 
-/** Who holds a socket, and whether somebody asked for its destruction meanwhile. */
+/** How many holds defer the destruction of a socket, and whether it was asked for meanwhile. */
 interface Holding {
   holders: number;
   asked: boolean;

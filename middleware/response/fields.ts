@@ -42,7 +42,7 @@ function isSame(before: unknown, value: unknown): boolean {
   return before.length === value.length && before.every((line, position) => line === value[position]);
 }
 
-/** Takes back what a handler set. */
+/** Takes back the fields that a handler set. */
 export function resetFields(res: Response, before: OutgoingHttpHeaders): void {
   for (const name of res.getHeaderNames()) if (!(name in before)) res.removeHeader(name);
   for (const [name, value] of Object.entries(before)) if (value !== undefined) res.setHeader(name, value);

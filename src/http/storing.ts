@@ -16,7 +16,7 @@ const UNDERSTOOD = new Set([
   503, 504,
 ]);
 
-/** What a stored response allows, worked out once when it is stored. Times in seconds but where named. */
+/** How a stored response may be used, worked out when it is stored. Times are in seconds unless the name says otherwise. */
 export interface Terms {
   /** When `ageThen` was true, in milliseconds since the epoch. */
   readonly thenMs: number;
@@ -40,7 +40,7 @@ export interface StoringRules {
   readonly ttlSeconds?: number;
   /** Targeted fields that outrank `Cache-Control`, most telling first. */
   readonly targets: readonly string[];
-  /** The key, or whoever configured the cache, vouches that credentials make no difference. */
+  /** The options say that credentials make no difference. */
   readonly ignoresCredentials?: boolean;
 }
 
@@ -81,7 +81,7 @@ function refusalOf({ status, fields }: Arrived, { directives }: ResponseDirectiv
   return varyNames(fields) === undefined ? 'vary' : undefined;
 }
 
-// What is stale from the beginning is worth its place only where it says so itself and can be validated.
+// A response that is stale from the beginning is stored only if it says so itself and can be validated.
 function isUseful(terms: Terms, { fields }: Arrived, control: ResponseDirectives): boolean {
   const canBeValidated = Object.keys(validatorsOf(fields)).length > 0;
   const tolerance = terms.staleWhileRevalidate + terms.staleIfError;

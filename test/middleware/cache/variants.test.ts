@@ -1,12 +1,13 @@
 import type { RequestHandler } from 'express';
 import { beforeEach, expect, test } from 'vitest';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { printedSeed, random } from '../../support/random.js';
 import { redisForFile } from '../support/redis-for-file.js';
 import { serveCached } from './support/cache-client.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const { below } = random(printedSeed('variants'));
 const inLanguage: RequestHandler = (req, res) =>

@@ -3,10 +3,11 @@ import { type CacheAside, cacheAside } from '../../../src/cache-aside/cache-asid
 import { connectRedis } from '../../../src/redis/connect.js';
 import { recordingLogger } from '../../faults/clients.js';
 import { gate, quiet, redisForFile, throughProxy } from '../../middleware/support/redis-for-file.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const open = (options = {}) => cacheAside(file.redis, { logger: quiet, timeoutMs: 1000, ...options });
 const fresh = { ttlSeconds: 60 };
@@ -89,7 +90,7 @@ test.each(Object.keys(nestings))(
     const cache = open({ logger });
     expect(await nestings[nesting]!(cache)).toBe('inner');
     expect(await cache.getOrLoad('user:7', async () => 'again', fresh)).toBe('inner');
-    await file.redis.flushall();
+    await emptyRedis(file.redis);
     await nestings[nesting]!(cache);
     expect(logger.lines.map(({ message }) => message.split(':')[0])).toEqual(['CACHE_LOAD_NESTED']);
   },

@@ -1,10 +1,11 @@
 import { beforeEach, expect, test } from 'vitest';
 import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
 import { gate, quiet, redisForFile, throughProxy } from '../../middleware/support/redis-for-file.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const open = (redis = file.redis) => cacheAside(redis, { logger: quiet, timeoutMs: 300 });
 const fresh = { ttlSeconds: 60 };

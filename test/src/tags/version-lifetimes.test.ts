@@ -3,10 +3,11 @@ import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
 import { tagVersions } from '../../../src/tags/tag-versions.js';
 import { serveCached } from '../../middleware/cache/support/cache-client.js';
 import { quiet, redisForFile } from '../../middleware/support/redis-for-file.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const versionsOf = () => tagVersions(file.redis, { prefix: '', timeoutMs: 1000 });
 const lifetimes = async () => {
