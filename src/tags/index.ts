@@ -10,10 +10,10 @@ export {
   unknownStart,
 } from './pinned-versions.js';
 export {
-  EVERYTHING,
   type TagVersions,
   type TagVersionsOptions,
   tagVersions,
 } from './tag-versions.js';
+export { EVERYTHING } from './tag-writer.js';
 export { normalisedUrl, pathAndQuery, pathTag, purgedUrlTags, type QueryParams, urlTag } from './url-tags.js';
 export type { PinnedVersions, Versions } from './version-reader.js';

@@ -16,15 +16,13 @@ export interface FillStart {
 
 export async function beginFill(tagVersions: TagVersions, tags: readonly string[]): Promise<FillStart> {
   const at = monotonicNow();
-  const [epoch, versions] = await Promise.all([tagVersions.epoch(), tagVersions.readOrCreate(tags)]);
-  return { versions, epoch, at };
+  return { ...(await tagVersions.start(tags, 'create')), at };
 }
 
 /** The same without creating versions: for a fill that is stored only seldom. */
 export async function readStart(tagVersions: TagVersions, tags: readonly string[]): Promise<FillStart> {
   const at = monotonicNow();
-  const [epoch, versions] = await Promise.all([tagVersions.epoch(), tagVersions.read(tags)]);
-  return { versions, epoch, at };
+  return { ...(await tagVersions.start(tags, 'leave')), at };
 }
 
 /** The start of a fill about which nothing is known, so that it must not be stored: while Redis is away. */

@@ -1,10 +1,9 @@
-import { publish } from '../diagnostics.js';
 import { keys } from '../keys.js';
-import { linkTo, loadScript, type RedisClient, replicasOf } from '../redis/index.js';
+import { linkTo, type RedisClient } from '../redis/index.js';
 import { freshVersion } from './fresh-version.js';
 import { KeptVersions } from './kept-versions.js';
-import { owedPurgesOf } from './owed-purges.js';
-import { markScriptOf, redisStateOf } from './redis-state.js';
+import { type RedisState, redisStateOf } from './redis-state.js';
+import { tagWriter, VERSION_TTL_MS } from './tag-writer.js';
 import {
   type PinnedVersions,
   type ValuesAndVersions,
@@ -12,15 +11,8 @@ import {
   versionReader,
 } from './version-reader.js';
 
-const refreshTag = loadScript('refresh-tag');
-
-// An expired version costs one miss. A day keeps that rare, and unused tags from piling up.
-const VERSION_TTL_MS = 24 * 3_600_000;
 // The version that a fill creates must last until its entry is stored; `keep` has it live as long as the entry then.
 const FILL_VERSION_TTL_MS = 120_000;
-
-/** The tag of every cached response and value. No tag that passed `checkTags` is the same. */
-export const EVERYTHING = '*';
 
 export interface TagVersionsOptions {
   readonly prefix: string;
@@ -29,6 +21,11 @@ export interface TagVersionsOptions {
   readonly onRestart?: 'forget' | 'keep';
   /** How many replicas must have a mark or a purge before it counts as made. */
   readonly waitForReplicas?: number;
+}
+
+export interface EpochAndVersions {
+  readonly epoch: string | null;
+  readonly versions: Versions;
 }
 
 /**
@@ -42,9 +39,13 @@ export interface TagVersions {
   readWith(others: readonly string[], tags: readonly string[]): Promise<ValuesAndVersions>;
 
   /**
-   * Reads versions and creates the missing ones, for the length of a fill. Called before a handler runs whose answer may
-   * be stored. All are null for a moment after Redis lost its data, because the marks of mutations in flight are lost too.
+   * Reads the epoch and the versions before a handler runs whose answer may be stored. `create` creates the missing
+   * versions, for the length of a fill. All are null for a moment after Redis lost its data: the marks of mutations in
+   * flight are lost too then.
    */
+  start(tags: readonly string[], missing: 'create' | 'leave'): Promise<EpochAndVersions>;
+
+  /** Reads versions and creates the missing ones; null as those of `start`. */
   readOrCreate(tags: readonly string[]): Promise<Versions>;
 
   /**
@@ -78,50 +79,16 @@ export interface TagVersions {
   unmark(tags: readonly string[], mark: string): Promise<void>;
 }
 
-export function tagVersions(
-  redis: RedisClient,
-  { prefix, timeoutMs, onRestart = 'forget', waitForReplicas = 0 }: TagVersionsOptions,
-): TagVersions {
-  const link = linkTo(redis);
+export function tagVersions(redis: RedisClient, options: TagVersionsOptions): TagVersions {
+  const { prefix, timeoutMs } = options;
   const names = keys(prefix);
-  const ask = { timeoutMs };
-  const reader = versionReader(redis, { timeoutMs, onRestart });
   const redisState = redisStateOf(redis, prefix);
-  const look = (tags: readonly string[]) => redisState.look(tags.map(names.tag), timeoutMs);
-
-  const readWith = (others: readonly string[], tags: readonly string[]) => {
-    // A process that only serves hits must be able to notice a loss too.
-    if (!redisState.isKnown) look(tags).catch(() => undefined);
-    return reader.readWith(others, tags.map(names.tag));
-  };
-
-  const kept = new KeptVersions(link, names.tag, ask);
-
-  const create = (key: string, expiryMs: number) => {
-    const fresh = freshVersion();
-    const there = link.send<string | null>('set', [key, fresh, 'PX', expiryMs, 'NX', 'GET'], ask);
-    return reader.versionOf(
-      key,
-      there.then((value) => value ?? fresh),
-    );
-  };
-
-  const { purge, mark } = tagWriter(redis, { prefix, timeoutMs, waitForReplicas });
-
+  const kept = new KeptVersions(linkTo(redis), names.tag, { timeoutMs });
+  const { purge, mark } = tagWriter(redis, options);
   return {
-    read: async (tags) => (tags.length === 0 ? [] : (await readWith([], tags)).versions),
-    readWith,
-    async readOrCreate(tags) {
-      const created = Promise.all(tags.map((tag) => create(names.tag(tag), FILL_VERSION_TTL_MS)));
-      const [versions, { isSettling }] = await Promise.all([created, look(tags)]);
-      return isSettling ? versions.map(() => null) : versions;
-    },
+    ...tagReader(redis, redisState, options),
     keep: (pinned, forMs) => kept.keep(pinned, forMs),
-    async epoch() {
-      const epoch = await create(names.invalidationEpoch(), VERSION_TTL_MS);
-      return epoch && `${epoch} ${redisState.losses}`;
-    },
-    state: async (tags) => (await look(tags)).name,
+    state: async (tags) => (await redisState.look(tags.map(names.tag), timeoutMs)).name,
     stateKnown: (tags) => redisState.nameKnown(tags.map(names.tag)),
     invalidate: (tags) => purge(tags, ''),
     mark,
@@ -129,42 +96,53 @@ export function tagVersions(
   };
 }
 
-/** Writes marks and purges, each behind a new epoch. */
-function tagWriter(
+function tagReader(
   redis: RedisClient,
-  { prefix, timeoutMs, waitForReplicas }: { prefix: string; timeoutMs: number; waitForReplicas: number },
-) {
+  redisState: RedisState,
+  { prefix, timeoutMs, onRestart = 'forget' }: TagVersionsOptions,
+): Pick<TagVersions, 'read' | 'readWith' | 'start' | 'readOrCreate' | 'epoch'> {
   const link = linkTo(redis);
   const names = keys(prefix);
-  const ask = { timeoutMs };
+  const reader = versionReader(redis, { timeoutMs, onRestart });
   const epochKey = names.invalidationEpoch();
-  const replicasHaveHeard = replicasOf(redis, waitForReplicas);
-  const markTag = markScriptOf(redis, prefix);
-  const owedPurges = owedPurgesOf(redis);
+  const look = (tags: readonly string[]) => redisState.look([epochKey, ...tags.map(names.tag)], timeoutMs);
 
-  // In a Cluster the epoch lies on another node. A process that sees the new state of a tag must be able to see the new
-  // epoch, so the epoch is acknowledged first.
-  const afterNewEpoch = async (tags: readonly string[], write: (key: string) => Promise<unknown>) => {
-    const tagKeys = tags.map(names.tag);
-    const epoch = link.send('set', [epochKey, freshVersion(), 'PX', VERSION_TTL_MS], ask);
-    if (redis.isCluster) await epoch;
-    await Promise.all([epoch, ...tagKeys.map(write)]);
-    await replicasHaveHeard([epochKey, ...tagKeys], timeoutMs);
+  const readWith = (others: readonly string[], tags: readonly string[]) => {
+    // A process that only serves hits must be able to notice a loss too.
+    if (!redisState.isKnown) look(tags).catch(() => undefined);
+    return reader.readWith(others, tags.map(names.tag));
   };
+  const read = async (tags: readonly string[]): Promise<Versions> =>
+    tags.length === 0 ? [] : (await readWith([], tags)).versions;
 
-  const write = async (tags: readonly string[], mark: string) => {
-    await afterNewEpoch(tags, (key) =>
-      link.run(refreshTag, [key], [freshVersion(), VERSION_TTL_MS, mark], ask),
+  const create = (key: string, expiryMs: number) => {
+    const fresh = freshVersion();
+    const args = [key, fresh, 'PX', expiryMs, 'NX', 'GET'];
+    const there = link.send<string | null>('set', args, { timeoutMs });
+    return reader.versionOf(
+      key,
+      there.then((value) => value ?? fresh),
     );
-    publish('purged', () => ({ tags }));
   };
-  const everything = { tags: [EVERYTHING], write: () => write([EVERYTHING], '') };
-  const purge = (tags: readonly string[], mark: string) =>
-    owedPurges.make({ tags, write: () => write(tags, mark) }, { timeoutMs, instead: everything });
+  const readOrCreate = async (tags: readonly string[]): Promise<Versions> => {
+    const created = Promise.all(tags.map((tag) => create(names.tag(tag), FILL_VERSION_TTL_MS)));
+    const [versions, { isSettling }] = await Promise.all([created, look(tags)]);
+    return isSettling ? versions.map(() => null) : versions;
+  };
+  const epoch = async () => {
+    const current = await create(epochKey, VERSION_TTL_MS);
+    return current && `${current} ${redisState.losses}`;
+  };
 
   return {
-    purge,
-    mark: (tags: readonly string[], mark: string, expiryMs: number) =>
-      afterNewEpoch(tags, (key) => link.run(markTag, [key], [mark, expiryMs], ask)),
+    read,
+    readWith,
+    readOrCreate,
+    epoch,
+    async start(tags, missing) {
+      const asked = missing === 'create' ? readOrCreate(tags) : read(tags);
+      const [current, versions, { isSettling }] = await Promise.all([epoch(), asked, look(tags)]);
+      return isSettling ? { epoch: null, versions: versions.map(() => null) } : { epoch: current, versions };
+    },
   };
 }

@@ -28,8 +28,13 @@ export interface Events {
 export interface Scenario {
   readonly protocol: Protocol;
   readonly events: Events;
-  /** From when on a read may not see an older value: the commit, or the moment when the 2xx has left. */
-  readonly promise: 'commit' | 'response';
+  /**
+   * From when on a read may not see an older value: the commit, the moment when the 2xx has left, or when the process that
+   * made the change reaches Redis again.
+   */
+  readonly promise: 'commit' | 'response' | 'recovery';
+  /** Without marks: code that commits and then invalidates, or a mutation that proceeds without Redis. */
+  readonly marks?: boolean;
   readonly mutations: number;
   readonly lookUpsPerReader: number;
 }
@@ -108,12 +113,16 @@ function stepsFrom(model: Model, scenario: Scenario): Step<Model>[] {
       if (!isAlive) return [];
       return [...mutationSteps(model, who, scenario), ...readerSteps(model, who, scenario)];
     }),
-    ...settlingSteps(model),
+    ...settlingSteps(model, scenario),
     ...eventSteps(model),
   ];
 }
 
-function mutationSteps(model: Model, who: number, { protocol, promise }: Scenario): Step<Model>[] {
+function mutationSteps(
+  model: Model,
+  who: number,
+  { protocol, promise, marks = true }: Scenario,
+): Step<Model>[] {
   const process = model.processes[who]!;
   const { mutation, isConnected, knownState } = process;
   const steps: Step<Model>[] = [];
@@ -122,7 +131,8 @@ function mutationSteps(model: Model, who: number, { protocol, promise }: Scenari
     withProcess(changed, who, { mutation: { ...mutation, at, ...more } });
   const isInFlight = mutation.at === 'marked' || mutation.at === 'committed';
 
-  if (mutation.at === 'idle' && isConnected) {
+  if (mutation.at === 'idle' && !marks) step('begins', become(model, 'marked'));
+  if (mutation.at === 'idle' && marks && isConnected) {
     step('marks', become(withMark(model, who), 'marked', { markedIn: knownState }));
   }
   if (mutation.at === 'marked') {
@@ -135,11 +145,17 @@ function mutationSteps(model: Model, who: number, { protocol, promise }: Scenari
     step('purges and answers', become({ ...withoutMark(model, who), floor }, 'over'));
   }
   if (mutation.at === 'committed' && !isConnected) {
-    step('cannot purge and answers', become({ ...model, floor }, protocol.owesPurges ? 'owed' : 'over'));
+    const answered = promise === 'recovery' ? model : { ...model, floor };
+    step('cannot purge and answers', become(answered, 'owed'));
   }
-  if (mutation.at === 'owed' && isConnected)
-    step('makes its owed purge', become(withoutMark(model, who), 'over'));
-  if (isInFlight && isConnected && protocol.marksAgain) {
+  if (mutation.at === 'owed' && isConnected) {
+    const purged = protocol.owesPurges ? withoutMark(model, who) : model;
+    step(
+      protocol.owesPurges ? 'makes its owed purge' : 'forgets its purge',
+      become({ ...purged, floor }, 'over'),
+    );
+  }
+  if (isInFlight && marks && isConnected && protocol.marksAgain) {
     step('looks at the state', looked(model, who));
     if (mutation.markedIn !== knownState)
       step('marks again', become(withMark(model, who), mutation.at, { markedIn: knownState }));
@@ -204,10 +220,13 @@ function readerSteps(model: Model, who: number, { protocol, lookUpsPerReader }: 
   return [];
 }
 
-// The settling time is long enough for every living process to reconnect, and to set its marks again.
-function settlingSteps(model: Model): Step<Model>[] {
-  const isCovered = ({ isAlive, mutation: { at, markedIn } }: Process) =>
-    !isAlive || at === 'idle' || at === 'over' || (at !== 'owed' && markedIn === model.redisState);
+// The settling time is long enough for every living process to reconnect, to set its marks again and to make the
+// purges that it owes.
+function settlingSteps(model: Model, { protocol }: Scenario): Step<Model>[] {
+  const isCovered = ({ isAlive, mutation: { at, markedIn } }: Process) => {
+    if (!isAlive || at === 'idle' || at === 'over') return true;
+    return at === 'owed' ? !protocol.owesPurges : !protocol.marksAgain || markedIn === model.redisState;
+  };
   if (!model.isSettling || !model.processes.every(isCovered)) return [];
   return [{ name: 'settled', next: { ...model, isSettling: false } }];
 }
