@@ -59,7 +59,7 @@ export function connectRedis(target: string | ConnectRedisOptions = {}): Redis {
 /** How `closeRedis` ends a client. */
 export interface CloseRedisOptions {
   /**
-   * Milliseconds to wait for commands in flight and for the answer to QUIT.
+   * Milliseconds to wait for commands in flight, for purges that Redis has not acknowledged and for the answer to QUIT.
    * @default 2000
    */
   readonly timeoutMs?: number;
