@@ -26,3 +26,10 @@ test.each(['page[]=2', '[page]=2', 'page%5Bx%5D=2'])(
     expect(normalisedUrl(`/?${query}&x=1`, { allow: ['page'] })).toBe(`/?${query}`);
   },
 );
+
+test('a path of very many slashes takes no more than linear time', () => {
+  const began = performance.now();
+  expect(urlTag(`${'/'.repeat(100_000)}x`)).toHaveLength('url:x'.length + 100_000);
+  expect(urlTag('/'.repeat(100_000))).toBe('url:/');
+  expect(performance.now() - began).toBeLessThan(1_000);
+});
