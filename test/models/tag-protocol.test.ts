@@ -5,7 +5,10 @@ import { type Events, exploreTagProtocol, type Protocol, type Scenario } from '.
 const whole: Protocol = { settles: true, marksAgain: true, owesPurges: true, looksLast: true };
 type Size = Pick<Scenario, 'mutations' | 'lookUpsPerReader'>;
 const size = (quick: Size): Size => sized({ quick, full: { mutations: 2, lookUpsPerReader: 2 } });
-const small = size({ mutations: 1, lookUpsPerReader: 1 });
+const small = sized<Size>({
+  quick: { mutations: 1, lookUpsPerReader: 1 },
+  full: { mutations: 2, lookUpsPerReader: 1 },
+});
 
 const check = (events: Events, promise: Scenario['promise'], more: Partial<Scenario> = {}) =>
   exploreTagProtocol({ protocol: whole, events, promise, ...small, ...more });
