@@ -1,14 +1,14 @@
-import { LRUCache } from 'lru-cache';
+import { RecentMap } from './recent-map.js';
 
 // Texts that come again and again are short. A longer one may be made up by a client.
 const LONGEST_TEXT = 256;
 
 /** Makes a pure function of a text keep its latest results. */
 export function memoize<Result extends NonNullable<unknown>>(
-  max: number,
+  size: number,
   work: (text: string) => Result,
 ): (text: string) => Result {
-  const results = new LRUCache<string, Result>({ max });
+  const results = new RecentMap<Result>(size);
   return (text) => {
     const known = results.get(text);
     if (known !== undefined) return known;

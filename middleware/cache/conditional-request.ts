@@ -1,8 +1,8 @@
 import type { Request } from 'express';
-import type { LRUCache } from 'lru-cache';
 import type { Entry } from '../../src/cache/index.js';
 import { validatorsOf } from '../../src/http/conditional.js';
 import type { Fields } from '../../src/http/fields.js';
+import type { RecentMap } from '../../src/recent-map.js';
 
 const CONDITIONS = ['if-none-match', 'if-modified-since'];
 const PARTS = ['range', 'if-range'];
@@ -17,7 +17,7 @@ export function isConditional(req: Request): boolean {
 }
 
 /** The keys for which a client's own condition has been passed on. */
-export type PassedOn = LRUCache<string, true>;
+export type PassedOn = RecentMap<true>;
 
 /** Changes the request so that the handler validates the stored response, or sends one that can be stored. */
 export function prepareRequest(
@@ -31,7 +31,7 @@ export function prepareRequest(
   if (inBackground) for (const name of PARTS) delete req.headers[name];
   if (stale || !isConditional(req) || hasForeignCondition(req)) return;
   // Once, the copy of the client may save the handler the body. The second time there should be a response to store.
-  if (passedOn.has(id)) askForWhole(req);
+  if (passedOn.get(id)) askForWhole(req);
   else passedOn.set(id, true);
 }
 

@@ -44,4 +44,4 @@ export function audienceOf(req: Request, stored: Entry | undefined, settings: Ca
 
 /** Whether the client's own condition is passed on to the handler, whose 304 would be of use to nobody else. */
 export const isPassedOn = (req: Request, id: string, passedOn: PassedOn): boolean =>
-  isConditional(req) && !passedOn.has(id);
+  isConditional(req) && !passedOn.get(id);

@@ -45,7 +45,8 @@ function noticesOf(link: RedisLink, onUnavailable: OnUnavailable): UnavailableNo
 export class QuotaDecider {
   readonly #limiter: RateLimiter;
   readonly #refused: RefusedClients;
-  readonly #local = new LocalLimiter();
+  // Made in the first outage: it holds memory for 50,000 windows.
+  #local: LocalLimiter | undefined;
   readonly #onUnavailable: OnUnavailable;
   readonly #notices: UnavailableNotices;
   readonly #remembersRefusals: boolean;
@@ -89,8 +90,10 @@ export class QuotaDecider {
     if (this.#onUnavailable === 'closed') throw error;
     if (this.#onUnavailable === 'open') return undefined;
     const { key, policies, cost } = question;
-    const verdict = this.#local.consume(key, policies, cost);
-    return published('process', question, verdict, () => this.#local.refund(key, verdict, cost));
+    this.#local ??= new LocalLimiter();
+    const local = this.#local;
+    const verdict = local.consume(key, policies, cost);
+    return published('process', question, verdict, () => local.refund(key, verdict, cost));
   }
 }
 

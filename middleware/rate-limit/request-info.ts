@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { QuotaVerdict } from '../../src/limits/index.js';
+import { RecentMap } from '../../src/recent-map.js';
 import { tightest } from './headers.js';
 import type { RateLimitInfo } from './options.js';
 
@@ -19,12 +19,12 @@ const MAX_CLIENTS = 10_000;
  * express-rate-limit documents `used === limit + 1` for the first one.
  */
 export class RefusalCounts {
-  readonly #counts = new LRUCache<string, number>({ max: MAX_CLIENTS });
+  readonly #counts = new RecentMap<number>(MAX_CLIENTS);
 
   /** Notes a decision. Returns the number of refusals in a row. */
   note(client: string, admitted: boolean): number {
     if (admitted) {
-      if (this.#counts.size > 0) this.#counts.delete(client);
+      if (!this.#counts.isEmpty) this.#counts.delete(client);
       return 0;
     }
     const refusals = (this.#counts.get(client) ?? 0) + 1;

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { RecentMap } from '../recent-map.js';
 import { codedEntry } from './compressed-entry.js';
 import type { CacheRecord, EntryHead } from './record.js';
 
@@ -25,7 +25,7 @@ export const recordStampOf = (bytes: Buffer): string => bytes.toString('latin1',
 
 // Each hit reads a head from Redis, and parsing it takes as long as a command. The stamp is the key, because it changes
 // with the record.
-const heads = new LRUCache<string, EntryHead>({ max: 2_000 });
+const heads = new RecentMap<EntryHead>(2_000);
 
 // A value that is no record (of another version of this package, or from a hand-written SET) is a miss, not an error.
 export function decodeRecord(bytes: Buffer): CacheRecord | undefined {

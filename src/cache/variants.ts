@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache';
 import type { Fields } from '../http/fields.js';
 import { variantOf } from '../http/vary.js';
 import type { Keys } from '../keys.js';
+import { RecentMap } from '../recent-map.js';
 import { linkTo, loadScript, type RedisClient, type RedisLink } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
 
@@ -24,7 +24,7 @@ export class Variants {
   readonly #names: Keys;
   readonly #link: RedisLink;
   readonly #ask: { readonly timeoutMs: number };
-  readonly #known = new LRUCache<string, KnownVary>({ max: REMEMBERED_IDS });
+  readonly #known = new RecentMap<KnownVary>(REMEMBERED_IDS);
 
   constructor(redis: RedisClient, names: Keys, { timeoutMs }: { timeoutMs: number }) {
     this.#names = names;

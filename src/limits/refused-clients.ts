@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { RecentMap } from '../recent-map.js';
 import { monotonicNow } from '../timers.js';
 import type { Policy, QuotaVerdict } from './quota.js';
 
@@ -16,8 +16,8 @@ interface Refusal {
 
 /** Remembers clients that Redis has just refused, so that a flood is answered without asking Redis again. */
 export class RefusedClients {
-  readonly #refusals = new LRUCache<string, Refusal>({ max: MAX_CLIENTS });
-  readonly #forgottenAt = new LRUCache<string, number>({ max: MAX_CLIENTS });
+  readonly #refusals = new RecentMap<Refusal>(MAX_CLIENTS);
+  readonly #forgottenAt = new RecentMap<number>(MAX_CLIENTS);
 
   /** @param askedAt `monotonicNow()` before Redis was asked */
   remember(

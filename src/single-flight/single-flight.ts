@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { RecentMap } from '../recent-map.js';
 import type { RedisClient } from '../redis/index.js';
 import type { FillStart } from '../tags/index.js';
 import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
@@ -45,7 +45,8 @@ export class SingleFlight<Result> {
   readonly #leases: FillLeases;
   readonly #waitMs: number;
   readonly #flights = new Map<string, Flight<Result>>();
-  readonly #unshared = new LRUCache<string, true>({ max: 10_000 });
+  /** Until when each of these keys is not shared, on the monotonic clock. */
+  readonly #unshared = new RecentMap<number>(10_000);
 
   constructor(redis: RedisClient, options: SingleFlightOptions) {
     this.#leases = new FillLeases(redis, options);
@@ -58,7 +59,7 @@ export class SingleFlight<Result> {
    * @param begin reads the versions, before the handler runs
    */
   async take(id: string, begin: BeginFill, waiting: Waiting): Promise<Taken<Result>> {
-    if (this.#unshared.has(id) || isOver(waiting)) return { right: besideOthers(await begin()) };
+    if (this.#isUnshared(id) || isOver(waiting)) return { right: besideOthers(await begin()) };
     return this.#joinOrBegin(id, waiting, begin, async (flight) => {
       const [lease, start] = await this.#takeLease(id, begin);
       if (lease.token !== undefined) return { right: this.#withLease(id, flight, lease.token, start) };
@@ -75,7 +76,7 @@ export class SingleFlight<Result> {
 
   /** The fill right of a key within this process: while Redis is away, or after a fill elsewhere has failed. */
   async takeInProcess(id: string, begin: BeginFill, waiting: Waiting): Promise<Taken<Result>> {
-    if (this.#unshared.has(id) || isOver(waiting)) return { right: besideOthers(await begin()) };
+    if (this.#isUnshared(id) || isOver(waiting)) return { right: besideOthers(await begin()) };
     return this.#joinOrBegin(id, waiting, begin, async (flight) => ({
       right: this.#withoutLease(id, flight, await begin()),
     }));
@@ -163,9 +164,13 @@ export class SingleFlight<Result> {
     flight.land(end);
   }
 
+  #isUnshared(id: string): boolean {
+    return (this.#unshared.get(id) ?? 0) > monotonicNow();
+  }
+
   #unshare(id: string, outcome: FillOutcome): void {
     const forMs = UNSHARED_MS[outcome];
-    if (forMs > 0 && outcome !== 'failed') this.#unshared.set(id, true, { ttl: forMs });
+    if (forMs > 0 && outcome !== 'failed') this.#unshared.set(id, monotonicNow() + forMs);
   }
 }
 

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { RecentMap } from '../recent-map.js';
 import { loadScript, type RedisLink } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
 import type { PinnedVersions } from './version-reader.js';
@@ -22,7 +22,7 @@ export class KeptVersions {
   readonly #link: RedisLink;
   readonly #keyOf: (tag: string) => string;
   readonly #ask: { readonly timeoutMs: number };
-  readonly #kept = new LRUCache<string, KeptVersion>({ max: REMEMBERED_TAGS });
+  readonly #kept = new RecentMap<KeptVersion>(REMEMBERED_TAGS);
 
   constructor(link: RedisLink, keyOf: (tag: string) => string, ask: { readonly timeoutMs: number }) {
     this.#link = link;
