@@ -1,9 +1,9 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { LRUCache } from 'lru-cache';
 import { type Lookup, ResponseCache } from '../../src/cache/index.js';
 import { isUnavailable } from '../../src/errors.js';
 import type { Fields } from '../../src/http/fields.js';
 import { readOptions } from '../../src/read-options.js';
+import { RecentMap } from '../../src/recent-map.js';
 import { linkTo } from '../../src/redis/index.js';
 import { SingleFlight } from '../../src/single-flight/index.js';
 import { monotonicNow } from '../../src/timers.js';
@@ -52,7 +52,7 @@ class CacheStep implements Step<AskedLookup> {
   readonly #questions;
   readonly #mounted;
   readonly #notices: UnavailableNotices;
-  readonly #passedOn: PassedOn = new LRUCache({ max: 10_000 });
+  readonly #passedOn: PassedOn = new RecentMap<true>(10_000);
 
   constructor(settings: CacheSettings) {
     const { redis, logger } = settings;

@@ -17,6 +17,14 @@ export type Decision =
   | Pick<Forwarded, 'fwd' | 'right' | 'plan' | 'stale' | 'lastResort' | 'inBackground'>
   | undefined;
 
+/** How far a stored response answers a request. */
+interface StoredUse {
+  readonly isServed?: true;
+  /** The entry, when the request may use it. */
+  readonly entry?: Entry;
+  readonly reuse?: Reuse;
+}
+
 interface DeciderParts {
   readonly cache: ResponseCache;
   readonly flights: SingleFlight<FilledResponse>;
@@ -38,17 +46,29 @@ export class Decider {
     this.#passedOn = passedOn;
   }
 
-  async decide(visit: Visit, first: Lookup): Promise<Decision> {
-    const { question, req, res, wanted } = visit;
-    let lookup = first;
+  /** In the same tick when the stored response is fresh. */
+  decide(visit: Visit, first: Lookup): Decision | Promise<Decision> {
+    const stored = this.#useStored(visit, first, first);
+    return stored.isServed ? undefined : this.#withoutFresh(visit, first, stored);
+  }
+
+  /** Answers from the stored response if it is fresh. A request that has waited gives the entry from before that too. */
+  #useStored(visit: Visit, lookup: Lookup, first: Lookup): StoredUse {
+    const { req, res } = visit;
+    const entry = usableEntry(lookup, req, this.#settings);
+    if (!entry) return {};
+    const hasWaited = lookup !== first;
+    const reuse = this.#reuseOf(visit, entry, hasWaited ? first.entry : entry);
+    if (reuse !== 'serve') return { entry, reuse };
+    serveEntry(entry, req, res, hasWaited ? { fwd: fwdOf(first), collapsed: true } : { hit: true });
+    return { isServed: true };
+  }
+
+  async #withoutFresh(visit: Visit, first: Lookup, stored: StoredUse): Promise<Decision> {
+    const { question, res, wanted } = visit;
+    let [lookup, { entry, reuse }] = [first, stored];
     let isFailedElsewhere = false;
-    for (let waited = false; ; waited = true) {
-      const entry = usableEntry(lookup, req, this.#settings);
-      const reuse = entry && this.#reuseOf(visit, entry, waited ? first.entry : entry);
-      if (entry && reuse === 'serve') {
-        serveEntry(entry, req, res, waited ? { fwd: fwdOf(first), collapsed: true } : { hit: true });
-        return undefined;
-      }
+    for (;;) {
       if (entry && reuse === 'serve-and-refresh') return this.#refreshLater(visit, entry);
       if (wanted.has('only-if-cached')) {
         setCacheStatus(res, { detail: 'only-if-cached' });
@@ -68,6 +88,9 @@ export class Decider {
         isFailedElsewhere = taken.ended.outcome === 'failed';
       }
       lookup = isNew ? beside : await this.#lookUp(visit);
+      const again = this.#useStored(visit, lookup, first);
+      if (again.isServed) return undefined;
+      ({ entry, reuse } = again);
     }
   }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import type { Request, Response } from 'express';
 import { setImmediate } from '../../src/timers.js';
+import { leaveToolkit } from '../leaving.js';
 
 const METHODS = [
   'setHeader',
@@ -56,6 +57,7 @@ const OF_HANDLERS = new Set<string>(['statusCode', 'statusMessage', 'sendDate'])
  * nothing is sent: they may go on in the background, as if a client were waiting.
  */
 export function detachResponse(req: Request, res: Response, answer: () => void): void {
+  leaveToolkit(req);
   const before = res.getHeaders();
   const shadow = answerToNobody(req);
   answer();

@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { leaveToolkit } from '../leaving.js';
 import { recordOf } from '../request-record.js';
 import { applyHead } from './apply-head.js';
 import { headersSentError } from './locked-head.js';
@@ -38,6 +39,8 @@ export function methodsOf({ writeHead, write, end, flushHeaders }: Response): Me
  * closures of its own on it, V8 carries each response over into its old space (9 KB and 20 % of a request).
  */
 export function intercept(res: Response, own: Interceptor): void {
+  // A hold that was put off goes inside this one, as if it had begun in its turn.
+  leaveToolkit(res.req);
   // A second hold goes around the first, which has to find its own.
   const record = recordOf(res.req);
   const methods = record.interceptor === undefined ? FIRST : intercepted(() => own);

@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import { leaveToolkit } from '../leaving.js';
 import { recordOf } from '../request-record.js';
 import type { SessionOperations } from './operations.js';
 import type { Session } from './session-object.js';
@@ -59,6 +60,8 @@ export function defineProperties(req: Request): void {
 /** The operations of the request's session, made at the first call. */
 export function operationsOf(req: Request): SessionOperations {
   const session = recordOf(req).session!;
+  if (session.operations) return session.operations;
+  leaveToolkit(req);
   session.operations ??= session.open();
   return session.operations;
 }

@@ -1,5 +1,6 @@
 import type { NextFunction, Response } from 'express';
-import { holdResponse } from '../response/index.js';
+import { beforeLeaving } from '../leaving.js';
+import { canHold, holdResponse } from '../response/index.js';
 import { writeSessionId } from './cookie/signed-id.js';
 import { lossError, reportLoss } from './lost-changes.js';
 import type { SessionOperations } from './operations.js';
@@ -9,11 +10,15 @@ import type { Changes, TrackedSession } from './session-changes.js';
 
 /** Holds a response back until the request's session is stored. */
 export function saveBeforeResponse(res: Response, next: NextFunction, context: RequestContext): void {
+  if (canHold(res)) beforeLeaving(context.req, () => hold(res, next, context));
+  if (mayWriteUnread(context)) operationsOf(context.req);
+}
+
+function hold(res: Response, next: NextFunction, context: RequestContext): void {
   const { req } = context;
-  if (mayWriteUnread(context)) operationsOf(req);
   context.headSent = res.headersSent;
-  // The hold begins here and not at the first use of the session: a middleware that wraps or keeps `res.end` before
-  // that use would send the response past the hold.
+  // The hold begins before code of others gets the response, not only at the first use of the session: a middleware that
+  // wraps or keeps `res.end` before that use would send the response past the hold.
   holdResponse(res, next, () => {
     const operations = openedOperationsOf(req);
     const settled = operations && settle(operations, context, res);

@@ -5,7 +5,6 @@ import { isUnavailable } from '../../src/errors.js';
 import { linkTo } from '../../src/redis/index.js';
 import { SessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
-import { canHold } from '../response/index.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { SessionAvailability } from './availability.js';
 import { isUnder } from './cookie/path-match.js';
@@ -62,16 +61,17 @@ export function session(given: SessionOptions): SessionMiddleware {
 
   const step: Step<LoadedSession | undefined> = {
     ask: (req) => (appliesTo(req) ? find(req) : undefined),
-    async act(req, res, next, answer) {
+    act(req, res, next, answer) {
       if (!appliesTo(req)) return next();
-      const context = await (answer instanceof Promise
-        ? answer.then(
-            (loaded) => openLoaded(req, loaded),
-            (error) => openUnread(req, error),
-          )
-        : open(instance, req));
-      if (canHold(res)) saveBeforeResponse(res, next, context);
-      next();
+      const proceed = (context: RequestContext) => {
+        saveBeforeResponse(res, next, context);
+        next();
+      };
+      if (!(answer instanceof Promise)) return proceed(open(instance, req));
+      return answer.then(
+        (loaded) => proceed(openLoaded(req, loaded)),
+        (error) => proceed(openUnread(req, error)),
+      );
     },
   };
 
@@ -91,6 +91,10 @@ async function loadFirst(
   candidates: readonly SignedId[],
 ): Promise<LoadedSession | undefined> {
   const maxIdleMs = settings.maxIdleMsFor(req);
+  if (candidates.length === 1) {
+    const stored = await store.load(candidates[0]!.id, maxIdleMs);
+    return stored && { ...candidates[0]!, stored };
+  }
   const results = await Promise.allSettled(candidates.map(({ id }) => store.load(id, maxIdleMs)));
   for (const [position, result] of results.entries()) {
     if (result.status === 'rejected') throw result.reason;
@@ -111,7 +115,18 @@ function open(
   const secretIndex = loaded?.secretIndex ?? 0;
   const resigns = secretIndex > 0 && settings.mayResign();
   const signWith = secrets[resigns ? 0 : secretIndex]!;
-  const context = { ...instance, req, signWith, resigns, loaded, unread, headSent: false };
+  const { store, availability } = instance;
+  const context = {
+    settings,
+    store,
+    availability,
+    req,
+    signWith,
+    resigns,
+    loaded,
+    unread,
+    headSent: false,
+  };
   attachSession(req, () => new SessionOperations(context));
   defineProperties(req);
   return context;

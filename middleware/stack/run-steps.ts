@@ -1,4 +1,5 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { leaveToolkit } from '../leaving.js';
 import { shareHiddenClass } from './hidden-class.js';
 import type { AnyStep, Before } from './step.js';
 
@@ -54,7 +55,8 @@ function actFrom(
   next: NextFunction,
 ): void {
   const part = parts[position];
-  if (!part) {
+  if (part === undefined || typeof part === 'function') leaveToolkit(req);
+  if (part === undefined) {
     next();
     return;
   }
@@ -66,8 +68,9 @@ function actFrom(
       return;
     }
     called = true;
-    if (error) next(error);
-    else actFrom(position + 1, parts, answers, req, res, next);
+    if (!error) return actFrom(position + 1, parts, answers, req, res, next);
+    leaveToolkit(req);
+    next(error);
   };
   try {
     const outcome: unknown =

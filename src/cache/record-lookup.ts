@@ -117,6 +117,6 @@ export class RecordLookup {
       Promise.all(keys.map((key) => this.record(key))),
       this.versions(tags),
     ]);
-    return { records, versions };
+    return { values: records, versions };
   }
 }

@@ -1,13 +1,10 @@
 import { linkTo, type RedisClient } from '../redis/index.js';
-import type { TagVersions, Versions } from '../tags/index.js';
+import type { TagVersions, ValuesAndVersions } from '../tags/index.js';
 import type { CacheRecord } from './record.js';
 import { decodeRecord, encodeRecord, RECORD_STAMP_RANGE } from './record-format.js';
 
 /** Cache records, and the versions that their tags had at the same moment. */
-export interface RecordsAndVersions {
-  readonly records: readonly (CacheRecord | undefined)[];
-  readonly versions: Versions;
-}
+export type RecordsAndVersions = ValuesAndVersions<CacheRecord | undefined>;
 
 /** A record and its bytes as they are in Redis. */
 export interface StoredRecord {
@@ -48,10 +45,7 @@ export function recordStore(
     readStamp: (key) =>
       link.send<string>('getrange', [key, RECORD_STAMP_RANGE.first, RECORD_STAMP_RANGE.last], ask),
 
-    async readWithVersions(keys, tags) {
-      const { values, versions: current } = await versions.readWith(keys, tags);
-      return { records: values.map(decoded), versions: current };
-    },
+    readWithVersions: (keys, tags) => versions.readWith(keys, decoded, tags),
 
     async write(key, record, expiryMs) {
       const bytes = encodeRecord(record);

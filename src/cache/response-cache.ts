@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import { LRUCache } from 'lru-cache';
 import { publish } from '../diagnostics.js';
 import { takesGzip } from '../http/content-coding.js';
 import type { Fields } from '../http/fields.js';
 import { variantOf } from '../http/vary.js';
 import { type Keys, keys } from '../keys.js';
+import { RecentMap } from '../recent-map.js';
 import type { RedisClient } from '../redis/index.js';
 import { type TagVersions, type TagVersionsOptions, tagVersions, type Versions } from '../tags/index.js';
 import { unpacked } from './compressed-entry.js';
@@ -42,7 +42,7 @@ export class ResponseCache {
   readonly #variants: Variants;
   readonly #announced = new Map<string, Promise<void>>();
   // The tags that the handler named last time, so that their versions can be asked for together with the entry.
-  readonly #lastHandlerTags = new LRUCache<string, readonly string[]>({ max: REMEMBERED_IDS });
+  readonly #lastHandlerTags = new RecentMap<readonly string[]>(REMEMBERED_IDS);
 
   constructor(redis: RedisClient, options: ResponseCacheOptions) {
     this.#names = keys(options.prefix);
@@ -78,8 +78,8 @@ export class ResponseCache {
     const vary = this.#variants.lastVary(id);
     const base = this.#names.cache(id);
     const recordKeys = vary ? [base, this.#variants.keyFor(id, vary, request)] : [base];
-    const { records, versions } = await this.#records.together(recordKeys, asked);
-    const [first, likely] = records;
+    const { values, versions } = await this.#records.together(recordKeys, asked);
+    const [first, likely] = values;
     const varies = first !== undefined && !isEntry(first);
     const found = varies ? await this.#variantBehind(id, first, { vary, likely }, request) : first;
     const unread = isEntry(found) ? this.#unreadTags(id, found, tags, { asked, versions }) : undefined;
@@ -138,10 +138,11 @@ export class ResponseCache {
     read: { readonly asked: readonly string[]; readonly versions: Versions },
   ): readonly string[] | undefined {
     const isPinned = (tag: string) => Object.hasOwn(head.versions, tag);
-    // A tag without a version, or with a mark, is not current, whatever the entry says.
-    const isSame = (tag: string, position: number) => read.versions[position] === head.versions[tag];
-    if (!tags.every(isPinned)) return undefined;
-    if (!read.asked.every((tag, position) => !isPinned(tag) || isSame(tag, position))) return undefined;
+    for (const [position, tag] of read.asked.entries()) {
+      // A tag without a version, or with a mark, is not current, whatever the entry says.
+      if (isPinned(tag) ? read.versions[position] !== head.versions[tag] : tags.includes(tag))
+        return undefined;
+    }
     const pinned = Object.keys(head.versions);
     if (pinned.length === tags.length) return [];
     this.#lastHandlerTags.set(

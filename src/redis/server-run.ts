@@ -17,14 +17,14 @@ export interface AnswerOfRun<Answer> {
 }
 
 /**
- * Adds the run of the server that holds the key to an answer from there. Undefined when another server, or another run
- * of it, may have given the answer.
+ * Adds the run of the server that holds the key to an answer from there, and uses both. Undefined when another server, or
+ * another run of it, may have given the answer.
  */
-export type ReadWithRun = <Answer>(
+export type ReadWithRun = <Answer, Result>(
   key: string,
-  answer: Promise<Answer>,
-  timeoutMs: number,
-) => Promise<AnswerOfRun<Answer> | undefined>;
+  asked: { readonly answer: Promise<Answer>; readonly timeoutMs: number },
+  use: (read: AnswerOfRun<Answer> | undefined) => Result,
+) => Promise<Result>;
 
 const readers = new WeakMap<RedisClient, ReadWithRun>();
 
@@ -70,14 +70,17 @@ function readWithRunOn(client: RedisClient): ReadWithRun {
     return run;
   };
 
-  return async (key, value, timeoutMs) => {
+  return (key, { answer, timeoutMs }, use) => {
     const server = holderOf(key);
     const run = runOf(server, key, timeoutMs);
-    const [name, answer] =
-      run.name === undefined ? await Promise.all([run.asked, value]) : [run.name, await value];
     // The command may have gone out over the next connection, or been redirected to the new owner of the hash slot.
-    const isSame = !server || (holderOf(key) === server && runs.get(server) === run);
-    return isSame ? { answer, run: name } : undefined;
+    const isSame = () => !server || (holderOf(key) === server && runs.get(server) === run);
+    const { name } = run;
+    if (name !== undefined)
+      return answer.then((value) => use(isSame() ? { answer: value, run: name } : undefined));
+    return Promise.all([run.asked, answer]).then(([asked, value]) =>
+      use(isSame() ? { answer: value, run: asked } : undefined),
+    );
   };
 }
 

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Keys } from '../keys.js';
+import { RecentMap } from '../recent-map.js';
 import { loadScript, type RedisLink, sharedQuestions } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
 import { pairs, parseSession, parseTimes, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
@@ -35,7 +35,7 @@ export class SessionReader {
   readonly #ask: { readonly timeoutMs: number };
   readonly #shared;
   // When a session slides again, by this process' clock. This only chooses the command: the reply decides.
-  readonly #slidesAt = new LRUCache<string, number>({ max: MAX_KNOWN_SESSIONS });
+  readonly #slidesAt = new RecentMap<number>(MAX_KNOWN_SESSIONS);
   #redisIsAheadMs = 0;
 
   constructor(link: RedisLink, names: Keys, ask: { readonly timeoutMs: number }) {
@@ -69,11 +69,14 @@ export class SessionReader {
   }
 
   async #loadPlain(hash: string, timeouts: SessionTimeouts): Promise<StoredSession | undefined> {
-    const fields = mapOf(await this.#link.send<HashReply>('hgetall', [this.#names.session(hash)], this.#ask));
+    const reply = await this.#link.send<HashReply>('hgetall', [this.#names.session(hash)], this.#ask);
+    const fields = mapOf(reply);
     const times = parseTimes(fields.get(SYSTEM_FIELDS.meta));
     if (!times) return undefined;
     fields.delete(SYSTEM_FIELDS.meta);
-    const session = { ...times, fields, readAt: Math.round(monotonicNow() + this.#redisIsAheadMs) };
+    const { createdAt, expiresAt, idleTimeoutMs, lastSeenAt } = times;
+    const readAt = Math.round(monotonicNow() + this.#redisIsAheadMs);
+    const session = { fields, createdAt, expiresAt, idleTimeoutMs, lastSeenAt, readAt };
     // Another process may have changed the timeout since. The script also ends a session that its key has outlived.
     const isPlain =
       untilSlideMs(session) > 0 && session.readAt < session.expiresAt && isWithin(timeouts, session);
@@ -107,6 +110,11 @@ function isWithin({ maxIdleMs, absoluteTimeoutMs }: SessionTimeouts, session: St
   return HAS_OWN_TIMEOUT.test(session.fields.get(SYSTEM_FIELDS.cookie) ?? '');
 }
 
+const isFlat = (reply: HashReply): reply is readonly string[] => Array.isArray(reply);
+
 function mapOf(reply: HashReply): Map<string, string> {
-  return Array.isArray(reply) ? pairs(reply) : new Map(Object.entries(reply));
+  if (isFlat(reply)) return pairs(reply);
+  const map = new Map<string, string>();
+  for (const name of Object.keys(reply)) map.set(name, reply[name]!);
+  return map;
 }

@@ -49,12 +49,18 @@ export function parseSession(reply: readonly (string | number)[]): StoredSession
   };
 }
 
+const META = /^(\d+) (\d+) (\d+) (\d+) \d+$/;
+
 /** Parses the field `@meta`: created, absolute expiry, idle timeout, last seen (ms), and the bytes of the session. */
 export function parseTimes(meta: string | undefined): SessionTimes | undefined {
-  const numbers = /^\d+( \d+){4}$/.test(meta ?? '') ? meta!.split(' ').map(Number) : undefined;
-  if (!numbers) return undefined;
-  const [createdAt, expiresAt, idleTimeoutMs, lastSeenAt] = numbers as [number, number, number, number];
-  return { createdAt, expiresAt, idleTimeoutMs, lastSeenAt };
+  const numbers = meta === undefined ? null : META.exec(meta);
+  if (numbers === null) return undefined;
+  return {
+    createdAt: Number(numbers[1]),
+    expiresAt: Number(numbers[2]),
+    idleTimeoutMs: Number(numbers[3]),
+    lastSeenAt: Number(numbers[4]),
+  };
 }
 
 export function pairs(flat: readonly string[]): Map<string, string> {

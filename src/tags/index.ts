@@ -16,4 +16,4 @@ export {
 } from './tag-versions.js';
 export { EVERYTHING } from './tag-writer.js';
 export { normalisedUrl, pathAndQuery, pathTag, purgedUrlTags, type QueryParams, urlTag } from './url-tags.js';
-export type { PinnedVersions, Versions } from './version-reader.js';
+export type { PinnedVersions, ValuesAndVersions, Versions } from './version-reader.js';

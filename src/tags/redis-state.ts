@@ -109,19 +109,19 @@ export class RedisState {
 
   async #lookAt(server: number, timeoutMs: number): Promise<StateSeen> {
     const keys = this.#keysOf(server);
-    const asked = linkTo(this.#redis).send<readonly (string | null)[]>('mget', keys, { timeoutMs });
-    const read = await readWithRunOf(this.#redis)(keys[0]!, asked, timeoutMs);
+    const answer = linkTo(this.#redis).send<readonly (string | null)[]>('mget', keys, { timeoutMs });
+    const read = await readWithRunOf(this.#redis)(keys[0]!, { answer, timeoutMs }, (answered) => answered);
     const known = this.#known.get(server);
     // Another server may have answered.
     if (!read) return { name: known?.name ?? '', isSettling: true };
-    const { answer, run } = read;
-    const names = answer.slice(0, COPIES.length);
+    const { run } = read;
+    const names = read.answer.slice(0, COPIES.length);
     const name = names.find((copy) => copy !== null) ?? '';
     const isWhole = names.every((copy) => copy === name);
     const isSame = isWhole && isOfRun(name, run) && (known?.name ?? name) === name;
     const isOld = known !== undefined && monotonicNow() - known.extendedAt > EXTEND_AFTER_MS;
     if (!isSame || isOld) return this.#nameState(server, { found: name, run, timeoutMs });
-    const isSettling = answer.at(-1) !== null;
+    const isSettling = read.answer.at(-1) !== null;
     this.#known.set(server, { name, isSettling, extendedAt: known?.extendedAt ?? monotonicNow() });
     return { name, isSettling };
   }

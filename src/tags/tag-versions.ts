@@ -36,7 +36,11 @@ export interface TagVersions {
   read(tags: readonly string[]): Promise<Versions>;
 
   /** Reads versions, and the values of other keys in the same commands. */
-  readWith(others: readonly string[], tags: readonly string[]): Promise<ValuesAndVersions>;
+  readWith<Value>(
+    others: readonly string[],
+    decode: (value: Buffer | null) => Value,
+    tags: readonly string[],
+  ): Promise<ValuesAndVersions<Value>>;
 
   /**
    * Reads the epoch and the versions before a handler runs whose answer may be stored. `create` creates the missing
@@ -107,13 +111,13 @@ function tagReader(
   const epochKey = names.invalidationEpoch();
   const look = (tags: readonly string[]) => redisState.look([epochKey, ...tags.map(names.tag)], timeoutMs);
 
-  const readWith = (others: readonly string[], tags: readonly string[]) => {
+  const readWith: TagVersions['readWith'] = (others, decode, tags) => {
     // A process that only serves hits must be able to notice a loss too.
     if (!redisState.isKnown) look(tags).catch(() => undefined);
-    return reader.readWith(others, tags.map(names.tag));
+    return reader.readWith(others, decode, tags.map(names.tag));
   };
   const read = async (tags: readonly string[]): Promise<Versions> =>
-    tags.length === 0 ? [] : (await readWith([], tags)).versions;
+    tags.length === 0 ? [] : (await readWith([], () => undefined, tags)).versions;
 
   const create = (key: string, expiryMs: number) => {
     const fresh = freshVersion();

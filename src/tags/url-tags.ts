@@ -10,8 +10,10 @@ export const pathTag = (url: string): string => tagOf(pathAndQuery(url).split('?
 // Express routes `/Users/7`, `/users/7/` and `/users/7?` alike by default, so a purge of one has to reach the others.
 // The keys stay apart: a handler may tell the spellings apart. Where it does, a purge takes a little more than it must.
 function tagOf(url: string): string {
-  const [path = '', query = ''] = withoutNeedlessEscapes(url).split(/\?(.*)/s, 2);
-  const folded = withoutSlashesAtEnd(path.toLowerCase());
+  const plain = url.includes('%') ? withoutNeedlessEscapes(url) : url;
+  const start = plain.indexOf('?');
+  const query = start < 0 ? '' : plain.slice(start + 1);
+  const folded = withoutSlashesAtEnd((start < 0 ? plain : plain.slice(0, start)).toLowerCase());
   const pairs = query.includes('&') ? query.replace(/^&+|&+$|(?<=&)&+/g, '') : query;
   return `url:${folded}${pairs && '?'}${pairs}`;
 }

@@ -2,7 +2,7 @@ import { parseCookie } from 'cookie';
 import cookieParser from 'cookie-parser';
 import { sign, unsign } from 'cookie-signature';
 import type { Request, Response } from 'express';
-import { LRUCache } from 'lru-cache';
+import { RecentMap } from '../../../src/recent-map.js';
 import { amendHead } from '../../response/index.js';
 import { type SessionSecret, secretsFor } from '../secret.js';
 import type { SessionCookie } from './cookie.js';
@@ -27,7 +27,7 @@ export function sessionIdReader(
 ): (req: Request) => readonly SignedId[] {
   // Checking a signature takes 8 µs, and a client sends the same cookie with each request. Only valid cookies are kept,
   // and only if the secrets do not depend on the request.
-  const verified = new LRUCache<string, SignedId>({ max: MAX_VERIFIED_COOKIES });
+  const verified = new RecentMap<SignedId>(MAX_VERIFIED_COOKIES);
   const verify = (value: string, accepted: readonly SessionSecret[]): SignedId | undefined => {
     const known = verified.get(value);
     if (known) return known;
@@ -39,6 +39,10 @@ export function sessionIdReader(
     const accepted = secretsFor(req, secrets);
     const values = cookieValues(req, name);
     if (values.length === 0) return fromCookieParser(req, name);
+    if (values.length === 1) {
+      const signed = verify(values[0]!, accepted);
+      return signed ? [signed] : [];
+    }
     const candidates = new Map<string, SignedId>();
     for (const value of values.slice(0, MAX_CHECKED)) {
       const signed = verify(value, accepted);
@@ -86,7 +90,7 @@ function fromCookieParser(req: Request, name: string): SignedId[] {
 }
 
 // RFC 6265, section 4.1.1: a cookie's value may be in quotes.
-const unquoted = (value: string): string => value.replace(/^"(.*)"$/, '$1');
+const unquoted = (value: string): string => (value[0] === '"' ? value.replace(/^"(.*)"$/, '$1') : value);
 
 // cookie-parser accepts only secrets that are text.
 function idIn(value: string, secret: SessionSecret): string | false | undefined {

@@ -96,7 +96,7 @@ export class NearCache {
       if (version === undefined) return undefined;
       versions.push(version as string);
     }
-    return { records, versions };
+    return { values: records, versions };
   }
 
   #confirmed(key: string): unknown {

@@ -60,7 +60,11 @@ export function trackingConnection(
 }
 
 async function checkServer(redis: Redis, connection: Redis): Promise<void> {
-  const read = await readWithRunOf(redis)('', Promise.resolve(''), SERVER_RUN_TIMEOUT_MS);
+  const read = await readWithRunOf(redis)(
+    '',
+    { answer: Promise.resolve(''), timeoutMs: SERVER_RUN_TIMEOUT_MS },
+    (answered) => answered,
+  );
   // Without permission to ask the run is empty, and counts as the same.
   if (!read || !(await connection.info('server')).includes(read.run))
     throw new Error('this is not the server that is read from');
