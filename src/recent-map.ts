@@ -17,6 +17,8 @@ export class RecentMap<Value extends NonNullable<unknown>> {
   }
 
   get(key: string): Value | undefined {
+    // Looking up a text that was just made takes as long as hashing it.
+    if (this.isEmpty) return undefined;
     const young = this.#young.get(key);
     if (young !== undefined || this.#old === undefined) return young;
     const old = this.#old.get(key);

@@ -14,6 +14,7 @@ const seconds = (ms: number) => Math.ceil(ms / 1000);
 
 /** The quota that is closest to its limit; of a refused request one that was exceeded. */
 export function tightest(quotas: readonly Quota[]): Quota {
+  if (quotas.length === 1) return quotas[0]!;
   const exceeded = quotas.filter(({ retryAfterMs }) => retryAfterMs > 0);
   const candidates = exceeded.length > 0 ? exceeded : quotas;
   return candidates.reduce((a, b) => (shareLeft(b) < shareLeft(a) ? b : a));

@@ -108,8 +108,7 @@ export class RecordLookup {
     tags: readonly string[],
     ask: () => Promise<RecordsAndVersions>,
   ): Promise<RecordsAndVersions> {
-    // A key of Redis has no white space in it, whatever a tag has.
-    return this.#share([...keys, ...tags.map(this.#keyOfTag)].join(' '), ask);
+    return this.#share(keys[0]!, [...keys, ...tags], ask);
   }
 
   async #readEach(keys: readonly string[], tags: readonly string[]): Promise<RecordsAndVersions> {

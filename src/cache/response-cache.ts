@@ -11,6 +11,7 @@ import { unpacked } from './compressed-entry.js';
 import { trackingOf } from './near/change-tracking.js';
 import { NearCache } from './near/near-cache.js';
 import type { NearCacheSettings } from './near/options.js';
+import { isPinnedAs } from './pinned-as.js';
 import { type CacheRecord, type Entry, isEntry } from './record.js';
 import { RecordLookup } from './record-lookup.js';
 import { recordStore } from './record-store.js';
@@ -137,6 +138,7 @@ export class ResponseCache {
     tags: readonly string[],
     read: { readonly asked: readonly string[]; readonly versions: Versions },
   ): readonly string[] | undefined {
+    if (isPinnedAs(head, read)) return [];
     const isPinned = (tag: string) => Object.hasOwn(head.versions, tag);
     for (const [position, tag] of read.asked.entries()) {
       // A tag without a version, or with a mark, is not current, whatever the entry says.

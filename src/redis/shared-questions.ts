@@ -1,7 +1,19 @@
 import type { RedisLink } from './link.js';
 
-/** Asks a question, or hands out the answer that the same question of this turn is going to have. */
-export type ShareQuestion<Answer> = (question: string, ask: () => Promise<Answer>) => Promise<Answer>;
+/**
+ * Asks a question, or hands out the answer that the same question of this turn is going to have. It is the same if it has
+ * the same subject and details; of several questions about one subject the last one is shared.
+ */
+export type ShareQuestion<Answer> = (
+  subject: string,
+  details: readonly unknown[],
+  ask: () => Promise<Answer>,
+) => Promise<Answer>;
+
+interface SharedAnswer<Answer> {
+  readonly details: readonly unknown[];
+  readonly answer: Promise<Answer>;
+}
 
 /** Counts the SETs of a link, for all who share questions over it. */
 interface SetCounter {
@@ -18,20 +30,25 @@ const counters = new WeakMap<RedisLink, SetCounter>();
  * record) relies on reading its own write.
  */
 export function sharedQuestions<Answer>(link: RedisLink): ShareQuestion<Answer> {
-  const asked = new Map<string, Promise<Answer>>();
+  const asked = new Map<string, SharedAnswer<Answer>>();
   const counter = counterOf(link);
   let setsBefore = counter.sets;
-  return (question, ask) => {
+  return (subject, details, ask) => {
     if (counter.sets !== setsBefore) asked.clear();
     setsBefore = counter.sets;
-    const known = asked.get(question);
-    if (known) return known;
     if (asked.size === 0) link.beforeSending(() => asked.clear());
+    else {
+      const known = asked.get(subject);
+      if (known && hasSameItems(known.details, details)) return known.answer;
+    }
     const answer = ask();
-    asked.set(question, answer);
+    asked.set(subject, { details, answer });
     return answer;
   };
 }
+
+const hasSameItems = (one: readonly unknown[], other: readonly unknown[]): boolean =>
+  one.length === other.length && one.every((item, position) => item === other[position]);
 
 function counterOf(link: RedisLink): SetCounter {
   const known = counters.get(link);

@@ -48,7 +48,7 @@ export class SessionReader {
   /** Reads a session and slides its idle expiry. */
   load(hash: string, timeouts: SessionTimeouts): Promise<StoredSession | undefined> {
     const isDue = monotonicNow() >= (this.#slidesAt.get(hash) ?? 0);
-    return this.#shared(`${hash} ${timeouts.maxIdleMs}`, () =>
+    return this.#shared(hash, [timeouts.maxIdleMs], () =>
       isDue ? this.#slide(hash, timeouts) : this.#loadPlain(hash, timeouts),
     );
   }
