@@ -160,7 +160,12 @@ test.each(
   'waitForReplicas: a change is refused when the replica cannot hear of its mark (%s)',
   async (_how, start) => {
     const { redis, note } = await start();
-    await (await mark(redis, 1)).finish();
+    // A replica that has just started takes a while to be in step.
+    await eventually('the replica hears of a mark', async () => {
+      const mutation = await mark(redis, 1).catch(() => undefined);
+      await mutation?.finish();
+      return mutation !== undefined;
+    });
     await note();
     await (await mark(redis, 0)).finish();
     await expect(mark(redis, 1)).rejects.toMatchObject({

@@ -24,8 +24,9 @@ test('values of Vary that clients make up take a bounded number of keys', async 
     handler: (_req, res) => void res.vary('X-Any').send('x'),
   });
   for (let value = 0; value < 150; value++) await app.get('/', { headers: { 'x-any': `${value}` } });
-  // 32 variants, the names that Vary has, and the list of the variants.
-  expect((await file.redis.keys('cache*')).length).toBeLessThanOrEqual(34);
+  // 32 variants, the names that Vary has, and the list of the variants. The last response is sent before the variant that
+  // gave way to it is removed.
+  await eventually('34 keys at most', async () => (await file.redis.keys('cache*')).length <= 34);
 });
 
 test('query parameters that do not count take no keys', async () => {
