@@ -9,8 +9,8 @@ import { forkTypeScript, type TypeScriptChild } from '../support/processes.js';
 import { startRedis } from '../support/redis.js';
 import { sized } from '../support/size.js';
 
-const PROCESS_CRASHES = sized({ quick: 5, full: 100 });
-const REDIS_CRASHES = sized({ quick: 2, full: 40 });
+const PROCESS_CRASHES = sized({ quick: 3, full: 100 });
+const REDIS_CRASHES = sized({ quick: 1, full: 40 });
 const headers = { host: 'site.example' };
 
 /** Servers over one cache, and over another Redis that stands for the database. */

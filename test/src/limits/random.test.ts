@@ -59,7 +59,7 @@ test('after any sequence of limiter calls each key has an expiry and counts betw
   ];
   const weights = [9, 5, 1, 1, 2, 3, 2, 1, 1].flatMap((weight, step) => Array<number>(weight).fill(step));
 
-  for (let i = 0; i < sized({ quick: 1_500, full: 8_000 }); i++) {
+  for (let i = 0; i < sized({ quick: 700, full: 8_000 }); i++) {
     const client = `c${dice.below(4)}`;
     const account = accounts.get(client) ?? { charged: 0, open: [] };
     accounts.set(client, account);
