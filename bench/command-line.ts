@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { type ChosenNode, chosenNode } from './chosen-node.js';
 import { SCENARIOS, type Scenario } from './scenarios.js';
 import { VARIANTS, type Variant } from './variants.js';
 
@@ -17,6 +18,7 @@ export interface Arguments {
   readonly effort: Effort;
   readonly scenarios: readonly Scenario[];
   readonly variants: readonly Variant[];
+  readonly node: ChosenNode;
   readonly profileInto?: string;
 }
 
@@ -24,7 +26,7 @@ const QUICK: Effort = { rounds: 3, roundsOfFilling: 1, durationMs: 350, warmUpMs
 const FULL: Effort = { rounds: 5, roundsOfFilling: 3, durationMs: 2_000, warmUpMs: 2_000 };
 
 /**
- * `--quick`, `--only <scenario,…>`, `--variants <variant,…>`, `--rounds <n>`, and `--profile <directory>`, into which each server
+ * `--quick`, `--node <major>` for the measured processes, `--only <scenario,…>`, `--variants <variant,…>`, `--rounds <n>`, and `--profile <directory>`, into which each server
  * writes a .cpuprofile.
  */
 export function readArguments(argv: readonly string[]): Arguments {
@@ -36,6 +38,7 @@ export function readArguments(argv: readonly string[]): Arguments {
       variants: { type: 'string' },
       rounds: { type: 'string' },
       profile: { type: 'string' },
+      node: { type: 'string' },
     },
   });
   const all = Object.keys(VARIANTS) as Variant[];
@@ -51,6 +54,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     effort: values.rounds ? { ...effort, rounds: wholeNumber(values.rounds) } : effort,
     scenarios: SCENARIOS.filter(({ name }) => names.includes(name)),
     variants: chosen('variants', values.variants, all),
+    node: chosenNode(values.node),
     ...(values.profile && { profileInto: values.profile }),
   };
 }

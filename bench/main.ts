@@ -1,6 +1,7 @@
 import { startRedis } from '../test/support/redis.js';
 import { readArguments } from './command-line.js';
 import { compile } from './compile.js';
+import { measureConstruction } from './construction.js';
 import { startFarRedis, startLoadGenerator } from './measured-server.js';
 import { progressOf } from './progress.js';
 import { redisProbe } from './redis-probe.js';
@@ -22,11 +23,12 @@ async function main(): Promise<void> {
     rows.push(...(await runScenario(bench, redis.url, scenario, args, progress)));
   }
   progress.end();
+  const built = await measureConstruction(args.whole ? args.variants : [], redis.url, args.node.path);
   const redisVersion = await bench.probe.version();
   bench.probe.close();
   await Promise.all([bench.load.stop(), far.stop(), redis.stop()]);
-  console.log(textOf(rows, args));
-  if (args.whole) writeResults(rows, args, redisVersion);
+  console.log(textOf({ rows, built }, args));
+  if (args.whole) writeResults({ rows, built }, args, redisVersion);
   else console.log('\nA part of the benchmark: bench/results.* are left as they are.');
 }
 

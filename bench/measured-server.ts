@@ -2,13 +2,14 @@ import { forkTypeScript } from '../test/support/processes.js';
 import { compiled } from './compile.js';
 import type { Load, LoadResult } from './load-process.js';
 import type { Scenario } from './scenarios.js';
-import type { Listen, Usage } from './server-process.js';
+import type { Listen, Made, Usage } from './server-process.js';
 import type { Variant } from './variants.js';
 
 export interface MeasuredServer {
   readonly port: number;
   readonly cookies: readonly string[];
   usage(): Promise<Usage>;
+  makeLimiters(count: number): Promise<Made>;
   stop(): Promise<void>;
 }
 
@@ -21,13 +22,12 @@ export async function startServer(
   scenario: Scenario,
   variant: Variant,
   redisUrl: string,
-  profile?: { readonly directory: string; readonly name: string },
+  { node, execArgv = [] }: { readonly node: string; readonly execArgv?: readonly string[] },
 ): Promise<MeasuredServer> {
   const child = await forkTypeScript(compiled('server-process.js'), {
     env: { NODE_ENV: 'production', REDIS_URL: redisUrl, FORCE_COLOR: undefined },
-    execArgv: profile
-      ? ['--cpu-prof', `--cpu-prof-dir=${profile.directory}`, `--cpu-prof-name=${profile.name}.cpuprofile`]
-      : [],
+    execPath: node,
+    execArgv: [...execArgv],
   });
   const listen: Listen = {
     variant,
@@ -40,6 +40,7 @@ export async function startServer(
     port,
     cookies,
     usage: () => child.call<Usage>('usage'),
+    makeLimiters: (count) => child.call<Made>('makeLimiters', count),
     async stop() {
       // Ends by itself, so that it writes its profile.
       await child.call('end').catch(() => undefined);
@@ -48,10 +49,16 @@ export async function startServer(
   };
 }
 
+const LOGINS_AT_ONCE = 64;
+
 async function logIn(port: number, people: number): Promise<string[]> {
-  const answers = await Promise.all(
-    Array.from({ length: people }, () => fetch(`http://127.0.0.1:${port}/login`, { method: 'POST' })),
-  );
+  const answers: Response[] = [];
+  while (answers.length < people) {
+    const group = Array.from({ length: Math.min(LOGINS_AT_ONCE, people - answers.length) }, () =>
+      fetch(`http://127.0.0.1:${port}/login`, { method: 'POST' }),
+    );
+    answers.push(...(await Promise.all(group)));
+  }
   // Bare Express gives none; its requests carry one of the same length all the same.
   return answers.map(
     (answer) => answer.headers.getSetCookie()[0]?.split(';')[0] ?? `connect.sid=${'x'.repeat(95)}`,

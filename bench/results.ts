@@ -1,6 +1,5 @@
 import type { Sample } from './measure.js';
 import type { Cell, Scenario } from './scenarios.js';
-import { median } from './statistics.js';
 import type { Variant } from './variants.js';
 
 /** What one variant did in one cell of a scenario: a sample per round. */
@@ -34,4 +33,10 @@ export const medianOf = ({ samples }: Row, column: keyof Sample): number =>
 export function ratio(row: Row, to: Row | undefined, column: keyof Sample): number | undefined {
   if (!to) return undefined;
   return median(row.samples.map((sample, round) => sample[column] / to.samples[round]![column]));
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

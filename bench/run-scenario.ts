@@ -39,7 +39,7 @@ export async function runScenario(
 ): Promise<Row[]> {
   await bench.probe.forgetAll();
   const contenders = await Promise.all(
-    variantsOf(scenario, args).map((variant) => enter(bench, nearUrl, scenario, variant, args.profileInto)),
+    variantsOf(scenario, args).map((variant) => enter(bench, nearUrl, scenario, variant, args)),
   );
   const samples = new Map<string, Sample[]>();
   const keyOf = (variant: Variant, cell: Cell) => `${variant} ${cell.redis} ${cell.connections}`;
@@ -74,11 +74,12 @@ async function enter(
   nearUrl: string,
   scenario: Scenario,
   variant: Variant,
-  profileInto?: string,
+  { node, profileInto }: Arguments,
 ): Promise<Contender> {
   const at = (redis: Cell['redis'], url: string) => {
-    const profile = profileInto && { directory: profileInto, name: `${scenario.name}-${variant}-${redis}` };
-    return startServer(scenario, variant, `${url}/${databaseOf(variant)}`, profile || undefined);
+    const profile = `--cpu-prof-name=${scenario.name}-${variant}-${redis}.cpuprofile`;
+    const execArgv = profileInto ? ['--cpu-prof', `--cpu-prof-dir=${profileInto}`, profile] : [];
+    return startServer(scenario, variant, `${url}/${databaseOf(variant)}`, { node: node.path, execArgv });
   };
   return {
     variant,

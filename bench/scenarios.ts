@@ -33,13 +33,51 @@ const near = (connections: number) => cellFor('near', connections);
 const far = (connections: number) => cellFor('far', connections);
 const EVERYWHERE = [near(64), near(1), far(1), far(64)];
 const PEOPLE = 16;
-const STRANGERS = 256;
+const STRANGERS = 2_000;
 const each = (path: string, count = PEOPLE) => Array.from({ length: count }, (_, id) => `${path}${id}`);
+
+// The nth of so many URLs is asked for 1/n times as often as the first (log-uniform). Neighbours in the list are
+// asked for at the same time, so the popular ones are spread over it.
+const SPREAD = 1_237;
+const popular = (path: string, count: number) =>
+  Array.from({ length: count }, (_, turn) => {
+    const rank = ((turn * SPREAD) % count) + 0.5;
+    return `${path}${Math.floor(count ** (rank / count))}`;
+  });
+const manyTimes = (path: string, count: number) => Array.from({ length: count }, () => path);
 
 export const SCENARIOS: readonly Scenario[] = [
   {
+    name: 'strangers',
+    title: 'cached GET with limiter and session, every request of a stranger',
+    variants: ['peers', 'stack', 'separate', 'validated', 'send', 'end'],
+    cells: [near(64)],
+    paths: popular('/users/', STRANGERS),
+    people: STRANGERS,
+    strangers: true,
+    allHits: true,
+  },
+  {
+    name: 'strangers-write',
+    title: 'POST that changes the session, every request of a stranger',
+    variants: ['peers', 'stack', 'separate'],
+    cells: [near(64)],
+    method: 'POST',
+    paths: manyTimes('/visits', STRANGERS),
+    people: STRANGERS,
+    strangers: true,
+  },
+  {
+    name: 'strangers-limiter',
+    title: 'limiter alone, every request of a stranger',
+    variants: ['peers', 'stack', 'separate', 'send'],
+    cells: [near(64)],
+    paths: manyTimes('/limited', STRANGERS),
+    strangers: true,
+  },
+  {
     name: 'session-hit',
-    title: 'cached GET with limiter and session',
+    title: 'cached GET with limiter and session, shared questions',
     variants: ['peers', 'stack', 'separate', 'validated', 'tracked', 'send', 'end'],
     cells: EVERYWHERE,
     paths: each('/users/'),
@@ -47,18 +85,8 @@ export const SCENARIOS: readonly Scenario[] = [
     allHits: true,
   },
   {
-    name: 'strangers',
-    title: 'the same, every request of a stranger',
-    variants: ['peers', 'stack', 'separate', 'send', 'end'],
-    cells: [near(64)],
-    paths: each('/users/', STRANGERS),
-    people: STRANGERS,
-    strangers: true,
-    allHits: true,
-  },
-  {
     name: 'hit',
-    title: 'cached GET, cache alone',
+    title: 'cached GET, cache alone, shared questions',
     variants: ['peers', 'stack', 'validated', 'tracked', 'send', 'end'],
     cells: [near(64)],
     paths: each('/cached/'),
@@ -66,7 +94,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'large',
-    title: 'cached GET of 100 KB, cache alone',
+    title: 'cached GET of 100 KB, cache alone, shared questions',
     variants: ['peers', 'stack', 'validated', 'tracked', 'send', 'end'],
     cells: [near(64)],
     paths: each('/large/'),
@@ -74,17 +102,17 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'session-write',
-    title: 'POST that changes the session',
+    title: 'POST that changes the session, 16 people',
     variants: ['peers', 'stack', 'separate'],
     cells: [near(64), far(1)],
     method: 'POST',
     // Each of the people changes a session of their own.
-    paths: Array.from({ length: PEOPLE }, () => '/visits'),
+    paths: manyTimes('/visits', PEOPLE),
     people: PEOPLE,
   },
   {
     name: 'limiter',
-    title: 'limiter alone',
+    title: 'limiter alone, one client',
     variants: ['peers', 'stack', 'separate', 'send'],
     cells: [near(64), far(1)],
     paths: ['/limited'],

@@ -13,6 +13,8 @@ export interface ChildOptions {
   args?: string[];
   /** Node's own arguments; tsx by default. */
   execArgv?: string[];
+  /** Another Node than the running one. */
+  execPath?: string;
 }
 
 export interface TypeScriptChild {
@@ -28,11 +30,12 @@ export interface TypeScriptChild {
 /** Runs a TypeScript file in a process of its own, which dies with this one; resolves at once. */
 export function launch(
   file: string,
-  { env = {}, args = [], execArgv = ['--import', 'tsx'] }: ChildOptions = {},
+  { env = {}, args = [], execArgv = ['--import', 'tsx'], execPath }: ChildOptions = {},
 ): TypeScriptChild {
   const keeper = startKeeper();
   const child = fork(file, args, {
     execArgv,
+    ...(execPath && { execPath }),
     env: { ...process.env, ...env },
     // A group of its own is what the keeper ends.
     detached: true,
