@@ -38,6 +38,9 @@ export const NOTICE_CATALOGUE = {
 
 export type NoticeCode = keyof typeof NOTICE_CATALOGUE;
 
+/** The path of a URL, for a log: its query may hold secrets. */
+export const loggedPath = (url: string): string => url.split('?', 1)[0]!;
+
 /** Writes a notice of a misuse, with its explanation. */
 export function logMisuse(logger: Logger, code: NoticeCode, details: object = {}): void {
   logger.error({ code, ...details }, `${code}: ${NOTICE_CATALOGUE[code]}`);

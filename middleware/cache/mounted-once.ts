@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
-import { logMisuse } from '../../src/notices.js';
+import { loggedPath, logMisuse } from '../../src/notices.js';
 import { recordOf } from '../request-record.js';
 
 declare module '../request-record.js' {
@@ -26,7 +26,7 @@ export function mountedOnce(logger: Logger = consoleLogger) {
         record.isCached = true;
         return true;
       }
-      if (!isReported) logMisuse(logger, 'CACHE_MOUNTED_TWICE', { url: req.originalUrl });
+      if (!isReported) logMisuse(logger, 'CACHE_MOUNTED_TWICE', { url: loggedPath(req.originalUrl) });
       isReported = true;
       return false;
     },

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
-import { NOTICE_CATALOGUE } from '../../src/notices.js';
+import { loggedPath, NOTICE_CATALOGUE } from '../../src/notices.js';
 import { ownCookies } from '../own-cookies.js';
 import { recordOf } from '../request-record.js';
 
@@ -82,7 +82,11 @@ export function cookieWatch(
     if (!name) return;
     if (names.size < LISTED_NAMES) names.add(name.slice(0, LONGEST_NAME));
     if (requests < WATCHED_REQUESTS) return;
-    const details = { code: 'CACHE_COOKIES_PERSONAL', cookies: [...names], url: req.originalUrl } as const;
+    const details = {
+      code: 'CACHE_COOKIES_PERSONAL',
+      cookies: [...names],
+      url: loggedPath(req.originalUrl),
+    } as const;
     logger.warn(details, `${details.code}: ${NOTICE_CATALOGUE[details.code]}`);
   };
 }

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { consoleLogger } from '../../src/logger.js';
-import { logMisuse, type NoticeCode } from '../../src/notices.js';
+import { loggedPath, logMisuse, type NoticeCode } from '../../src/notices.js';
 import type { RedisClient } from '../../src/redis/index.js';
 import { recordOf } from '../request-record.js';
 import { NO_ADDRESS } from './client-address.js';
@@ -43,7 +43,7 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
       const record = recordOf(req);
       record.limiters ??= [];
       if (!record.limiters.includes(limiter)) return record.limiters.push(limiter) > 0;
-      explain('RATE_LIMIT_MOUNTED_TWICE', { url: req.originalUrl });
+      explain('RATE_LIMIT_MOUNTED_TWICE', { url: loggedPath(req.originalUrl) });
       return false;
     },
   };

@@ -1,4 +1,4 @@
-import { isUnavailable, ToolkitError } from '../errors.js';
+import { isMisconfigured, isUnavailable, ToolkitError } from '../errors.js';
 import { monotonicNow } from '../timers.js';
 import { freshVersion } from './fresh-version.js';
 import { MARK_TTL_MS, type MutationInFlight, mutationWatchOf } from './mutation-watch.js';
@@ -39,9 +39,11 @@ export async function beginMutation(versions: TagVersions, tags: readonly string
 /** The error of a mutation that did not run because its marks could not be set. Another cause is returned as it is. */
 export function refusedMutation(cause: unknown): unknown {
   if (!isUnavailable(cause)) return cause;
+  // Waiting does not cure a misconfiguration: the cause says what to change.
+  const advice = isMisconfigured(cause) ? '' : ' Retry.';
   return new ToolkitError(
     'INVALIDATION_REFUSED',
-    'The change was not made: the cache could not be told of it. Retry.',
+    `The change was not made: the cache could not be told of it.${advice}`,
     { cause },
   );
 }

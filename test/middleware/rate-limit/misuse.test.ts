@@ -113,6 +113,16 @@ test('a limiter that meets a request twice charges it once, and explains', async
   expect(codes).toEqual(['RATE_LIMIT_MOUNTED_TWICE']);
 });
 
+test('what a log says of a request that met a limiter twice is without its query', async () => {
+  const lines: object[] = [];
+  const logger = { info() {}, warn() {}, error: (fields: object) => void lines.push(fields) };
+  const limiter = rateLimit({ redis, limit: 5, windowMs: 60_000, keyGenerator: () => 'query', logger });
+  const app = express().use(limiter);
+  app.get('/reset', limiter, (_req, res) => void res.send('ok'));
+  await request(app).get('/reset?token=secret').expect(200);
+  expect(lines).toMatchObject([{ code: 'RATE_LIMIT_MOUNTED_TWICE', url: '/reset' }]);
+});
+
 test('two limiters of one name, window, algorithm and prefix log that they count each other', () => {
   const prefix = `reuse-${process.pid}:`;
   const windowMs = () => 60_000;
