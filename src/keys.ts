@@ -8,6 +8,8 @@ const SAFE = /^[\w:./?=&*~@+,;-]*$/;
 /** The names of keys and channels, without ioredis' `keyPrefix` unless it is given. */
 export interface Keys {
   rate(client: string, policy: string): string;
+  /** The charges of a client in the newest bucket of a sliding window. */
+  rateTally(client: string, policy: string): string;
   rateBlock(client: string, limiter: string): string;
   session(hash: string): string;
   userSessions(user: string): string;
@@ -41,6 +43,7 @@ export interface Keys {
 export function keys(prefix = ''): Keys {
   return {
     rate: (client, policy) => `${prefix}rate:{${safeId(client)}}:${safeId(policy)}`,
+    rateTally: (client, policy) => `${prefix}rate-tally:{${safeId(client)}}:${safeId(policy)}`,
     rateBlock: (client, limiter) => `${prefix}rate-block:{${safeId(client)}}:${safeId(limiter)}`,
     session: (hash) => `${prefix}session:${hash}`,
     userSessions: (user) => `${prefix}user-sessions:${safeId(user)}`,

@@ -50,7 +50,9 @@ export function rateLimitCalls(
       refused.forget(client);
     },
     async block(key, durationMs) {
-      await limiter.block(clientKey('block', key), checked('block', 'durationMs', durationMs, aDuration));
+      const client = clientKey('block', key);
+      const counters = declared.filter(hasFixedWindow);
+      await limiter.block(client, checked('block', 'durationMs', durationMs, aDuration), counters);
     },
     async penalty(key, points = 1) {
       const charged = checked('penalty', 'points', points, somePoints);

@@ -9,7 +9,7 @@ import { setLegacyHeaders, setStandardHeaders } from './headers.js';
 import { type RateLimitCalls, rateLimitCalls } from './instance-api.js';
 import { checkNameReuse, misuseWatch } from './misuse.js';
 import { checks, defaults, hints, type RateLimitOptions } from './options.js';
-import { declaredCounter, readPolicies } from './policies.js';
+import { declaredCounter, hasFixedWindow, readPolicies } from './policies.js';
 import { quotaQuestions } from './question.js';
 import { refundsByOutcome } from './refund.js';
 import { refuse } from './refusal.js';
@@ -38,14 +38,19 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const declared = readPolicies(given, options);
   checkNameReuse(declared, options);
   const link = linkTo(options.redis, options.logger);
-  const limiter = new RateLimiter(options.redis, { ...options, name: declaredCounter(declared[0]!) });
+  const mayRefund = options.skipFailedRequests || options.skipSuccessfulRequests;
+  const limiter = new RateLimiter(options.redis, {
+    ...options,
+    name: declaredCounter(declared[0]!),
+    // A refund closes the tally: the next charge would need two round trips.
+    tallies: !mayRefund && declared.every(hasFixedWindow),
+  });
   const refused = new RefusedClients();
   const decider = new QuotaDecider(limiter, refused, options);
   const questionOf = quotaQuestions(declared, options);
   const misuse = misuseWatch(options);
   const refusals = new RefusalCounts();
   const refundByOutcome = refundsByOutcome(options);
-  const mayRefund = options.skipFailedRequests || options.skipSuccessfulRequests;
 
   const step: Step<QuotaDecision | undefined> = {
     asksWhenFirst: true,

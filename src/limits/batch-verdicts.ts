@@ -3,6 +3,9 @@ import type { Policy, Quota, QuotaVerdict } from './quota.js';
 const HEAD_NUMBERS = 1;
 const NUMBERS_PER_POLICY = 4;
 
+/** What the script adds to the salt of a state that has a tally. */
+export const TALLY = 65_536;
+
 /** The reply of `consume-quota.lua`. */
 export type ConsumeReply = readonly (number | string)[];
 
@@ -52,7 +55,7 @@ export function parseVerdict(
     quotas: policies.map(quotaOf),
     charges: policies.map((_, index) => ({
       bucket: reply[firstOf(index) + 2]!,
-      salt: reply[firstOf(index) + 3]!,
+      salt: reply[firstOf(index) + 3]! % TALLY,
     })),
   };
 }

@@ -1,12 +1,15 @@
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient } from '../redis/index.js';
+import { monotonicNow } from '../timers.js';
 import { type Batch, type ConsumeReply, parseVerdict } from './batch-verdicts.js';
 import { type CounterTerms, counterName } from './counter-name.js';
-import type { Policy, QuotaVerdict } from './quota.js';
+import type { Charge, Policy, QuotaVerdict } from './quota.js';
+import { Tallies, type TallyCharge } from './tallies.js';
 
 const consumeQuota = loadScript('consume-quota');
 const refundQuota = loadScript('refund-quota');
 const adjustQuota = loadScript('adjust-quota');
+const blockClient = loadScript('block-client');
 
 const ALGORITHM_LETTERS = { 'sliding-window': 's', 'fixed-window': 'f', 'token-bucket': 't' } as const;
 
@@ -15,6 +18,11 @@ export interface RateLimiterOptions {
   readonly timeoutMs: number;
   /** Names the limiter in the key of a block. */
   readonly name: string;
+  /**
+   * Charge by tally where that is safe; on by default. Not if the windows depend on the request, because `block` has to
+   * find the tallies, nor where refunds are common, because each closes one.
+   */
+  readonly tallies?: boolean;
 }
 
 /**
@@ -27,13 +35,16 @@ export class RateLimiter {
   readonly #names;
   readonly #ask;
   readonly #name: string;
+  readonly #tallies: Tallies | undefined;
+  readonly #counters = new Map<string, CounterTerms>();
   readonly #batches = new Map<string, Batch>();
 
-  constructor(redis: RedisClient, { prefix, timeoutMs, name }: RateLimiterOptions) {
+  constructor(redis: RedisClient, { prefix, timeoutMs, name, tallies = true }: RateLimiterOptions) {
     this.#link = linkTo(redis);
     this.#names = keys(prefix);
     this.#ask = { timeoutMs };
     this.#name = name;
+    this.#tallies = tallies ? new Tallies(this.#link, this.#ask) : undefined;
   }
 
   /** Decides, and charges every policy if all of them admit. With cost 0 it only looks. */
@@ -46,8 +57,12 @@ export class RateLimiter {
 
   /** Gives back a charge that `consume` made, as long as its window lasts. */
   async refund(client: string, { quotas, charges }: QuotaVerdict, cost: number): Promise<void> {
-    const args = quotas.flatMap((quota, i) => [...terms(quota), charges[i]!.bucket, charges[i]!.salt]);
-    await this.#link.run(refundQuota, this.#keysOf(client, quotas), [cost, ...args], this.#ask);
+    await this.#giveBack(client, quotas, charges, cost);
+  }
+
+  #giveBack(client: string, policies: readonly Policy[], charges: readonly Charge[], cost: number) {
+    const args = policies.flatMap((policy, i) => [...terms(policy), charges[i]!.bucket, charges[i]!.salt]);
+    return this.#link.run(refundQuota, this.#keysOf(client, policies), [cost, ...args], this.#ask);
   }
 
   /** Charges points whatever the limits are; a negative number forgives them. */
@@ -58,17 +73,19 @@ export class RateLimiter {
 
   /** Forgets a client's charges and its block. */
   async reset(client: string, policies: readonly CounterTerms[]): Promise<void> {
-    const forgotten = [this.#names.rateBlock(client, this.#name), ...this.#keysOf(client, policies)];
+    const forgotten = this.#keysOf(client, policies, this.#name);
     await this.#link.send('unlink', forgotten, this.#ask);
   }
 
   /** Refuses a client of this limiter for a time, whatever its quotas. */
-  async block(client: string, durationMs: number): Promise<void> {
-    await this.#link.send(
-      'set',
-      [this.#names.rateBlock(client, this.#name), '1', 'PX', durationMs],
-      this.#ask,
-    );
+  async block(
+    client: string,
+    durationMs: number,
+    counters: Iterable<CounterTerms> = this.#counters.values(),
+  ): Promise<void> {
+    const sliding = [...counters].filter(({ algorithm }) => algorithm === 'sliding-window');
+    const names = this.#keysOf(client, sliding, this.#name);
+    await this.#link.run(blockClient, names, [durationMs], this.#ask);
   }
 
   // One call decides all requests of a client in one event-loop turn: browsers send several at once.
@@ -86,13 +103,48 @@ export class RateLimiter {
     return batch;
   }
 
-  #decide(client: string, { policies, cost, size }: Batch): Promise<ConsumeReply> {
-    const names = [this.#names.rateBlock(client, this.#name), ...this.#keysOf(client, policies)];
+  #decide(client: string, batch: Batch): Promise<ConsumeReply> {
+    const [policy] = batch.policies;
+    if (!this.#tallies || batch.policies.length > 1 || policy?.algorithm !== 'sliding-window')
+      return this.#askScript(client, batch);
+    const name = counterName(policy);
+    if (!this.#counters.has(name)) this.#counters.set(name, policy);
+    const key = this.#names.rateTally(client, name);
+    const charge = { key, policy, points: batch.cost * batch.size };
+    return this.#decideByTally(client, batch, this.#tallies, charge);
+  }
+
+  async #decideByTally(
+    client: string,
+    batch: Batch,
+    tallies: Tallies,
+    charge: TallyCharge,
+  ): Promise<ConsumeReply> {
+    if (tallies.mayCharge(charge)) {
+      const { reply, takeBack } = await tallies.charge(charge);
+      if (reply) return reply;
+      // Awaited: a script that Redis does not know yet would run after the next one.
+      if (takeBack) await this.#giveBack(client, [charge.policy], [takeBack], charge.points);
+    }
+    const askedAt = monotonicNow();
+    const reply = await this.#askScript(client, batch);
+    tallies.learn(charge.key, charge.policy, askedAt, reply);
+    return reply;
+  }
+
+  #askScript(client: string, { policies, cost, size }: Batch): Promise<ConsumeReply> {
+    const names = this.#keysOf(client, policies, this.#name);
     return this.#link.run(consumeQuota, names, [cost, size, ...policies.flatMap(terms)], this.#ask);
   }
 
-  #keysOf(client: string, policies: readonly CounterTerms[]): string[] {
-    return policies.map((policy) => this.#names.rate(client, counterName(policy)));
+  /** The keys of a client: of its block if a limiter is named, of its counters, and of their tallies. */
+  #keysOf(client: string, policies: readonly CounterTerms[], limiter?: string): string[] {
+    const counters = policies.map(counterName);
+    return [
+      ...(limiter === undefined ? [] : [this.#names.rateBlock(client, limiter)]),
+      ...counters.map((counter) => this.#names.rate(client, counter)),
+      ...counters.map((counter) => this.#names.rateTally(client, counter)),
+    ];
   }
 }
 

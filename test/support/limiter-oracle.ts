@@ -9,12 +9,16 @@ export interface LimiterLoad {
   requests: number;
   seed: number;
   prefix: string;
+  /** Whether clients may be charged by tally. */
+  tallies: boolean;
 }
 
 /** One decision, by Redis' clock. */
 export interface Decision {
   client: string;
   at: number;
+  /** `at` itself, or how much earlier the decision may have been: a charge by tally is told the latest moment. */
+  earliest: number;
   cost: number;
   admitted: boolean;
 }
@@ -54,8 +58,10 @@ export function judge(
       mostInAWindow = Math.max(mostInAWindow, used);
       if (used > limit) overfull++;
     }
+    const maybeWithin = (from: number, to: number) =>
+      admitted.reduce((sum, { at, earliest, cost }) => (at > from && earliest <= to ? sum + cost : sum), 0);
     for (const { at, cost } of log.filter((decision) => !decision.admitted)) {
-      if (within(at - windowMs - granularityMs, at) + cost <= limit) undueRefusals++;
+      if (maybeWithin(at - windowMs - granularityMs, at) + cost <= limit) undueRefusals++;
     }
   }
   return { overfull, mostInAWindow, undueRefusals };

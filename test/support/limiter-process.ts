@@ -15,15 +15,18 @@ async function run({
   requests,
   seed,
   prefix,
+  tallies,
 }: LimiterLoad): Promise<Decision[]> {
   const redis = connectRedis(url);
-  const limiter = new RateLimiter(redis, { prefix, timeoutMs: 5_000, name: 'p' });
+  const limiter = new RateLimiter(redis, { prefix, timeoutMs: 5_000, name: 'p', tallies });
   const policies = [{ name: 'oracle', limit, windowMs, algorithm: algorithm as Algorithm }];
   const dice = random(seed);
   const decisions: Decision[] = [];
   const consume = async (client: string, cost: number) => {
+    // Redis is on this machine, so this is its clock too.
+    const askedAt = Date.now();
     const { admitted, at } = await limiter.consume(client, policies, cost);
-    decisions.push({ client, at, cost, admitted });
+    decisions.push({ client, at, earliest: tallies ? Math.min(at, askedAt) : at, cost, admitted });
   };
   while (decisions.length < requests) {
     const client = `client-${dice.below(clients)}`;

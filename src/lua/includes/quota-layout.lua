@@ -10,6 +10,11 @@
 -- token-bucket    moment of the last refill in ms (6 bytes), number of tokens that the bucket lacks (8, a double), so
 --                 that a limit which differs from request to request finds the same debt. `limit` tokens flow in per
 --                 window.
+--
+-- While a sliding window has a tally, its sum is there and not in the state: a sorted set with one member,
+-- "<salt>:<newest bucket>" of the state, whose score is the sum. A process that knows the member charges with one
+-- `ZADD … XX INCR`, at a third of the price of a script. That does nothing once the member is gone. So every script that
+-- writes the state, blocks the client or begins a new bucket takes the tally away, and only that.
 local BUCKETS = 10
 local NARROW, WIDE = 33, 53 -- bytes of a sliding state; no other state has these lengths
 local HEAD, COUNTERS_AT = '>I2I6I4I1', 14
@@ -17,5 +22,20 @@ local SUM, SUM_AT = '>I4', '8'
 local MAX_COUNT = 4294967295 -- largest 32-bit count
 
 local call = redis.call
+
+local function member_of(raw)
+  return string.format('%.0f:%.0f', struct.unpack('>I2I6', raw))
+end
+
+-- The state with the sum of its tally; then 'open' or, when the tally belongs to another state, 'stale'.
+local function with_tally(raw, tally)
+  local found = redis.pcall('ZRANGE', tally, 0, 0, 'WITHSCORES')
+  if #found == 0 and not found.err then return raw end
+  if found[1] and raw and (#raw == NARROW or #raw == WIDE) and member_of(raw) == found[1] then
+    return string.sub(raw, 1, 8) .. struct.pack(SUM, found[2]) .. string.sub(raw, 13), 'open'
+  end
+  return raw, 'stale'
+end
+
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

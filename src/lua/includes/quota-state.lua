@@ -101,7 +101,8 @@ local function ms_until(s, target)
   return math.ceil((s.at - i + BUCKETS + 2) * s.step / BUCKETS) - now
 end
 
-local function write_state(key, s)
+local function write_state(key, s, tally)
+  if tally then call('DEL', tally) end
   local expiry = ms_until(s, 0)
   if expiry <= 0 then
     call('DEL', key)

@@ -17,9 +17,10 @@ afterAll(() => closeRedis(redis));
 
 let client = '';
 let clients = 0;
-beforeEach(() => {
+const another = () => {
   client = `203.0.113.${++clients}`;
-});
+};
+beforeEach(another);
 
 const policy = (limit: number, name = 'p'): Policy => ({
   name,
@@ -90,6 +91,8 @@ test('any stored sliding state is read as its charges, with one policy and with 
     const cost = dice.below(4);
     const limit = Math.max(1, sum(counts) + dice.below(9) - 4 - dice.below(2) * dice.below(sum(counts)));
     for (const policies of [[policy(limit)], [other, policy(limit)]]) {
+      // A state that comes from elsewhere knows nothing of the tally of an earlier one.
+      another();
       await redis.set(keyOf(), stateOf(newest, counts), 'PXAT', endOf(Math.max(newest, current)));
       const want = expected(counts, newest, current, limit, cost);
       const { admitted, at, quotas, charges } = await limiter.consume(client, policies, cost);
