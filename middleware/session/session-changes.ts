@@ -43,6 +43,7 @@ export class TrackedSession {
   /** The browser needs the cookie again: its lifetime starts anew, or its attributes have changed. */
   hasNewCookie = false;
   #stored: StoredFields;
+  #basis: StoredSession | undefined;
   readonly #req: Request;
   readonly #options: StoringOptions;
   readonly #attributes: CookieAttributes;
@@ -60,6 +61,7 @@ export class TrackedSession {
     this.#attributes = attributes;
     this.exists = stored !== undefined;
     this.#stored = stored?.fields ?? new Map();
+    this.#basis = stored;
     const cookie = SessionCookie.stored(
       this.#stored.get(SYSTEM_FIELDS.cookie),
       attributes,
@@ -114,7 +116,9 @@ export class TrackedSession {
     const idleTimeoutMs = this.session.cookie.originalMaxAge ?? this.#options.idleTimeoutMs;
     if (this.exists) {
       const loaded = this.#options.onConflict === 'overwrite' ? undefined : this.#stored;
-      return store.update(this.id, { set, deleted, loaded }, idleTimeoutMs);
+      const basis = this.#basis;
+      this.#basis = undefined;
+      return store.update(this.id, { set, deleted, loaded, basis }, idleTimeoutMs);
     }
     await store.create(this.id, now, idleTimeoutMs);
     return true;

@@ -4,14 +4,14 @@
 --         ago: most reads write nothing. A negative share leaves the expiry as it is. Then the idle timeout in ms ('' for
 --         none) and the absolute timeout in ms of the options, which apply when they are shorter than the session's own.
 -- returns nil when there is no session, or {created ms, absolute expiry ms, idle timeout ms, last seen ms (before
---         this read), now ms, property, JSON, property, JSON, ...}
+--         this read), now ms, bytes, last seen ms (since this read), property, JSON, property, JSON, ...}
 --- @include "session-meta"
 
 local fields = redis.call('HGETALL', KEYS[1])
 if #fields == 0 then return nil end
 
 local session, cookie
-local reply = { 0, 0, 0, 0, 0 }
+local reply = { 0, 0, 0, 0, 0, 0, 0 }
 for i = 1, #fields, 2 do
   if fields[i] == '@meta' then
     session = read_meta(fields[i + 1])
@@ -40,4 +40,5 @@ local slide_ms, share = tonumber(ARGV[1]), tonumber(ARGV[2])
 local slides = share >= 0 and now - session.seen >= math.min(slide_ms, idle * share)
 if slides then session.seen = now end
 if slides or is_shortened then write_meta(KEYS[1], session) end
+reply[6], reply[7] = session.bytes, session.seen
 return reply

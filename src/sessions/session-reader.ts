@@ -53,6 +53,11 @@ export class SessionReader {
     );
   }
 
+  /** Redis' clock, as far as this process knows. */
+  now(): number {
+    return Math.round(monotonicNow() + this.#redisIsAheadMs);
+  }
+
   /** Reads a session and leaves its expiry as it is. */
   peek(hash: string, timeouts: SessionTimeouts): Promise<StoredSession | undefined> {
     return this.#runScript(hash, NEVER, timeouts);
@@ -74,9 +79,18 @@ export class SessionReader {
     const times = parseTimes(fields.get(SYSTEM_FIELDS.meta));
     if (!times) return undefined;
     fields.delete(SYSTEM_FIELDS.meta);
-    const { createdAt, expiresAt, idleTimeoutMs, lastSeenAt } = times;
-    const readAt = Math.round(monotonicNow() + this.#redisIsAheadMs);
-    const session = { fields, createdAt, expiresAt, idleTimeoutMs, lastSeenAt, readAt };
+    const { createdAt, expiresAt, idleTimeoutMs, lastSeenAt, bytes } = times;
+    const readAt = this.now();
+    const session = {
+      fields,
+      createdAt,
+      expiresAt,
+      idleTimeoutMs,
+      lastSeenAt,
+      bytes,
+      readAt,
+      slidAt: lastSeenAt,
+    };
     // Another process may have changed the timeout since. The script also ends a session that its key has outlived.
     const isPlain =
       untilSlideMs(session) > 0 && session.readAt < session.expiresAt && isWithin(timeouts, session);
@@ -95,7 +109,8 @@ export class SessionReader {
   }
 }
 
-const slideAfterMs = ({ idleTimeoutMs }: StoredSession) =>
+/** How long after its last use the expiry of a session slides again. */
+export const slideAfterMs = ({ idleTimeoutMs }: StoredSession): number =>
   Math.min(SLIDE_AFTER.maxMs, idleTimeoutMs * SLIDE_AFTER.share);
 
 const untilSlideMs = (session: StoredSession) =>

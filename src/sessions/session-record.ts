@@ -18,12 +18,15 @@ export interface SessionTimes {
   readonly idleTimeoutMs: number;
   /** The last read or write before this read. */
   readonly lastSeenAt: number;
+  readonly bytes: number;
 }
 
 export interface StoredSession extends SessionTimes {
   readonly fields: StoredFields;
   /** The moment of this read, by Redis' clock. */
   readonly readAt: number;
+  /** Since when the expiry counts: `lastSeenAt`, or this read if it slid the expiry. */
+  readonly slidAt: number;
 }
 
 export interface SessionChanges {
@@ -31,6 +34,8 @@ export interface SessionChanges {
   readonly deleted: readonly string[];
   /** The loaded properties, if a change by another request must not be overwritten. */
   readonly loaded?: StoredFields | undefined;
+  /** The session as it was read, if the changes are the first ones since. */
+  readonly basis?: StoredSession | undefined;
 }
 
 /** The name under which a session is stored: nobody who reads Redis can log in with it. */
@@ -38,18 +43,22 @@ export const hashId = memoize(10_000, sha256);
 
 /** Parses the reply of `load-session.lua`. */
 export function parseSession(reply: readonly (string | number)[]): StoredSession {
-  const [createdAt, expiresAt, idleTimeoutMs, lastSeenAt, readAt] = reply as number[];
+  const [createdAt, expiresAt, idleTimeoutMs, lastSeenAt, readAt, bytes, slidAt] = reply
+    .slice(0, 7)
+    .map(Number);
   return {
-    fields: pairs(reply.slice(5) as string[]),
+    fields: pairs(reply.slice(7) as string[]),
     createdAt: createdAt!,
     expiresAt: expiresAt!,
     idleTimeoutMs: idleTimeoutMs!,
     lastSeenAt: lastSeenAt!,
     readAt: readAt!,
+    bytes: bytes!,
+    slidAt: slidAt!,
   };
 }
 
-const META = /^(\d+) (\d+) (\d+) (\d+) \d+$/;
+const META = /^(\d+) (\d+) (\d+) (\d+) (\d+)$/;
 
 /** Parses the field `@meta`: created, absolute expiry, idle timeout, last seen (ms), and the bytes of the session. */
 export function parseTimes(meta: string | undefined): SessionTimes | undefined {
@@ -60,6 +69,7 @@ export function parseTimes(meta: string | undefined): SessionTimes | undefined {
     expiresAt: Number(numbers[2]),
     idleTimeoutMs: Number(numbers[3]),
     lastSeenAt: Number(numbers[4]),
+    bytes: Number(numbers[5]),
   };
 }
 

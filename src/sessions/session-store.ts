@@ -13,6 +13,7 @@ import {
   type StoredSession,
   SYSTEM_FIELDS,
 } from './session-record.js';
+import { NOT_SHORT, shortUpdate } from './short-update.js';
 import { UserSessions, type UserSessionsOptions } from './user-sessions.js';
 
 const createSession = loadScript('create-session');
@@ -108,7 +109,8 @@ export class SessionStore {
     // The timeout belongs to the cookie: a request that did not change the cookie may have loaded an older one.
     const hasNewCookie = set.has(SYSTEM_FIELDS.cookie) || deleted.includes(SYSTEM_FIELDS.cookie);
     const sizes = [hasNewCookie ? idleTimeoutMs : '', maxBytes, set.size, deleted.length];
-    const args = [...sizes, ...flat(set), ...deleted, ...expectations(changes)];
+    const short = hasNewCookie ? NOT_SHORT : shortUpdate(changes, maxBytes, this.#reader.now());
+    const args = [...sizes, ...short, ...flat(set), ...deleted, ...expectations(changes)];
     const [outcome, ...rest] = await this.#run<string[]>(updateSession, hash, args);
     if (outcome === 'too large') throw sessionTooLarge(Number(rest[0]), maxBytes, set);
     return outcome === 'conflict' ? { theirs: pairs(rest) } : outcome === 'saved';
