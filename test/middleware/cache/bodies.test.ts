@@ -4,12 +4,13 @@ import { createGzip, gunzipSync } from 'node:zlib';
 import type { RequestHandler } from 'express';
 import { beforeEach, expect, test } from 'vitest';
 import { stack } from '../../../middleware/stack/stack.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { redisForFile } from '../support/redis-for-file.js';
 import { serveCached } from './support/cache-client.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const binary = randomBytes(100_000);
 

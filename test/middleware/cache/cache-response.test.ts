@@ -1,11 +1,12 @@
 import { parseList } from 'structured-headers';
 import { beforeEach, expect, test } from 'vitest';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { redisForFile } from '../support/redis-for-file.js';
 import { type AskOptions, serveCached } from './support/cache-client.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 type App = Awaited<ReturnType<typeof serveCached>>;
 

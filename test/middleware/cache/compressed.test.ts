@@ -1,12 +1,13 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { RequestHandler } from 'express';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { redisForFile } from '../support/redis-for-file.js';
 import { type AskOptions, serveCached } from './support/cache-client.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const TEXT = 'the same again and again, '.repeat(1_000);
 const PLAIN = Buffer.from(TEXT);

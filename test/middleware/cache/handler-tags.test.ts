@@ -1,12 +1,13 @@
 import type { RequestHandler } from 'express';
 import { beforeEach, expect, test } from 'vitest';
 import { tagVersions } from '../../../src/tags/tag-versions.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { gate, redisForFile, throughProxy } from '../support/redis-for-file.js';
 import { type AskOptions, serveCached } from './support/cache-client.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const invalidate = (...tags: string[]) =>
   tagVersions(file.redis, { prefix: '', timeoutMs: 1000 }).invalidate(tags);

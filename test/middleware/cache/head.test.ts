@@ -1,12 +1,13 @@
 import type { Express } from 'express';
 import { beforeEach, expect, test } from 'vitest';
 import type { CacheResponseOptions } from '../../../middleware/cache/options.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { redisForFile } from '../support/redis-for-file.js';
 import { serveCached } from './support/cache-client.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const sets = (name: string, value: string | string[]) => (app: Express) =>
   void app.use((_req, res, next) => {

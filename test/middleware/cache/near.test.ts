@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { redisForFile } from '../support/redis-for-file.js';
 import { isNear, type Mode, serveNear, twoProcesses } from './support/near-client.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const MODES: Mode[] = ['validated', 'tracked'];
 

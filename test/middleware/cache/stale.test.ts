@@ -6,12 +6,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { RequestHandler, Response } from 'express';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { gate, redisForFile } from '../support/redis-for-file.js';
 import { serveCached } from './support/cache-client.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const stale = (more: string) => ({ 'Cache-Control': `max-age=60, ${more}`, Age: '90' });
 

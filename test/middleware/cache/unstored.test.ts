@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { session } from '../../../middleware/session/session.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';
 import { roundTrip } from '../response/support/hold-client.js';
@@ -10,7 +11,7 @@ import { gate, quiet, redisForFile } from '../support/redis-for-file.js';
 import { serveCached } from './support/cache-client.js';
 
 const file = redisForFile();
-beforeEach(async () => void (await file.redis.flushall()));
+beforeEach(async () => void (await emptyRedis(file.redis)));
 
 const entries = () => file.redis.keys('cache:*');
 
