@@ -31,7 +31,7 @@ export interface QuotaVerdict {
   readonly admitted: boolean;
   /** Milliseconds for which the client is blocked, whatever its quotas; 0 without a block. */
   readonly blockedMs: number;
-  /** Redis' clock at the decision, in milliseconds. */
+  /** Redis' clock at the decision, in milliseconds; after a charge by tally the latest that it may have shown. */
   readonly at: number;
   readonly quotas: readonly Quota[];
   /** The charge under each of the quotas. */
