@@ -14,8 +14,8 @@ const include = process.env.TEST_SIZE === 'full' ? filesWithSize() : all;
 export default defineConfig({
   test: {
     globalSetup: 'test/support/global-setup.ts',
-    // Half of the time a test waits, for a process to start or a deadline to pass.
-    maxWorkers: 3,
+    // Half of the time a test waits, for a process to start or a deadline to pass. At full size most start several processes.
+    maxWorkers: process.env.TEST_SIZE === 'full' ? 2 : 3,
     projects: [
       {
         test: { ...shared, name: 'behaviour', include, exclude: [timed], sequence: { groupOrder: 0 } },
