@@ -45,7 +45,8 @@ test('the filler is killed: one of the others fills within the lease, and all ar
   await database.set('go:fill', 1);
   expect(await lost).toBe('lost');
   expect(new Set((await others).map(({ status }) => status))).toEqual(new Set([200]));
-  expect(performance.now() - began).toBeLessThan(6_000);
+  // The lease of 5 s, and the time that so many requests take.
+  expect(performance.now() - began).toBeLessThan(sized({ quick: 6_000, full: 8_000 }));
   expect(await database.get('calls')).toBe('2');
   await closeCacheProcesses();
 });
