@@ -44,9 +44,11 @@ function foreignCookie(
 ): string | undefined {
   if (headers.cookie === undefined) return undefined;
   for (const pair of headers.cookie.split(';')) {
+    if (pair.trim() === '') continue;
     const end = pair.indexOf('=');
+    // A cookie may have an empty name.
     const name = (end < 0 ? pair : pair.slice(0, end)).trim();
-    if (name !== '' && !ownCookies.has(name) && !ignoresCookie(name)) return name;
+    if (!ownCookies.has(name) && !ignoresCookie(name)) return name;
   }
   return undefined;
 }
@@ -78,8 +80,8 @@ export function cookieWatch(
     if (requests >= WATCHED_REQUESTS) return;
     // After one request that was not set aside, cookies are not to blame.
     requests = by === 'foreign-cookie' ? requests + 1 : WATCHED_REQUESTS;
-    const name = by === 'foreign-cookie' && foreignCookie(req, settings);
-    if (!name) return;
+    const name = by === 'foreign-cookie' ? foreignCookie(req, settings) : undefined;
+    if (name === undefined) return;
     if (names.size < LISTED_NAMES) names.add(name.slice(0, LONGEST_NAME));
     if (requests < WATCHED_REQUESTS) return;
     const details = {

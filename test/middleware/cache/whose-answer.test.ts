@@ -85,6 +85,8 @@ test('with "hosts" a client that invents hosts makes no entries', async () => {
 
 const told: [who: string, headers: Record<string, string>, detail: string][] = [
   ['a cookie of somebody else', { cookie: 'jwt=ann' }, 'foreign-cookie'],
+  ['a cookie without a name', { cookie: '=ann' }, 'foreign-cookie'],
+  ['a cookie without a name beside one of the toolkit', { cookie: 'connect.sid=x; =ann' }, 'foreign-cookie'],
   ['a cookie beside one of the toolkit', { cookie: 'connect.sid=x; jwt=ann' }, 'foreign-cookie'],
   ['an API key', { 'x-api-key': 'ann' }, 'credential-field'],
   ['a user that an earlier middleware found', { 'x-user': 'ann' }, 'user'],
