@@ -12,7 +12,7 @@ import { type PinnedVersions, pinLate } from '../../src/tags/index.js';
 import { knownVersions } from './fill-plan.js';
 import type { FilledResponse, Forwarded } from './forwarded.js';
 import { type PersonalBy, personalBy } from './personal.js';
-import { isForOnePerson } from './question.js';
+import { isForOnePerson } from './entry-question.js';
 import type { CacheSettings } from './settings.js';
 
 /** Stores the response of one handler call under the versions from before it, or gives the fill right back. */

@@ -1,7 +1,7 @@
 import { type NearCacheSettings, readNearCacheOptions } from '../../src/cache/index.js';
 import type { Directives } from '../../src/http/cache-control.js';
 import type { Fields } from '../../src/http/fields.js';
-import { requestDirectives } from '../../src/http/reuse.js';
+import { requestDirectives } from '../../src/http/stale-by-age.js';
 import type { WithDefaults } from '../../src/read-options.js';
 import type { CacheResponseOptions, defaults } from './options.js';
 import { type CookieWatch, cookieMatcher, cookieWatch } from './personal.js';

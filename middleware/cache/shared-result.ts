@@ -1,14 +1,14 @@
 import type { Request, Response } from 'express';
 import type { Entry } from '../../src/cache/index.js';
 import type { Directives } from '../../src/http/cache-control.js';
-import { errorIsTolerated, mayReplaceError } from '../../src/http/reuse.js';
+import { errorIsTolerated, mayReplaceError } from '../../src/http/stale-by-age.js';
 import type { FillEnd } from '../../src/single-flight/index.js';
 import type { CacheStatus } from './cache-status.js';
 import type { FilledResponse } from './forwarded.js';
-import type { Question } from './question.js';
+import type { Question } from './entry-question.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
-import { usableEntry } from './usable-entry.js';
+import { usableEntry } from './entry-audience.js';
 
 /** A request that the cache decides about. */
 export interface Visit {

@@ -4,7 +4,7 @@ import { isNotModified } from '../../src/http/conditional.js';
 import { isCompressible } from '../../src/http/content-coding.js';
 import type { Fields } from '../../src/http/fields.js';
 import type { Arrived } from '../../src/http/freshness.js';
-import { errorIsTolerated, mayReplaceError } from '../../src/http/reuse.js';
+import { errorIsTolerated, mayReplaceError } from '../../src/http/stale-by-age.js';
 import type { FillOutcome } from '../../src/single-flight/index.js';
 import {
   type CaptureDecision,

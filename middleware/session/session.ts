@@ -6,7 +6,7 @@ import { linkTo } from '../../src/redis/index.js';
 import { SessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
 import { middlewareOf, type Step } from '../stack/index.js';
-import { SessionAvailability } from './availability.js';
+import { SessionAvailability } from './redis-unavailable.js';
 import { isUnder } from './cookie/path-match.js';
 import { type SignedId, sessionIdReader } from './cookie/signed-id.js';
 import { type SessionCalls, sessionCalls } from './instance-api.js';

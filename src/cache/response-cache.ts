@@ -11,7 +11,7 @@ import { unpacked } from './compressed-entry.js';
 import { trackingOf } from './near/change-tracking.js';
 import { NearCache } from './near/near-cache.js';
 import type { NearCacheSettings } from './near/options.js';
-import { isPinnedAs } from './pinned-as.js';
+import { isPinnedAs } from './stale-by-tag.js';
 import { type CacheRecord, type Entry, isEntry } from './record.js';
 import { RecordLookup } from './record-lookup.js';
 import { recordStore } from './record-store.js';

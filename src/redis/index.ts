@@ -9,11 +9,11 @@ export {
 export { Deadlines } from './deadlines.js';
 export { failed, misconfigurationOf, unavailable } from './failures.js';
 export { linkTo, type RedisLink } from './link.js';
-export { NumbersOnServers } from './numbers-on-servers.js';
+export { NumbersOnServers } from './key-on-same-server.js';
 export { replicasOf } from './replicas.js';
 export { labelledScript, loadScript, type Script } from './scripts.js';
-export { type ReadWithRun, readWithRunOf } from './server-run.js';
-export { Availability } from './servers/availability.js';
+export { type ReadWithRun, readWithRunOf } from './restart-detection.js';
+export { Availability } from './servers/outage-detection.js';
 export { connectAnother, hangUp } from './servers/second-connection.js';
 export { type ShareQuestion, sharedQuestions } from './shared-questions.js';
 export { withoutArguments } from './without-arguments.js';

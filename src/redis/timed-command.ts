@@ -1,7 +1,7 @@
 import { AtMostOnceCommand, type CommandArguments, type CommandForm } from './at-most-once-command.js';
 import type { Pending } from './deadlines.js';
 import { endsService, failureOf, failureOfOutage, unavailable } from './failures.js';
-import type { Availability } from './servers/availability.js';
+import type { Availability } from './servers/outage-detection.js';
 import { isReplyToProbe } from './servers/probe-nonces.js';
 
 /** The link, as its commands see it. */

@@ -1,7 +1,7 @@
 import { type Cluster, Command, type Redis } from 'ioredis';
 import { clearTimeout, setTimeout } from '../../timers.js';
 import type { RedisClient } from '../client.js';
-import { COMMANDS_FAIL, type Server } from './availability.js';
+import { COMMANDS_FAIL, type Server } from './outage-detection.js';
 import { probeConnection, reconnectNow, replaceSocket } from './server-connection.js';
 
 /** Members of ioredis' Cluster that its types do not declare. */

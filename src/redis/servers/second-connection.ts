@@ -1,5 +1,5 @@
 import type { Redis, RedisOptions } from 'ioredis';
-import { SILENCE_MS } from './availability.js';
+import { SILENCE_MS } from './outage-detection.js';
 import { becomesReady } from './becomes-ready.js';
 
 // The client's own settings of retries, queues and prefixes do not apply to a second connection.

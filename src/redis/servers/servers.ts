@@ -1,6 +1,6 @@
 import type { Cluster, Command, Redis } from 'ioredis';
 import type { RedisClient } from '../client.js';
-import { Availability, type AvailabilityContext } from './availability.js';
+import { Availability, type AvailabilityContext } from './outage-detection.js';
 import { ClusterConnection, NodeConnection, ownerOf } from './cluster-connection.js';
 import { ServerConnection } from './server-connection.js';
 

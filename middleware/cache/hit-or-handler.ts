@@ -1,6 +1,6 @@
 import type { Entry, Lookup, ResponseCache } from '../../src/cache/index.js';
 import type { Fields } from '../../src/http/fields.js';
-import { type Reuse, reuseOf } from '../../src/http/reuse.js';
+import { type Reuse, reuseOf } from '../../src/http/stale-by-age.js';
 import { besideOthers, type FillEnd, type SingleFlight } from '../../src/single-flight/index.js';
 import { detachResponse } from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
@@ -10,7 +10,7 @@ import type { FilledResponse, Forwarded } from './forwarded.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
 import { serveShared, type Visit } from './shared-result.js';
-import { audienceOf, isPassedOn, usableEntry } from './usable-entry.js';
+import { audienceOf, isPassedOn, usableEntry } from './entry-audience.js';
 
 /** How the handler is asked; undefined when the request is answered. */
 export type Decision =

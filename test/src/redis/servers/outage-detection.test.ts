@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, onTestFinished, test } from 'vitest';
 import { closeRedis, connectRedis } from '../../../../src/redis/connect.js';
 import { linkTo } from '../../../../src/redis/link.js';
-import { Availability } from '../../../../src/redis/servers/availability.js';
+import { Availability } from '../../../../src/redis/servers/outage-detection.js';
 import { ServerConnection } from '../../../../src/redis/servers/server-connection.js';
 import { recordingLogger } from '../../../faults/clients.js';
 import { eventually } from '../../../support/eventually.js';

@@ -8,9 +8,9 @@ import {
 } from '../../src/limits/index.js';
 import { linkTo, type RedisLink } from '../../src/redis/index.js';
 import { monotonicNow } from '../../src/timers.js';
-import { UnavailableNotices } from '../../src/unavailable-notices.js';
+import { UnavailableNotices } from '../../src/redis-unavailable.js';
 import type { RateLimitSettings } from './options.js';
-import type { QuotaQuestion } from './question.js';
+import type { QuotaQuestion } from './quota-question.js';
 
 /** The decision about one request; undefined when the request is not limited. */
 export interface QuotaDecision {

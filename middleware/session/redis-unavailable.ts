@@ -1,7 +1,7 @@
 import { isUnavailable } from '../../src/errors.js';
 import type { Logger } from '../../src/logger.js';
 import type { RedisLink } from '../../src/redis/index.js';
-import { UnavailableNotices } from '../../src/unavailable-notices.js';
+import { UnavailableNotices } from '../../src/redis-unavailable.js';
 import type { SessionSettings } from './settings.js';
 
 const CONSEQUENCES = {

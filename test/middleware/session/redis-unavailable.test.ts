@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { SessionAvailability } from '../../../middleware/session/availability.js';
+import { SessionAvailability } from '../../../middleware/session/redis-unavailable.js';
 import { ToolkitError } from '../../../src/errors.js';
 import { linkTo } from '../../../src/redis/link.js';
 import { recordingLogger } from '../../faults/clients.js';
