@@ -5,19 +5,19 @@ import type { Fields } from '../../src/http/fields.js';
 import { readOptions } from '../../src/read-options.js';
 import { RecentMap } from '../../src/recent-map.js';
 import { linkTo } from '../../src/redis/index.js';
+import { UnavailableNotices } from '../../src/redis-unavailable.js';
 import { SingleFlight } from '../../src/single-flight/index.js';
 import { monotonicNow } from '../../src/timers.js';
-import { UnavailableNotices } from '../../src/redis-unavailable.js';
 import { type Before, middlewareOf, type Step } from '../stack/index.js';
 import { setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
-import { Decider, type Decision } from './hit-or-handler.js';
-import type { FilledResponse } from './forwarded.js';
+import { isCacheable, isForOnePerson, type Question, questions } from './entry-question.js';
+import type { Decision, FilledResponse } from './forwarded.js';
 import { hideHandlerTags, offerCacheTags } from './handler-tags.js';
+import { Decider } from './hit-or-handler.js';
 import { mountedOnce } from './mounted-once.js';
 import { type CacheResponseOptions, checks, defaults, hints } from './options.js';
 import { purgeAfterChange } from './purge-after-change.js';
-import { isCacheable, isForOnePerson, type Question, questions } from './entry-question.js';
 import { type CacheSettings, settingsOf } from './settings.js';
 import type { Visit } from './shared-result.js';
 import { watchHandler } from './watch-handler.js';
@@ -114,7 +114,7 @@ class CacheStep implements Step<AskedLookup> {
       if (!isUnavailable(error)) throw error;
       this.#notices.applied('bypass', 'handlers answer, and responses are not cached', error);
       const near = this.#cache.lastKnown(visit.question.id, visit.req.headers as Fields);
-      return this.#decider.decideAway(visit, near);
+      return this.#decider.decideWithoutRedis(visit, near);
     }
   }
 

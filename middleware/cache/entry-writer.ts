@@ -9,10 +9,10 @@ import { keepForMs, termsOf } from '../../src/http/storing.js';
 import { variantOf, varyNames } from '../../src/http/vary.js';
 import type { FillOutcome } from '../../src/single-flight/index.js';
 import { type PinnedVersions, pinLate } from '../../src/tags/index.js';
+import { isForOnePerson } from './entry-question.js';
 import { knownVersions } from './fill-plan.js';
 import type { FilledResponse, Forwarded } from './forwarded.js';
 import { type PersonalBy, personalBy } from './personal.js';
-import { isForOnePerson } from './entry-question.js';
 import type { CacheSettings } from './settings.js';
 
 /** Stores the response of one handler call under the versions from before it, or gives the fill right back. */

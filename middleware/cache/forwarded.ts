@@ -29,3 +29,8 @@ export interface Forwarded {
   /** The client has its answer already. */
   readonly inBackground?: true;
 }
+
+/** How the handler is asked; undefined when the request is answered. */
+export type Decision =
+  | Pick<Forwarded, 'fwd' | 'right' | 'plan' | 'stale' | 'lastResort' | 'inBackground'>
+  | undefined;

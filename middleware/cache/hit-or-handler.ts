@@ -5,17 +5,13 @@ import { besideOthers, type FillEnd, type SingleFlight } from '../../src/single-
 import { detachResponse } from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import type { PassedOn } from './conditional-request.js';
+import { audienceOf, isPassedOn, usableEntry } from './entry-audience.js';
 import { emptyPlan, type FillPlan, latePlan, pinnedPlan } from './fill-plan.js';
-import type { FilledResponse, Forwarded } from './forwarded.js';
+import type { Decision, FilledResponse, Forwarded } from './forwarded.js';
+import { decideWithoutRedis } from './redis-unavailable.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
 import { serveShared, type Visit } from './shared-result.js';
-import { audienceOf, isPassedOn, usableEntry } from './entry-audience.js';
-
-/** How the handler is asked; undefined when the request is answered. */
-export type Decision =
-  | Pick<Forwarded, 'fwd' | 'right' | 'plan' | 'stale' | 'lastResort' | 'inBackground'>
-  | undefined;
 
 /** How far a stored response answers a request. */
 interface StoredUse {
@@ -94,26 +90,13 @@ export class Decider {
     }
   }
 
-  /** While Redis is away nobody knows whether an entry was invalidated: the handler answers, once for all that wait. */
-  async decideAway(visit: Visit, near: Entry | undefined): Promise<Decision> {
-    const { question, req, until } = visit;
-    const lastResort = usableEntry(near ? { entry: near } : {}, req, this.#settings);
-    const forward = { fwd: 'bypass', ...(lastResort && { lastResort }) } as const;
-    const alone = async () => {
-      const plan = emptyPlan('nothing');
-      return { ...forward, right: besideOthers<FilledResponse>(await plan.begin()), plan };
-    };
-    const isPlain = audienceOf(req, undefined, this.#settings) === 'everybody';
-    if (!isPlain || isPassedOn(req, question.id, this.#passedOn)) return alone();
-    const plan = emptyPlan('shared in process');
-    for (;;) {
-      const taken = await this.#flights.takeInProcess(question.id, plan.begin, { wait: true, until });
-      if (taken.right) return { ...forward, right: taken.right, plan };
-      if (!taken.ended) return alone();
-      if (serveShared(visit, taken.ended, lastResort, 'bypass', this.#settings)) return undefined;
-      // Without a response to share, one after the other would only queue.
-      if (!taken.ended.result?.entry) return alone();
-    }
+  /** The handler answers, and nothing is stored. */
+  decideWithoutRedis(visit: Visit, near: Entry | undefined): Promise<Decision> {
+    return decideWithoutRedis(visit, near, {
+      flights: this.#flights,
+      settings: this.#settings,
+      passedOn: this.#passedOn,
+    });
   }
 
   async #refreshLater(visit: Visit, stale: Entry): Promise<Decision> {

@@ -4,11 +4,11 @@ import type { Directives } from '../../src/http/cache-control.js';
 import { errorIsTolerated, mayReplaceError } from '../../src/http/stale-by-age.js';
 import type { FillEnd } from '../../src/single-flight/index.js';
 import type { CacheStatus } from './cache-status.js';
-import type { FilledResponse } from './forwarded.js';
+import { usableEntry } from './entry-audience.js';
 import type { Question } from './entry-question.js';
+import type { FilledResponse } from './forwarded.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
-import { usableEntry } from './entry-audience.js';
 
 /** A request that the cache decides about. */
 export interface Visit {

@@ -6,15 +6,15 @@ import { variantOf } from '../http/vary.js';
 import { type Keys, keys } from '../keys.js';
 import { RecentMap } from '../recent-map.js';
 import type { RedisClient } from '../redis/index.js';
-import { type TagVersions, type TagVersionsOptions, tagVersions, type Versions } from '../tags/index.js';
+import { type TagVersions, type TagVersionsOptions, tagVersions } from '../tags/index.js';
 import { unpacked } from './compressed-entry.js';
 import { trackingOf } from './near/change-tracking.js';
 import { NearCache } from './near/near-cache.js';
 import type { NearCacheSettings } from './near/options.js';
-import { isPinnedAs } from './stale-by-tag.js';
 import { type CacheRecord, type Entry, isEntry } from './record.js';
 import { RecordLookup } from './record-lookup.js';
 import { recordStore } from './record-store.js';
+import { isPinnedAs, isStaleByTag, type ReadVersions } from './stale-by-tag.js';
 import { isSameVary, Variants } from './variants.js';
 
 const REMEMBERED_IDS = 10_000;
@@ -126,28 +126,13 @@ export class ResponseCache {
     return this.#records.remove(this.#keyOf(id, entry));
   }
 
-  /**
-   * The entry's tags whose versions were not read together with it; undefined when the entry is not current.
-   *
-   * @param tags those that the request names
-   * @param read the tags that were asked for, and their versions
-   */
-  #unreadTags(
-    id: string,
-    { head }: Entry,
-    tags: readonly string[],
-    read: { readonly asked: readonly string[]; readonly versions: Versions },
-  ): readonly string[] | undefined {
+  /** The entry's tags whose versions were not read together with it; undefined when the entry is not current. */
+  #unreadTags(id: string, { head }: Entry, tags: readonly string[], read: ReadVersions) {
     if (isPinnedAs(head, read)) return [];
-    const isPinned = (tag: string) => Object.hasOwn(head.versions, tag);
-    for (const [position, tag] of read.asked.entries()) {
-      // A tag without a version, or with a mark, is not current, whatever the entry says.
-      if (isPinned(tag) ? read.versions[position] !== head.versions[tag] : tags.includes(tag))
-        return undefined;
-    }
+    if (isStaleByTag(head, tags, read)) return undefined;
     const pinned = Object.keys(head.versions);
     if (pinned.length === tags.length) return [];
-    this.#lastHandlerTags.set(
+    this.rememberHandlerTags(
       id,
       pinned.filter((tag) => !tags.includes(tag)),
     );

@@ -8,11 +8,11 @@ export {
 } from './connect.js';
 export { Deadlines } from './deadlines.js';
 export { failed, misconfigurationOf, unavailable } from './failures.js';
-export { linkTo, type RedisLink } from './link.js';
 export { NumbersOnServers } from './key-on-same-server.js';
+export { linkTo, type RedisLink } from './link.js';
 export { replicasOf } from './replicas.js';
-export { labelledScript, loadScript, type Script } from './scripts.js';
 export { type ReadWithRun, readWithRunOf } from './restart-detection.js';
+export { labelledScript, loadScript, type Script } from './scripts.js';
 export { Availability } from './servers/outage-detection.js';
 export { connectAnother, hangUp } from './servers/second-connection.js';
 export { type ShareQuestion, sharedQuestions } from './shared-questions.js';

@@ -1,6 +1,6 @@
 import type { Redis, RedisOptions } from 'ioredis';
-import { SILENCE_MS } from './outage-detection.js';
 import { becomesReady } from './becomes-ready.js';
+import { SILENCE_MS } from './outage-detection.js';
 
 // The client's own settings of retries, queues and prefixes do not apply to a second connection.
 const OWN_SETTINGS: RedisOptions = {

@@ -3,8 +3,8 @@ import { addListener, raiseLimit } from '../../listeners.js';
 import { clearInterval, clearTimeout, setInterval } from '../../timers.js';
 import { Deadlines } from '../deadlines.js';
 import { endsService } from '../failures.js';
-import { COMMANDS_FAIL, type Server } from './outage-detection.js';
 import { becomesReady } from './becomes-ready.js';
+import { COMMANDS_FAIL, type Server } from './outage-detection.js';
 import { forgetNonce, newNonce } from './probe-nonces.js';
 import { leadsToPrimary } from './second-connection.js';
 

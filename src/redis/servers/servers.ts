@@ -1,7 +1,7 @@
 import type { Cluster, Command, Redis } from 'ioredis';
 import type { RedisClient } from '../client.js';
-import { Availability, type AvailabilityContext } from './outage-detection.js';
 import { ClusterConnection, NodeConnection, ownerOf } from './cluster-connection.js';
+import { Availability, type AvailabilityContext } from './outage-detection.js';
 import { ServerConnection } from './server-connection.js';
 
 /** The servers behind a client, each with its own availability: a Cluster goes on without one of its nodes. */

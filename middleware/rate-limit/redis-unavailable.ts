@@ -1,0 +1,65 @@
+import { isUnavailable } from '../../src/errors.js';
+import { LocalLimiter, type QuotaVerdict } from '../../src/limits/index.js';
+import { linkTo, type RedisLink } from '../../src/redis/index.js';
+import { UnavailableNotices } from '../../src/redis-unavailable.js';
+import type { RateLimitSettings } from './options.js';
+import type { QuotaQuestion } from './quota-question.js';
+
+/** The verdict of this process alone. */
+interface LocalDecision {
+  readonly verdict: QuotaVerdict;
+  readonly refund: () => void;
+}
+
+type OnUnavailable = RateLimitSettings['onUnavailable'];
+
+const CONSEQUENCES: Record<OnUnavailable, string> = {
+  open: 'requests are not limited',
+  closed: 'requests are refused',
+  local: 'requests are counted in this process only',
+};
+
+const noticesOfLinks = new WeakMap<RedisLink, Map<OnUnavailable, UnavailableNotices>>();
+
+/** The limiters of a client report an outage together. */
+function noticesOf(link: RedisLink, onUnavailable: OnUnavailable): UnavailableNotices {
+  const ofLink = noticesOfLinks.get(link) ?? new Map<OnUnavailable, UnavailableNotices>();
+  noticesOfLinks.set(link, ofLink);
+  const notices = ofLink.get(onUnavailable) ?? new UnavailableNotices('rateLimit', link);
+  ofLink.set(onUnavailable, notices);
+  return notices;
+}
+
+/** Decides about a request that Redis has not decided about, as `onUnavailable` says. */
+export class WithoutRedis {
+  // Made in the first outage: it holds memory for 50,000 windows.
+  #local: LocalLimiter | undefined;
+  readonly #onUnavailable: OnUnavailable;
+  readonly #notices: UnavailableNotices;
+
+  constructor({ redis, onUnavailable }: RateLimitSettings) {
+    this.#onUnavailable = onUnavailable;
+    this.#notices = noticesOf(linkTo(redis), onUnavailable);
+  }
+
+  /** Undefined when the request is not limited; throws when it is refused. */
+  decide({ key, policies, cost }: QuotaQuestion, error: unknown): LocalDecision | undefined {
+    if (!isUnavailable(error)) throw error;
+    this.#notices.applied(this.#onUnavailable, CONSEQUENCES[this.#onUnavailable], error);
+    if (this.#onUnavailable === 'closed') throw error;
+    if (this.#onUnavailable === 'open') return undefined;
+    this.#local ??= new LocalLimiter();
+    const local = this.#local;
+    const verdict = local.consume(key, policies, cost);
+    return { verdict, refund: () => local.refund(key, verdict, cost) };
+  }
+
+  readonly refundFailed = (error: unknown): void => {
+    this.#notices.failed('rateLimit: a refund failed, so the client stays charged for one window', error);
+  };
+
+  /** Redis has charged a client again. */
+  ended(): void {
+    this.#notices.succeeded();
+  }
+}
