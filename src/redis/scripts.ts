@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { luaTexts } from '../lua-texts.js';
 
 /** A Lua script of `src/lua`, by the name of its file. */
 export interface Script {
@@ -12,11 +11,11 @@ export interface Script {
 const INCLUDE = /^--- @include "([\w-]+)"$/gm;
 
 /**
- * Reads `src/lua/<name>.lua`; a line `--- @include "part"` is replaced by `src/lua/includes/part.lua`. Called while
+ * The text of `src/lua/<name>.lua`; a line `--- @include "part"` is replaced by `src/lua/includes/part.lua`. Called while
  * modules load, so a missing file is noticed at start-up.
  */
 export function loadScript(name: string): Script {
-  const lua = read(`${name}.lua`).replace(INCLUDE, (_line, part: string) => read(`includes/${part}.lua`));
+  const lua = textOf(name).replace(INCLUDE, (_line, part: string) => textOf(`includes/${part}`));
   return { name, lua, sha: sha1(lua) };
 }
 
@@ -28,6 +27,8 @@ export function labelledScript({ name, lua }: Script, label: string): Script {
 
 const sha1 = (text: string): string => createHash('sha1').update(text).digest('hex');
 
-function read(file: string): string {
-  return readFileSync(join(__dirname, '../lua', file), 'utf8');
+function textOf(name: string): string {
+  const text = luaTexts[name];
+  if (text === undefined) throw new Error(`There is no src/lua/${name}.lua`);
+  return text;
 }

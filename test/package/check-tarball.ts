@@ -26,8 +26,14 @@ const beside = [
   'bench/results.md',
   'bench/results.svg',
 ];
+const modules = [
+  'dist/modules/package.json',
+  ...sources
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => join('dist/modules', path).replace(/\.ts$/, '.js')),
+];
 const pages = filesIn(root, 'docs');
-const expected = [...sources.flatMap(built), ...beside, ...pages];
+const expected = [...sources.flatMap(built), ...modules, ...beside, ...pages];
 const packed = filesIn(unpacked);
 deepStrictEqual(
   packed.sort(),

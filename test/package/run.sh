@@ -35,6 +35,9 @@ cd "$work/cjs"
 npm install --silent "$tarball" express@5 ioredis@5
 node app.js
 
+echo "Bundled, and moved to another folder"
+"$root/test/package/bundles.sh" "$tarball"
+
 echo "The README's quick start, as pasted"
 "$root/test/package/quick-start.sh" "$tarball" js
 "$root/test/package/quick-start.sh" "$tarball" ts

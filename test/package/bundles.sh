@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# bundles.sh TARBALL: bundles an app that uses the package, moves it to a folder of its own, and runs it there.
+set -euo pipefail
+tarball=$1
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cp -R "$here/bundles" "$work/app"
+cd "$work/app"
+npm install --silent "$tarball" express@5 ioredis@6 esbuild@0.28 rolldown@1
+mkdir "$work/elsewhere"
+npx esbuild app.js --bundle --platform=node --outfile="$work/elsewhere/esbuild.cjs" --log-level=warning
+npx rolldown app.mjs --platform node --format esm --file "$work/elsewhere/rolldown.mjs" --logLevel warn
+for function in withLock rateLimit session cacheResponse invalidateOn cacheAside publisher; do
+  echo "import { $function } from 'express-redis-toolkit'; console.log($function);" >"$function.mjs"
+  npx esbuild "$function.mjs" --bundle --platform=node --format=esm --external:ioredis --external:express \
+    --minify --outfile="out/$function.mjs" --metafile="out/$function.json" --log-level=warning
+done
+node check-contents.js
+
+# What is bundled is all that there is.
+rm -rf "$work/app"
+cd "$work/elsewhere"
+for bundle in esbuild.cjs rolldown.mjs; do
+  node "$bundle"
+  echo "$bundle, $(stat --format=%s "$bundle") bytes, starts and serves"
+done

@@ -1,0 +1,37 @@
+import { deepStrictEqual, match } from 'node:assert';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import express from 'express';
+import { cacheResponse, closeRedis, rateLimit, session, stack } from 'express-redis-toolkit';
+import { Redis } from 'ioredis';
+
+async function main() {
+  const prefix = `${randomUUID()}:`;
+  const redis = new Redis(process.env.REDIS_URL);
+  const app = express();
+  app.get(
+    '/',
+    stack(
+      rateLimit({ redis, prefix, windowMs: 60_000, limit: 100 }),
+      session({ redis, prefix, secret: randomUUID() }),
+      cacheResponse({ redis, prefix, ttlSeconds: 60, tags: () => ['greeting'] }),
+    ),
+    (_req, res) => res.send('hello'),
+  );
+  const server = app.listen(0);
+  await once(server, 'listening');
+
+  const ask = () => fetch(`http://127.0.0.1:${server.address().port}/`);
+  const miss = await ask();
+  deepStrictEqual([miss.status, await miss.text()], [200, 'hello']);
+  match(miss.headers.get('ratelimit'), /r=99/);
+  const hit = await ask();
+  match(hit.headers.get('cache-status'), /hit/);
+  deepStrictEqual(await hit.text(), 'hello');
+
+  server.close();
+  server.closeAllConnections();
+  await closeRedis(redis);
+}
+
+void main();
