@@ -4,6 +4,7 @@ export {
   type InvalidateOnOptions,
   invalidateOn,
 } from './middleware/cache/index.js';
+export { problemDetails } from './middleware/problem/index.js';
 export {
   ipKeyGenerator,
   type PerRequest,
@@ -13,6 +14,7 @@ export {
   type RateLimitMiddleware,
   type RateLimitOptions,
   type RateLimitPolicy,
+  type RateLimitTerms,
   rateLimit,
 } from './middleware/rate-limit/index.js';
 export {

@@ -3,6 +3,7 @@ import { type Channel, channel } from 'node:diagnostics_channel';
 const names = [
   'admitted',
   'refused',
+  'dry-run',
   'hit',
   'miss',
   'filled',

@@ -103,7 +103,7 @@ export const ERROR_CATALOGUE = {
   },
   INVALIDATION_REFUSED: {
     status: 503,
-    help: 'Redis could not take the mark that guards a mutation against stale reads, so the handler was not run. Retry later.',
+    help: 'Redis could not take the mark that guards a mutation against stale reads, so the handler was not run. A later attempt may succeed, unless the cause is a configuration.',
   },
   LOCK_UNBOUNDED: {
     status: 500,
@@ -121,6 +121,14 @@ export const ERROR_CATALOGUE = {
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
 
+/** Members of a problem document (RFC 9457), such as `type` and `title`. */
+export type ProblemMembers = Readonly<Record<string, unknown>>;
+
+export interface ToolkitErrorOptions {
+  readonly cause?: unknown;
+  readonly problem?: ProblemMembers;
+}
+
 /**
  * The one error type of the toolkit. Wrong options throw it at construction; trouble at run time goes to `next(err)`, and
  * notices of `subscriber` to its `onError`.
@@ -135,11 +143,18 @@ export class ToolkitError extends Error {
   override readonly name = 'ToolkitError';
   readonly code: ErrorCode | NoticeCode;
   readonly status: number;
+  /** The same as `status`, under the name that Nest and some error handlers read. */
+  readonly statusCode: number;
+  /** What `problemDetails` tells the client beside the code. */
+  readonly problem: ProblemMembers | undefined;
 
-  constructor(code: ErrorCode | NoticeCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  constructor(code: ErrorCode | NoticeCode, message: string, options: ToolkitErrorOptions = {}) {
+    const { problem, ...cause } = options;
+    super(message, cause);
     this.code = code;
+    this.problem = problem;
     this.status = code in ERROR_CATALOGUE ? ERROR_CATALOGUE[code as ErrorCode].status : 500;
+    this.statusCode = this.status;
   }
 }
 

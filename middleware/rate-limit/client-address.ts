@@ -1,6 +1,11 @@
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import ipaddr from 'ipaddr.js';
 import { memoize } from '../../src/memoize.js';
+import { whenSettled } from '../../src/settle.js';
+import { aSubnet, type RateLimitSettings } from './options.js';
+import { invalidResult } from './policies.js';
+
+type Subnet = RateLimitSettings['ipv6Subnet'];
 
 /** The key of all requests without an address: over a unix socket, or of a client that has gone. */
 export const NO_ADDRESS = 'unknown address';
@@ -23,7 +28,18 @@ export function ipKeyGenerator(ip: string | undefined, ipv6Subnet: number | fals
 }
 
 /** Makes the default `keyGenerator`. */
-export function addressKeys(ipv6Subnet: number | false): (req: Request) => string {
+export function addressKeys(ipv6Subnet: Subnet): (req: Request, res: Response) => string | Promise<string> {
+  if (typeof ipv6Subnet !== 'function') return keysOfSubnet(ipv6Subnet);
+  const addressOf = keysOfSubnet(false);
+  return (req, res) =>
+    whenSettled(ipv6Subnet(req, res), (bits) => {
+      const complaint = aSubnet(bits);
+      if (complaint !== undefined) throw invalidResult('ipv6Subnet', bits, complaint);
+      return ipKeyGenerator(addressOf(req), bits);
+    });
+}
+
+function keysOfSubnet(ipv6Subnet: number | false): (req: Request) => string {
   // Parsing an address takes 8 µs, a twentieth of a request, and the same few clients come again and again.
   const parsed = memoize(10_000, (ip) => ({
     key: ipKeyGenerator(ip, ipv6Subnet),

@@ -1,4 +1,5 @@
 export { ipKeyGenerator } from './client-address.js';
+export type { RateLimitTerms } from './instance-api.js';
 export type {
   PerRequest,
   RateLimitHandlerSettings,

@@ -21,11 +21,13 @@ export class QuotaDecider {
   readonly #refused: RefusedClients;
   readonly #withoutRedis: WithoutRedis;
   readonly #remembersRefusals: boolean;
+  readonly #isDryRun: boolean;
 
   constructor(limiter: RateLimiter, refused: RefusedClients, options: RateLimitSettings) {
     this.#limiter = limiter;
     this.#refused = refused;
     this.#withoutRedis = new WithoutRedis(options);
+    this.#isDryRun = options.dryRun;
     // A refund of an earlier request may make room before the wait that Redis reported is over.
     this.#remembersRefusals = !options.skipFailedRequests && !options.skipSuccessfulRequests;
   }
@@ -33,7 +35,7 @@ export class QuotaDecider {
   decide(question: QuotaQuestion): QuotaDecision | Promise<QuotaDecision | undefined> {
     const { key, policies, cost } = question;
     const known = this.#refused.recall(key, policies, cost);
-    if (known) return published('memory', question, known, () => undefined);
+    if (known) return this.#published('memory', question, known, () => undefined);
     const askedAt = monotonicNow();
     return this.#limiter.consume(key, policies, cost).then(
       (verdict) => this.#byRedis(question, verdict, askedAt),
@@ -49,24 +51,25 @@ export class QuotaDecider {
     const refund = () => {
       this.#limiter.refund(key, verdict, cost).catch(this.#withoutRedis.refundFailed);
     };
-    return published('redis', question, verdict, refund);
+    return this.#published('redis', question, verdict, refund);
   }
 
   #afterFailure(question: QuotaQuestion, error: unknown): QuotaDecision | undefined {
     const local = this.#withoutRedis.decide(question, error);
-    return local && published('process', question, local.verdict, local.refund);
+    return local && this.#published('process', question, local.verdict, local.refund);
   }
-}
 
-function published(
-  by: Source,
-  { key, cost }: QuotaQuestion,
-  verdict: QuotaVerdict,
-  refund: () => void,
-): QuotaDecision {
-  publish(verdict.admitted ? 'admitted' : 'refused', () => {
-    const { charges: _, ...details } = verdict;
-    return { key, cost, by, ...details };
-  });
-  return { key, verdict, refund };
+  #published(
+    by: Source,
+    { key, cost }: QuotaQuestion,
+    verdict: QuotaVerdict,
+    refund: () => void,
+  ): QuotaDecision {
+    const name = this.#isDryRun ? 'dry-run' : verdict.admitted ? 'admitted' : 'refused';
+    publish(name, () => {
+      const { charges: _, ...details } = verdict;
+      return { key, cost, by, ...details };
+    });
+    return { key, verdict, refund };
+  }
 }

@@ -14,8 +14,17 @@ declare module '../request-record.js' {
   }
 }
 
+export interface MisuseWatch {
+  /** Checks that the client's address reaches the application. */
+  checkAddress(req: Request, key: string): void;
+  /** Whether this limiter has met the request before. */
+  hasMet(req: Request): boolean;
+  /** Notes that the limiter meets the request now. Returns whether that is the first time. */
+  meet(req: Request): boolean;
+}
+
 /** Looks for misuse that only shows at run time, and logs each kind once per limiter. */
-export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitSettings) {
+export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitSettings): MisuseWatch {
   const limiter = Symbol('limiter');
   const seen = new Set<NoticeCode>();
   const explain = (code: NoticeCode, details: object = {}) => {
@@ -24,7 +33,6 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
     logMisuse(logger, code, details);
   };
   return {
-    /** Checks that the client's address reaches the application. */
     checkAddress(req: Request, key: string): void {
       if (keyGenerator) return;
       // A client that has gone has no address either, and that is no misuse.
@@ -35,10 +43,8 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
       else if (!trust) explain('RATE_LIMIT_TRUST_PROXY_OFF');
     },
 
-    /** Whether this limiter has met the request before. */
     hasMet: (req: Request): boolean => recordOf(req).limiters?.includes(limiter) ?? false,
 
-    /** Notes that the limiter meets the request now. Returns whether that is the first time. */
     meet(req: Request): boolean {
       const record = recordOf(req);
       record.limiters ??= [];

@@ -79,6 +79,11 @@ export interface RateLimitOptions {
    */
   readonly limit?: PerRequest<number>;
   /**
+   * The old name of `limit`, which goes before it.
+   * @default `limit`
+   */
+  readonly max?: PerRequest<number>;
+  /**
    * Several policies instead of one `limit` and `windowMs`. A request is admitted if all of them admit it, and is charged
    * to all or to none.
    * @default one policy, of `identifier`, `limit` and `windowMs`
@@ -97,10 +102,10 @@ export interface RateLimitOptions {
   readonly cost?: PerRequest<number>;
   /**
    * The name of the single policy, in its key in Redis and in the `RateLimit` headers. Limiters with the same name,
-   * window, algorithm and prefix count together.
+   * window, algorithm and prefix count together. A function names the policy in the headers alone.
    * @default 'default'
    */
-  readonly identifier?: string;
+  readonly identifier?: PerRequest<string>;
   /**
    * Returns the client whose limit a request counts against.
    * @default the client's IP address, IPv6 cut to `ipv6Subnet`; requests without an address share one limit
@@ -110,7 +115,7 @@ export interface RateLimitOptions {
    * The number of leading bits of an IPv6 address that identify a client, 32 to 64, or false for the whole address.
    * @default 56
    */
-  readonly ipv6Subnet?: number | false;
+  readonly ipv6Subnet?: PerRequest<number | false>;
   /**
    * Requests for which this returns true are not limited.
    * @default no request is skipped
@@ -148,6 +153,11 @@ export interface RateLimitOptions {
    */
   readonly legacyHeaders?: boolean;
   /**
+   * The old name of `legacyHeaders`, which goes before it.
+   * @default `legacyHeaders`
+   */
+  readonly headers?: boolean;
+  /**
    * The property of the request that has the client's quota.
    * @default 'rateLimit'
    */
@@ -173,6 +183,12 @@ export interface RateLimitOptions {
    * @default 'open'
    */
   readonly onUnavailable?: 'open' | 'closed' | 'local';
+  /**
+   * Try a limit: count, publish and log what would be refused, and refuse nobody. A dry run has counts of its own, so it
+   * can run beside an enforced limit. It sets no headers and no property of the request.
+   * @default false
+   */
+  readonly dryRun?: boolean;
   /**
    * Milliseconds to wait for Redis.
    * @default 100
@@ -206,6 +222,7 @@ export const defaults = {
   skipSuccessfulRequests: false,
   requestWasSuccessful: (_req: Request, res: Response) => res.statusCode < 400,
   onUnavailable: 'open',
+  dryRun: false,
   timeoutMs: 100,
   prefix: '',
 } satisfies Partial<RateLimitOptions>;
@@ -225,7 +242,12 @@ export const aCost = aWholeNumber('points', MAX_LIMIT);
 
 const anAlgorithm = oneOf('sliding-window', 'fixed-window', 'token-bucket');
 
-const aFieldString: Check = (value) =>
+export const aSubnet: Check = (value) =>
+  value === false || aWholeNumber('bits', 64, 32)(value) === undefined
+    ? undefined
+    : 'must be a whole number of bits from 32 to 64, or false';
+
+export const aFieldString: Check = (value) =>
   typeof value === 'string' && isFieldString(value)
     ? undefined
     : 'must be printable ASCII: it is sent as a structured-field string (RFC 9651)';
@@ -250,16 +272,14 @@ export const checks = {
   ...connectionChecks,
   windowMs: policyChecks.windowMs,
   limit: policyChecks.limit,
+  max: policyChecks.limit,
   policies: (value: unknown) =>
     Array.isArray(value) && value.length > 0 ? undefined : 'must be a list of { name, limit, windowMs }',
   algorithm: anAlgorithm,
   cost: anyOf(aCost, aFunction),
-  identifier: aFieldString,
+  identifier: anyOf(aFieldString, aFunction),
   keyGenerator: aFunction,
-  ipv6Subnet: (value: unknown) =>
-    value === false || (Number.isInteger(value) && (value as number) >= 32 && (value as number) <= 64)
-      ? undefined
-      : 'must be a whole number of bits from 32 to 64, or false',
+  ipv6Subnet: anyOf(aSubnet, aFunction),
   skip: aFunction,
   handler: aFunction,
   message: anything,
@@ -269,11 +289,13 @@ export const checks = {
       : 'must be an HTTP status from 400 to 599',
   standardHeaders: oneOf('draft-6', 'draft-7', 'draft-8', 'draft-11', true, false),
   legacyHeaders: aBoolean,
+  headers: aBoolean,
   requestPropertyName: aString,
   skipFailedRequests: aBoolean,
   skipSuccessfulRequests: aBoolean,
   requestWasSuccessful: aFunction,
   onUnavailable: oneOf('open', 'closed', 'local'),
+  dryRun: aBoolean,
 };
 
 const KEPT_IN_REDIS = 'leave it out: counts are kept in Redis, of option "redis"';
@@ -281,7 +303,6 @@ const SLOW_DOWN = 'it is an option of express-slow-down: a limiter refuses reque
 
 /** What to do with options that people know from express-rate-limit, its stores, and similar packages. */
 export const hints = {
-  max: 'it is an old name; use "limit"',
   points: 'use "limit"',
   total: 'use "limit"',
   window: 'use "windowMs"',
@@ -294,7 +315,6 @@ export const hints = {
   storeClient: 'use "redis"',
   sendCommand: 'use "redis", and give it the client itself',
   keyPrefix: 'use "prefix"',
-  headers: 'use "legacyHeaders"',
   draft_polli_ratelimit_headers: 'use "standardHeaders"',
   onLimitReached: 'use "handler": there req.rateLimit.used === req.rateLimit.limit + 1 at the first refusal',
   delayAfter: SLOW_DOWN,

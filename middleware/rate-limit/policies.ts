@@ -18,19 +18,21 @@ import {
 /** A policy as declared: its numbers may be functions of the request. */
 export type DeclaredPolicy = Required<RateLimitPolicy>;
 
-const SINGLE_POLICY = ['limit', 'windowMs', 'identifier'] as const;
+const SINGLE_POLICY = ['limit', 'max', 'windowMs', 'identifier'] as const;
+const UNNAMED = 'default';
 
 /** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
 export function readPolicies(
   given: RateLimitOptions,
   settings: RateLimitSettings,
 ): readonly DeclaredPolicy[] {
-  const { policies, identifier, limit, windowMs, algorithm, cost } = settings;
+  const { policies, identifier, limit, windowMs, algorithm, cost, dryRun } = settings;
+  const name = typeof identifier === 'string' ? identifier : UNNAMED;
   const declared = policies
     ? namedPolicies(given, policies, settings)
-    : [{ name: identifier, limit, windowMs, algorithm }];
+    : [{ name, limit, windowMs, algorithm }];
   checkCost(declared, cost);
-  return declared;
+  return dryRun ? declared.map((policy) => ({ ...policy, name: `dry-run/${policy.name}` })) : declared;
 }
 
 function namedPolicies(

@@ -29,7 +29,7 @@ export function quotaQuestions(declared: readonly DeclaredPolicy[], options: Rat
   const keyOfAddress = addressKeys(options.ipv6Subnet);
 
   const questionOf = (req: Request, res: Response): Asked<QuotaQuestion> => {
-    const generated = options.keyGenerator ? options.keyGenerator(req, res) : keyOfAddress(req);
+    const generated = options.keyGenerator ? options.keyGenerator(req, res) : keyOfAddress(req, res);
     if (fixed && !isThenable(generated)) {
       const key = generatedKey(generated);
       return whenSettled(resolveCost(options.cost, req, res), (cost) => ({ key, policies: fixed, cost }));

@@ -1,19 +1,21 @@
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { RateLimiter, RefusedClients } from '../../src/limits/index.js';
-import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
 import { whenSettled } from '../../src/settle.js';
-import { middlewareOf, type Step } from '../stack/index.js';
+import { middlewareOf, type Step, type StepAnswer } from '../stack/index.js';
+import { dryRunStep } from './dry-run.js';
 import { setLegacyHeaders, setStandardHeaders } from './headers.js';
 import { type RateLimitCalls, rateLimitCalls } from './instance-api.js';
 import { QuotaDecider, type QuotaDecision } from './limit-decision.js';
-import { checkNameReuse, misuseWatch } from './misuse.js';
-import { checks, defaults, hints, type RateLimitOptions } from './options.js';
+import { checkNameReuse, type MisuseWatch, misuseWatch } from './misuse.js';
+import type { RateLimitOptions, RateLimitSettings } from './options.js';
 import { declaredCounter, hasFixedWindow, readPolicies } from './policies.js';
+import { labelled } from './policy-label.js';
 import { quotaQuestions } from './quota-question.js';
-import { refundsByOutcome } from './refund.js';
+import { type RefundByOutcome, refundsByOutcome } from './refund.js';
 import { refuse } from './refusal.js';
 import { infoOf, RefusalCounts } from './request-info.js';
+import { rateLimitSettings } from './settings.js';
 
 /** The middleware, with methods to inspect and change a client's quota. */
 export interface RateLimitMiddleware extends RequestHandler, RateLimitCalls {}
@@ -34,10 +36,10 @@ export interface RateLimitMiddleware extends RequestHandler, RateLimitCalls {}
  * `RATE_LIMIT_VALUE_INVALID`, and in `REDIS_UNAVAILABLE` with `onUnavailable: 'closed'`
  */
 export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
-  const options = readOptions('rateLimit', given, checks, defaults, ['redis'], hints);
+  const options = rateLimitSettings(given);
   const declared = readPolicies(given, options);
   checkNameReuse(declared, options);
-  const link = linkTo(options.redis, options.logger);
+  linkTo(options.redis, options.logger);
   const mayRefund = options.skipFailedRequests || options.skipSuccessfulRequests;
   const limiter = new RateLimiter(options.redis, {
     ...options,
@@ -49,16 +51,34 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const decider = new QuotaDecider(limiter, refused, options);
   const questionOf = quotaQuestions(declared, options);
   const misuse = misuseWatch(options);
-  const refusals = new RefusalCounts();
   const refundByOutcome = refundsByOutcome(options);
+  // It charges, so it is not asked again for a request that it has met.
+  const ask = (req: Request, res: Response) => {
+    if (misuse.hasMet(req)) return undefined;
+    return whenSettled(questionOf(req, res), (question) => question && decider.decide(question));
+  };
+  const step = options.dryRun
+    ? dryRunStep({ ask, meet: misuse.meet, refundByOutcome }, options)
+    : enforcingStep({ ask, misuse, refundByOutcome }, options);
+  return Object.assign(middlewareOf(step), rateLimitCalls(limiter, refused, declared));
+}
 
-  const step: Step<QuotaDecision | undefined> = {
+interface EnforcingParts {
+  ask(req: Request, res: Response): StepAnswer<QuotaDecision | undefined>;
+  readonly misuse: MisuseWatch;
+  readonly refundByOutcome: RefundByOutcome;
+}
+
+function enforcingStep(
+  { ask, misuse, refundByOutcome }: EnforcingParts,
+  options: RateLimitSettings,
+): Step<QuotaDecision | undefined> {
+  const { identifier, requestPropertyName, standardHeaders, legacyHeaders } = options;
+  const link = linkTo(options.redis);
+  const refusals = new RefusalCounts();
+  return {
     asksWhenFirst: true,
-    // It charges, so it is not asked again for a request that it has met.
-    ask(req, res) {
-      if (misuse.hasMet(req)) return undefined;
-      return whenSettled(questionOf(req, res), (question) => question && decider.decide(question));
-    },
+    ask,
     ends: (decision) => !(decision instanceof Promise) && decision?.verdict.admitted === false,
     async act(req, res, next, answer) {
       if (!misuse.meet(req)) return next();
@@ -66,18 +86,19 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
       // An answer from memory leaves with the other answers of this turn.
       if (answer && decision === answer) await link.endOfTurn();
       if (!decision) return next();
-      const { key, verdict, refund } = decision;
+      const { key, refund } = decision;
+      const named = labelled(decision.verdict, identifier, req, res);
+      const verdict = named instanceof Promise ? await named : named;
       misuse.checkAddress(req, key);
       const info = infoOf(key, verdict, refusals.note(key, verdict.admitted));
-      (req as unknown as Record<string, unknown>)[options.requestPropertyName] = info;
+      (req as unknown as Record<string, unknown>)[requestPropertyName] = info;
       if (!res.headersSent) {
-        if (options.standardHeaders) setStandardHeaders(res, options.standardHeaders, verdict.quotas, key);
-        if (options.legacyHeaders) setLegacyHeaders(res, verdict);
+        if (standardHeaders) setStandardHeaders(res, standardHeaders, verdict.quotas, key);
+        if (legacyHeaders) setLegacyHeaders(res, verdict);
       }
       if (!verdict.admitted) return refuse(req, res, next, verdict, options);
-      if (mayRefund) refundByOutcome(req, res, refund);
+      refundByOutcome(req, res, refund);
       next();
     },
   };
-  return Object.assign(middlewareOf(step), rateLimitCalls(limiter, refused, declared));
 }

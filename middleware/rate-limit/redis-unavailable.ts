@@ -1,5 +1,5 @@
-import { isUnavailable } from '../../src/errors.js';
-import { LocalLimiter, type QuotaVerdict } from '../../src/limits/index.js';
+import { isUnavailable, ToolkitError } from '../../src/errors.js';
+import { LocalLimiter, type Policy, type QuotaVerdict } from '../../src/limits/index.js';
 import { linkTo, type RedisLink } from '../../src/redis/index.js';
 import { UnavailableNotices } from '../../src/redis-unavailable.js';
 import type { RateLimitSettings } from './options.js';
@@ -46,7 +46,7 @@ export class WithoutRedis {
   decide({ key, policies, cost }: QuotaQuestion, error: unknown): LocalDecision | undefined {
     if (!isUnavailable(error)) throw error;
     this.#notices.applied(this.#onUnavailable, CONSEQUENCES[this.#onUnavailable], error);
-    if (this.#onUnavailable === 'closed') throw error;
+    if (this.#onUnavailable === 'closed') throw reducedCapacity(error, policies);
     if (this.#onUnavailable === 'open') return undefined;
     this.#local ??= new LocalLimiter();
     const local = this.#local;
@@ -62,4 +62,14 @@ export class WithoutRedis {
   ended(): void {
     this.#notices.succeeded();
   }
+}
+
+// draft-ietf-httpapi-ratelimit-headers: the policies that could not be checked.
+function reducedCapacity({ code, message, cause }: ToolkitError, policies: readonly Policy[]): ToolkitError {
+  const problem = {
+    type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
+    title: 'Temporary Reduced Capacity',
+    'violated-policies': policies.map(({ name }) => name),
+  };
+  return new ToolkitError(code, message, { cause, problem });
 }

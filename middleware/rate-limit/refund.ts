@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import { consoleLogger } from '../../src/logger.js';
 import type { RateLimitSettings } from './options.js';
 
-type Refund = () => void;
+export type RefundByOutcome = (req: Request, res: Response, refund: () => void) => void;
 
 /** Makes a function that gives the charge of a request back, at most once, if its outcome does not count. */
 export function refundsByOutcome({
@@ -10,7 +10,8 @@ export function refundsByOutcome({
   skipSuccessfulRequests,
   requestWasSuccessful,
   logger = consoleLogger,
-}: RateLimitSettings): (req: Request, res: Response, refund: Refund) => void {
+}: RateLimitSettings): RefundByOutcome {
+  if (!skipFailedRequests && !skipSuccessfulRequests) return () => undefined;
   let hasLogged = false;
   const logOnce = (err: unknown) => {
     if (hasLogged) return;

@@ -5,7 +5,10 @@ import { setRetryAfter } from './headers.js';
 import type { RateLimitSettings } from './options.js';
 import { invalidResult } from './policies.js';
 
-const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
+// The problem types of draft-ietf-httpapi-ratelimit-headers: a quota is used up, or `block` was called.
+const PROBLEM_TYPES = 'https://iana.org/assignments/http-problem-types';
+const QUOTA_EXCEEDED = { type: `${PROBLEM_TYPES}#quota-exceeded`, title: 'Quota Exceeded' };
+const BLOCKED = { type: `${PROBLEM_TYPES}#abnormal-usage-detected`, title: 'Abnormal Usage Detected' };
 const PROBLEM = 'application/problem+json';
 const JSON_TYPE = 'application/json';
 const TEXT = 'text/plain';
@@ -33,7 +36,7 @@ function cutOff(res: Response): void {
 }
 
 /** Chooses text, JSON, or an RFC 9457 problem by content negotiation; a body that is no text is sent as it is. */
-function sendRefusal(req: Request, res: Response, { quotas }: QuotaVerdict, body: unknown): void {
+function sendRefusal(req: Request, res: Response, { quotas, blockedMs }: QuotaVerdict, body: unknown): void {
   if (res.headersSent) return;
   if (typeof body !== 'string') {
     if (['function', 'symbol', 'bigint'].includes(typeof body)) {
@@ -49,7 +52,8 @@ function sendRefusal(req: Request, res: Response, { quotas }: QuotaVerdict, body
     return;
   }
   const violated = quotas.filter(({ retryAfterMs }) => retryAfterMs > 0).map(({ name }) => name);
-  const problem = { type: QUOTA_EXCEEDED, title: 'Quota exceeded', status: res.statusCode, detail: body };
+  const kind = blockedMs > 0 ? BLOCKED : QUOTA_EXCEEDED;
+  const problem = { ...kind, status: res.statusCode, detail: body };
   end(res, type, JSON.stringify({ ...problem, 'violated-policies': violated }));
 }
 

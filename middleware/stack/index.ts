@@ -1,2 +1,2 @@
 export { middlewareOf, stack } from './stack.js';
-export type { Before, Step } from './step.js';
+export type { Before, Step, StepAnswer } from './step.js';

@@ -4,7 +4,7 @@ import type { Policy, QuotaVerdict } from './quota.js';
 
 const MAX_CLIENTS = 10_000;
 // Another process may reset or forgive the client. This process notices it within this time.
-const MAX_MEMORY_MS = 5_000;
+const MAX_MEMORY_MS = 1_000;
 
 interface Refusal {
   readonly verdict: QuotaVerdict;

@@ -74,7 +74,7 @@ test('limits, sessions and the cache share one connection, which is closed with 
   const { url, close } = await startNest();
   const { client, id } = await signUp(url);
   const { headers } = await client.get(`/users/${id}`).expect(200);
-  expect(headers['ratelimit-policy']).toBe('"default";q=100;w=60');
+  expect(headers['ratelimit-policy']).toBe('"default";q=100;w=66');
   expect((await connections()) - before).toBe(1);
   await close();
   await expect.poll(connections).toBe(before);

@@ -40,7 +40,7 @@ export function rateLimitOptions(): void {
   // @ts-expect-error: the client is required
   rateLimit({ limit: 5 });
   // @ts-expect-error: an unknown option
-  rateLimit({ redis, max: 5 });
+  rateLimit({ redis, maximum: 5 });
   // @ts-expect-error: not a mode
   rateLimit({ redis, onUnavailable: 'ignore' });
   // @ts-expect-error: a policy has a name

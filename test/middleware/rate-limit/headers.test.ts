@@ -56,7 +56,7 @@ test('whatever the names, limits and windows, another parser reads what the draf
     expect(limits.map(({ value }) => value)).toEqual(quotas.map(({ name }) => name));
     for (const [i, quota] of quotas.entries()) {
       expect(policies[i]!.params.q).toBe(quota.limit);
-      expect(policies[i]!.params.w).toBe(Math.ceil(quota.windowMs / 1000));
+      expect(policies[i]!.params.w).toBe(Math.ceil((quota.windowMs * 11) / 10_000));
       expect(policies[i]!.params.pk instanceof Uint8Array).toBe(version === 'draft-8');
       expect(limits[i]!.params.r).toBe(quota.remaining);
       expect(Number.isInteger(limits[i]!.params.t)).toBe(true);

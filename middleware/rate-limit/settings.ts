@@ -1,0 +1,11 @@
+import { readOptions } from '../../src/read-options.js';
+import { checks, defaults, hints, type RateLimitOptions, type RateLimitSettings } from './options.js';
+
+/** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
+export function rateLimitSettings(given: RateLimitOptions): RateLimitSettings {
+  const { max, headers, ...read } = readOptions('rateLimit', given, checks, defaults, ['redis'], hints);
+  const { limit = max ?? defaults.limit, legacyHeaders = headers ?? defaults.legacyHeaders } = given;
+  // A dry run refuses nobody, an outage included.
+  const onUnavailable = read.dryRun && read.onUnavailable === 'closed' ? 'open' : read.onUnavailable;
+  return { ...read, limit, legacyHeaders, onUnavailable };
+}

@@ -1,0 +1,104 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import express from 'express';
+import request from 'supertest';
+import { afterAll, expect, inject, test } from 'vitest';
+import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
+import { stack } from '../../../middleware/stack/stack.js';
+import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { patient } from '../../support/patient.js';
+import { limitedApp } from './support/limited-app.js';
+
+const redis = patient(connectRedis(inject('redisUrl')));
+afterAll(() => closeRedis(redis));
+const keyGenerator = () => 'me';
+const CHANNEL = 'express-redis-toolkit:dry-run';
+
+test('a dry run refuses nobody, and publishes and logs what it would refuse', async () => {
+  const events: { admitted: boolean }[] = [];
+  const note = (event: unknown) => void events.push(event as { admitted: boolean });
+  subscribe(CHANNEL, note);
+  const { app, logged } = limitedApp({ redis, limit: 2, keyGenerator, dryRun: true }, (req, res) => {
+    res.json({ property: 'rateLimit' in req });
+  });
+  for (let i = 0; i < 5; i++) {
+    const { status, headers, body } = await request(app).get('/');
+    expect([status, headers.ratelimit, headers['retry-after'], body.property]).toEqual([
+      200,
+      undefined,
+      undefined,
+      false,
+    ]);
+  }
+  unsubscribe(CHANNEL, note);
+  expect(events.map(({ admitted }) => admitted)).toEqual([true, true, false, false, false]);
+  expect(logged).toMatchObject([{ refusals: 1, message: expect.stringContaining('dry run') }]);
+});
+
+test('a dry run and an enforced limit of the same name count apart, in one stack', async () => {
+  const prefix = `dry-${process.pid}:`;
+  const enforced = rateLimit({ redis, prefix, limit: 3, keyGenerator });
+  const tried = rateLimit({ redis, prefix, limit: 1, keyGenerator, dryRun: true });
+  const app = express();
+  app.use(stack(enforced, tried), (_req, res) => void res.send('ok'));
+  const statuses = [];
+  for (let i = 0; i < 4; i++) statuses.push((await request(app).get('/')).status);
+  expect(statuses).toEqual([200, 200, 200, 429]);
+  expect([(await enforced.peek('me')).used, (await tried.peek('me')).used]).toEqual([3, 1]);
+});
+
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('boom');
+    },
+  ],
+  [
+    'rejects',
+    async () => {
+      throw new Error('boom');
+    },
+  ],
+  ['returns nonsense', () => ({}) as never],
+])(
+  'a request goes on when the keyGenerator of a dry run %s, and that is logged once',
+  async (_name, broken) => {
+    const { app, logged } = limitedApp({ redis, keyGenerator: broken, dryRun: true });
+    for (let i = 0; i < 2; i++) await request(app).get('/').expect(200);
+    expect(logged.map(({ message }) => message)).toEqual([
+      'rateLimit: a dry run failed; it does not count such requests',
+    ]);
+  },
+);
+
+test('a dry run in a stack reads what an earlier part of the stack sets', async () => {
+  const setUser: express.RequestHandler = (req, _res, next) => {
+    Object.assign(req, { user: { id: 'ann' } });
+    next();
+  };
+  const logged: string[] = [];
+  const logger = {
+    warn: () => undefined,
+    error: (_fields: object, message: string) => void logged.push(message),
+  };
+  const tried = rateLimit({
+    redis,
+    prefix: `dry-user-${process.pid}:`,
+    logger,
+    dryRun: true,
+    keyGenerator: (req) => (req as unknown as { user: { id: string } }).user.id,
+  });
+  const app = express();
+  app.use(stack(setUser, tried), (_req, res) => void res.send('ok'));
+  await request(app).get('/').expect(200);
+  expect((await tried.peek('ann')).used).toBe(1);
+  expect(logged).toEqual([]);
+});
+
+test('a dry run that is closed without Redis lets requests pass', async () => {
+  const away = connectRedis('redis://127.0.0.1:1');
+  away.on('error', () => undefined);
+  const { app } = limitedApp({ redis: away, keyGenerator, dryRun: true, onUnavailable: 'closed' });
+  await request(app).get('/').expect(200);
+  await closeRedis(away);
+});

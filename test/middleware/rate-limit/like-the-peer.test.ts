@@ -1,0 +1,113 @@
+import request from 'supertest';
+import { afterAll, expect, inject, test } from 'vitest';
+import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { patient } from '../../support/patient.js';
+import { limitedApp } from './support/limited-app.js';
+
+const redis = patient(connectRedis(inject('redisUrl')));
+afterAll(() => closeRedis(redis));
+const keyGenerator = () => 'me';
+
+test('max and headers are the old names of limit and legacyHeaders', async () => {
+  const { app } = limitedApp({ redis, keyGenerator, max: 1, headers: true });
+  const { headers } = await request(app).get('/').expect(200);
+  expect(headers['x-ratelimit-limit']).toBe('1');
+  await request(app).get('/').expect(429);
+});
+
+test('limit and legacyHeaders go before their old names', async () => {
+  const { app } = limitedApp({ redis, keyGenerator, limit: 2, max: 1, legacyHeaders: false, headers: true });
+  await request(app).get('/');
+  const { headers } = await request(app).get('/').expect(200);
+  expect(headers['x-ratelimit-limit']).toBeUndefined();
+});
+
+test('getKey gives the hits of a client, and resetKey forgets them', async () => {
+  const { app, limiter } = limitedApp({ redis, keyGenerator, limit: 5 });
+  expect(await limiter.getKey('me')).toBeUndefined();
+  await request(app).get('/');
+  const found = await limiter.getKey('me');
+  expect(found?.totalHits).toBe(1);
+  expect(found?.resetTime.getTime()).toBeGreaterThan(Date.now());
+  await limiter.resetKey('me');
+  expect(await limiter.getKey('me')).toBeUndefined();
+});
+
+test('a function as identifier names the policy in the headers, and all requests count together', async () => {
+  const { app } = limitedApp({
+    redis,
+    keyGenerator,
+    limit: 5,
+    identifier: async (req) => String(req.query.plan),
+  });
+  const free = await request(app).get('/?plan=free');
+  const paid = await request(app).get('/?plan=paid');
+  expect(free.headers['ratelimit-policy']).toMatch(/^"free";q=5/);
+  expect(paid.headers.ratelimit).toMatch(/^"paid";r=3/);
+});
+
+test('an identifier that cannot be sent in a header ends its request with an error that names the option', async () => {
+  const { app } = limitedApp({ redis, keyGenerator, identifier: () => 'naïve' });
+  const { status, body } = await request(app).get('/');
+  expect([status, body.code, body.message]).toEqual([
+    500,
+    'RATE_LIMIT_VALUE_INVALID',
+    expect.stringContaining('"identifier"'),
+  ]);
+});
+
+test('ipv6Subnet may be a function of the request', async () => {
+  const { app, limiter } = limitedApp(
+    { redis, limit: 5, ipv6Subnet: async (req) => Number(req.query.bits) },
+    undefined,
+    (made) => made.set('trust proxy', true),
+  );
+  const from = (address: string, bits: number) =>
+    request(app).get(`/?bits=${bits}`).set('X-Forwarded-For', address);
+  await from('2001:db8:1:1::1', 64);
+  await from('2001:db8:1:2::1', 48);
+  await from('2001:db8:1:3::1', 48);
+  expect((await limiter.peek('2001:db8:1:1::/64')).used).toBe(1);
+  expect((await limiter.peek('2001:db8:1::/48')).used).toBe(2);
+  const { body } = await from('2001:db8:1:3::1', 8);
+  expect(body.message).toMatch(/"ipv6Subnet".*bits from 32 to 64/);
+});
+
+test('the methods take the numbers of a plan where limit and windowMs are functions', async () => {
+  const { app, limiter } = limitedApp({
+    redis,
+    keyGenerator,
+    limit: () => 10,
+    windowMs: async () => 60_000,
+  });
+  const plan = { limit: 10, windowMs: 60_000 };
+  await request(app).get('/');
+  expect(await limiter.peek('me', plan)).toMatchObject({ used: 1, limit: 10 });
+  await limiter.penalty('me', 4, plan);
+  await limiter.reward('me', 1, plan);
+  expect((await limiter.peek('me', plan)).used).toBe(4);
+  await limiter.reset('me', { windowMs: 60_000 });
+  expect((await limiter.peek('me', plan)).used).toBe(0);
+  await expect(limiter.peek('me', { limit: 10 })).rejects.toMatchObject({
+    code: 'RATE_LIMIT_DEPENDS_ON_REQUEST',
+    message: expect.stringContaining('windowMs'),
+  });
+  await expect(limiter.peek('me', { limit: -1, windowMs: 60_000 })).rejects.toMatchObject({
+    message: expect.stringContaining('"terms.limit"'),
+  });
+});
+
+// Announced is the time after which Redis forgets a charge for certain: 1.1 s for a window of 1 s.
+test('a client at 99 % of the rate that a sliding window enforces is never refused', async () => {
+  const limit = 40;
+  const { limiter, app } = limitedApp({ redis, keyGenerator, limit, windowMs: 1_000 });
+  const statuses: number[] = [];
+  const beganAt = performance.now();
+  for (let i = 0; i < 2.5 * limit; i++) {
+    const dueMs = (i * 1_100) / limit / 0.99;
+    await new Promise((resolve) => setTimeout(resolve, beganAt + dueMs - performance.now()));
+    statuses.push((await request(app).get('/')).status);
+  }
+  expect(statuses.filter((status) => status !== 200)).toEqual([]);
+  expect((await limiter.peek('me')).used).toBeGreaterThan(limit * 0.8);
+});
