@@ -4,6 +4,12 @@ export {
   type InvalidateOnOptions,
   invalidateOn,
 } from './middleware/cache/index.js';
+export {
+  type Idempotency,
+  type IdempotencyScope,
+  type IdempotentOptions,
+  idempotent,
+} from './middleware/idempotent/index.js';
 export { problemDetails } from './middleware/problem/index.js';
 export {
   ipKeyGenerator,
@@ -43,7 +49,8 @@ export {
   cacheAside,
   type StoredValueOptions,
 } from './src/cache-aside/index.js';
-export { ERROR_CATALOGUE, type ErrorCode, ToolkitError } from './src/errors.js';
+export { ERROR_CATALOGUE } from './src/error-catalogue.js';
+export { type ErrorCode, ToolkitError } from './src/errors.js';
 export type { Algorithm, Policy, Quota } from './src/limits/index.js';
 export { type LockHold, type LockOptions, withLock } from './src/locks/index.js';
 export type { Logger } from './src/logger.js';

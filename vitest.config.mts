@@ -5,6 +5,9 @@ import { defineConfig } from 'vitest/config';
 const timed = 'test/faults/**/*.test.ts';
 // The core of the suite also runs on the oldest ioredis of the peer range: single Redis, Cluster and the link itself.
 const core = ['test/conformance/{single,cluster}.test.ts', 'test/src/redis/**/*.test.ts'];
+// All that meets Express itself.
+const sampled = ['test/middleware/{stack,problem,idempotent}/*.test.ts'];
+const onExpress = ['test/middleware/**/*.test.ts'];
 const shared = { pool: 'forks', testTimeout: 20_000, hookTimeout: 60_000 } as const;
 
 // At full size only what has a size: the rest would be the same tests as in `npm test`.
@@ -23,6 +26,15 @@ export default defineConfig({
       {
         resolve: { alias: { ioredis: 'ioredis-5-4' } },
         test: { ...shared, name: 'ioredis 5.4', include: core, sequence: { groupOrder: 0 } },
+      },
+      {
+        resolve: { alias: { express: 'express-4' } },
+        test: {
+          ...shared,
+          name: 'express 4',
+          include: process.env.TEST_SIZE === 'full' ? onExpress : sampled,
+          sequence: { groupOrder: 0 },
+        },
       },
       // They ask how long an answer took: each has the machine to itself.
       {

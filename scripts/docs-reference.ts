@@ -1,4 +1,4 @@
-import { ERROR_CATALOGUE } from '../src/errors.js';
+import { ERROR_CATALOGUE } from '../src/error-catalogue.js';
 import { NOTICE_CATALOGUE } from '../src/notices.js';
 import { optionsOf } from './options-reference.js';
 
@@ -23,7 +23,7 @@ export function errorsPage(): string {
 
 const ERRORS_INTRO = `# Errors
 
-This page is made from \`src/errors.ts\` and \`src/notices.ts\` by \`npm run docs\`.
+This page is made from \`src/error-catalogue.ts\` and \`src/notices.ts\` by \`npm run docs\`.
 
 ## Errors by code
 

@@ -25,6 +25,7 @@ export interface Keys {
   settling(server: number): string;
   value(key: string): string;
   queues(): string;
+  idempotency(digest: string): string;
   tag(tag: string): string;
   lock(resource: string): string;
   /** In the hash slot of the lock: its hash tag is the lock's whole key in Redis, ioredis' prefix included. */
@@ -56,6 +57,7 @@ export function keys(prefix = ''): Keys {
     redisState: (server, copy) => `${prefix}epoch:state:{${server}}:${copy}`,
     settling: (server) => `${prefix}epoch:settling:{${server}}`,
     value: (key) => `${prefix}${safeId(key)}`,
+    idempotency: (digest) => `${prefix}idempotency:${digest}`,
     queues: () => `${prefix}queue`,
     tag: (tag) => `${prefix}tag:${safeId(tag)}`,
     lock: (resource) => `${prefix}lock:${safeId(resource)}`,

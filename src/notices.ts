@@ -26,6 +26,8 @@ export const NOTICE_CATALOGUE = {
     'A request came through two `cacheResponse`, or through one of them twice. The first one answers it, and the others do nothing: their options do not count. Mount one per route.',
   CACHE_LOAD_NESTED:
     'A `load` given to `getOrLoad` calls `getOrLoad` for the same key, directly or through another `load`. The inner call does not wait for the outer one: it loads the value itself.',
+  IDEMPOTENCY_SCOPE_UNKNOWN:
+    '`idempotent` answered a request with 400, because nobody knows its client. Mount it behind a `session` that has the option `user`, give it the function `scope`, or, if strangers may share keys, set `anonymous: true`.',
   MESSAGE_UNREADABLE:
     'A message that is not JSON arrived on a channel of `subscriber`. No handler receives it; all other messages are delivered.',
   MESSAGE_HANDLER_FAILED:

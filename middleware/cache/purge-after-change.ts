@@ -2,6 +2,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { isUnavailable } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { pathAndQuery, purgedUrlTags, type TagVersions } from '../../src/tags/index.js';
+import { recordOf } from '../request-record.js';
 import { holdResponse } from '../response/index.js';
 import { tagsNamed } from './handler-tags.js';
 import { originOf } from './target.js';
@@ -27,7 +28,7 @@ export function purgeAfterChange(
 ): void {
   if (isSafe(req)) return;
   holdResponse(res, next, ({ isEnd }) => {
-    if (!isEnd || res.statusCode >= 400) return undefined;
+    if (!isEnd || res.statusCode >= 400 || recordOf(req).isReplay) return undefined;
     const tags = changedTags(req, res);
     return versions.invalidate(tags).catch((err: unknown) => logFailedPurge(logger, err, tags));
   });

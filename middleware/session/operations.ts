@@ -6,6 +6,7 @@ import type { RequestContext } from './request-context.js';
 import { SerialQueue } from './serial-queue.js';
 import type { Changes, TrackedSession } from './session-changes.js';
 import type { SessionHost } from './session-object.js';
+import { askUser } from './session-owner.js';
 
 /**
  * Everything that a request does to its session in Redis, one operation at a time: the methods of `req.session`, and
@@ -34,6 +35,13 @@ export class SessionOperations {
   /** The client must receive the new id even if the application writes nothing to the session. */
   get wasRegenerated(): boolean {
     return this.#wasRegenerated;
+  }
+
+  /** The user that the session belongs to. */
+  get user(): string | undefined {
+    const { session } = this.current;
+    const { user } = this.context.settings;
+    return session && user ? askUser(user, session) : undefined;
   }
 
   /** There may be a session in Redis to destroy. */

@@ -76,6 +76,11 @@ export function hasSession(req: Request): boolean {
   return recordOf(req).session !== undefined || Boolean((req as { session?: unknown }).session);
 }
 
+/** The user of the request's session by the option `user`; undefined without a session, or for one of no user. */
+export function sessionUserOf(req: Request): string | undefined {
+  return recordOf(req).session ? operationsOf(req).user : undefined;
+}
+
 /** Whether the application has read `req.session` during this request: then the response may be personal. */
 export function sessionWasRead(req: Request): boolean {
   return openedOperationsOf(req)?.current.wasRead ?? false;

@@ -16,7 +16,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   src: [
     ['http'],
     ['redis'],
-    ['subscriptions', 'limits', 'sessions', 'tags'],
+    ['subscriptions', 'limits', 'sessions', 'tags', 'idempotency'],
     ['locks', 'queues', 'messages', 'single-flight', 'cache'],
     ['cache-aside'],
     ['operations', 'telemetry', 'testing'],

@@ -19,7 +19,7 @@ async function serveTagged(
   const tags = (req: express.Request) => String(req.headers['x-tags'] ?? 'none').split(' ');
   app.post('/change', invalidateOn({ ...common(), ...options }), change);
   app.all(
-    '/{*path}',
+    /.*/,
     cacheResponse({ ...common(), ttlSeconds: 60, tags }),
     (req, res) => void (req.method === 'POST' ? change(req, res, () => {}) : res.send('x')),
   );

@@ -45,10 +45,10 @@ test('what a GET carries answers nobody else', async () => {
   const app = await serveCached({
     redis: file.redis,
     after: [express.json()],
-    handler: (req, res) => void res.send(JSON.stringify(req.body ?? 'nothing')),
+    handler: (req, res) => void res.send(JSON.stringify(req.body?.evil ?? 'nothing')),
   });
   const content = 'Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{"evil":1}';
-  expect(valueIn(await sendRaw(app.url, 'GET / HTTP/1.1', content))).toBe('{"evil":1}');
+  expect(valueIn(await sendRaw(app.url, 'GET / HTTP/1.1', content))).toBe('1');
   expect(String((await app.get('/')).body)).toBe('"nothing"');
 });
 

@@ -1,5 +1,6 @@
 import express from 'express';
 import { expect, test } from 'vitest';
+import { forwards } from '../../support/forwards.js';
 import { serve } from '../support/redis-for-file.js';
 import { askHeld, type Handler } from './support/hold-client.js';
 
@@ -53,7 +54,7 @@ test.each(Object.entries(afterwards))(
       onError: (error, _req, _res, next) => next(error),
     });
     const first = express();
-    first.use(handler).use(((_error, _req, _res, next) => next()) as express.ErrorRequestHandler);
+    first.use(forwards(handler)).use(((_error, _req, _res, next) => next()) as express.ErrorRequestHandler);
     const expected = await (await fetch(await serve(first))).text().catch(() => undefined);
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     settling.open();

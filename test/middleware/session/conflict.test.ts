@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SessionConflict } from '../../../middleware/session/conflict.js';
 import type { SessionOptions } from '../../../middleware/session/options.js';
+import { forwards } from '../../support/forwards.js';
 import { gate, redisForFile } from '../support/redis-for-file.js';
 import { data, serveSessions } from './support/session-client.js';
 
@@ -15,19 +16,22 @@ async function conflict(onConflict: SessionOptions['onConflict'], first: string,
       Object.assign(data(req), { cart: ['book'], theme: 'dark' });
       res.end();
     });
-    app.get('/change', async (req, res) => {
-      Object.keys(req.session);
-      if (req.query.slow) {
-        loaded.open();
-        await saved.passed;
-      }
-      const { set, add, drop } = req.query as Record<string, string | undefined>;
-      if (add) data(req).cart = [...(data(req).cart ?? []), add];
-      if (drop) delete data(req)[drop];
-      if (set) data(req).theme = set;
-      await req.session.save();
-      res.json({ cart: data(req).cart ?? null, theme: data(req).theme ?? null });
-    });
+    app.get(
+      '/change',
+      forwards(async (req, res) => {
+        Object.keys(req.session);
+        if (req.query.slow) {
+          loaded.open();
+          await saved.passed;
+        }
+        const { set, add, drop } = req.query as Record<string, string | undefined>;
+        if (add) data(req).cart = [...(data(req).cart ?? []), add];
+        if (drop) delete data(req)[drop];
+        if (set) data(req).theme = set;
+        await req.session.save();
+        res.json({ cart: data(req).cart ?? null, theme: data(req).theme ?? null });
+      }),
+    );
     app.get('/show', (req, res) => res.json({ ...data(req), cookie: undefined }));
   });
   const one = client();
@@ -159,17 +163,20 @@ test('a property that the handler changes while onConflict is pending is resolve
       data(req).n = (data(req).n ?? 0) + 1;
       res.end();
     });
-    app.get('/slow', async (req, res) => {
-      data(req).n += 10;
-      loaded.open();
-      await saved.passed;
-      const saving = req.session.save();
-      await asked.passed;
-      data(req).n += 100;
-      changed.open();
-      await saving;
-      res.json(data(req).n);
-    });
+    app.get(
+      '/slow',
+      forwards(async (req, res) => {
+        data(req).n += 10;
+        loaded.open();
+        await saved.passed;
+        const saving = req.session.save();
+        await asked.passed;
+        data(req).n += 100;
+        changed.open();
+        await saving;
+        res.json(data(req).n);
+      }),
+    );
     app.get('/show', (req, res) => void res.json(data(req).n));
   });
   const one = client();

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { forwards } from '../../support/forwards.js';
 import { sized } from '../../support/size.js';
 import { redisForFile, throughProxy } from '../support/redis-for-file.js';
 import { type Client, data, serveSessions } from './support/session-client.js';
@@ -61,10 +62,13 @@ async function serveAndLose(prepare: (one: Client) => Promise<unknown> = async (
     });
     app.get('/careless', (req, res) => void req.session.save(() => res.send('done')));
     app.get('/careless-logout', (req, res) => void req.session.destroy(() => res.send('done')));
-    app.get('/awaited', async (req, res) => {
-      await req.session.save();
-      res.send('done');
-    });
+    app.get(
+      '/awaited',
+      forwards(async (req, res) => {
+        await req.session.save();
+        res.send('done');
+      }),
+    );
   });
   const one = client();
   await prepare(one);

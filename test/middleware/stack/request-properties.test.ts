@@ -92,7 +92,7 @@ async function serveScene(scene: Scene) {
     for (const name of NAMES) req[name as 'sessionID'] = 'mine';
     res.json({ unset, set: NAMES.map((name) => Object.getOwnPropertyDescriptor(req, name)) });
   });
-  app.get('/{*path}', ...all, handler);
+  app.get(/.*/, ...all, handler);
   app.use(tellSeenAfterError);
   const client = clientOf(await serve(app));
   const { text: id } = await client.get('/login');

@@ -6,6 +6,7 @@ import { cacheResponse } from '../../../../middleware/cache/cache-response.js';
 import { type InvalidateOnOptions, invalidateOn } from '../../../../middleware/cache/invalidate-on.js';
 import type { CacheResponseOptions } from '../../../../middleware/cache/options.js';
 import { eventually } from '../../../support/eventually.js';
+import { forwards } from '../../../support/forwards.js';
 import { tellError } from '../../session/support/session-client.js';
 import { quiet, serve } from '../../support/redis-for-file.js';
 
@@ -68,12 +69,12 @@ export async function serveCached({
   before?.(app);
   const common = { redis, logger: quiet, tags: () => ['thing'] };
   app.get(
-    '/{*path}',
+    /.*/,
     cacheResponse({ ...common, ttlSeconds: 60, timeoutMs: 1000, ...cache }),
     ...after,
-    handler,
+    forwards(handler),
   );
-  if (mutate) app.patch('/{*path}', invalidateOn({ ...common, ...invalidate }), mutate);
+  if (mutate) app.patch(/.*/, invalidateOn({ ...common, ...invalidate }), forwards(mutate));
   app.use(tellError);
   const url = await serve(app);
   return {

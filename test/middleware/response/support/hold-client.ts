@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import { holdResponse } from '../../../../middleware/response/hold.js';
 import { amendHead } from '../../../../middleware/response/locked-head.js';
+import { forwards } from '../../../support/forwards.js';
 import { tellError } from '../../session/support/session-client.js';
 import { gate, serve } from '../../support/redis-for-file.js';
 
@@ -30,7 +31,7 @@ export async function askHeld(
     });
     next();
   });
-  app.use(handler as RequestHandler);
+  app.use(forwards(handler as RequestHandler));
   app.use(onError);
   const url = await serve(app);
   let answered = false;

@@ -1,0 +1,148 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { NextFunction, Request, Response } from 'express';
+import type { Attempts, KeptAnswer } from '../../src/idempotency/index.js';
+import { consoleLogger } from '../../src/logger.js';
+import { clearInterval, setInterval } from '../../src/timers.js';
+import { captureResponse, handlersFields, headersNow, holdResponse } from '../response/index.js';
+import type { IdempotentSettings } from './options.js';
+
+// Answers that say "not now", and those of 500 and above: a retry may do better. 409 and 422 are kept.
+const NOT_KEPT = new Set([401, 403, 408, 425, 429]);
+
+// For one connection, one client or one moment: they are made anew, or belong to whoever was answered first.
+const NOT_REPLAYED = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'content-length',
+  'date',
+  'age',
+  'set-cookie',
+  'retry-after',
+  'server-timing',
+  'cache-status',
+]);
+
+/** The attempt whose handler runs. */
+export interface RunningAttempt {
+  readonly id: string;
+  readonly token: string;
+}
+
+/**
+ * Renews the lease while the handler runs, and keeps its answer before the client gets it: whoever got an answer can have
+ * it again. A client that leaves changes nothing: its retry is what the answer is kept for.
+ */
+export function keepAnswer(
+  attempts: Attempts,
+  attempt: RunningAttempt,
+  { req, res, next }: { readonly req: Request; readonly res: Response; readonly next: NextFunction },
+  { maxBodyBytes, leaseMs, logger = consoleLogger }: IdempotentSettings,
+): void {
+  const before = headersNow(res);
+  const stopRenewing = renewing(attempts, attempt, res, leaseMs);
+  let kept: Omit<KeptAnswer, 'body'> | undefined;
+  let isTooLarge = false;
+  let ended = (_storing: Promise<void>) => {};
+  const storing = new Promise<void>((resolve) => {
+    ended = (work) => resolve(work);
+  });
+  const end = (body: Buffer | undefined) => {
+    stopRenewing();
+    ended(store(attempts, attempt, kept && { ...kept, body }, logger));
+  };
+
+  holdResponse(res, next, ({ isEnd }) => (isEnd ? storing : undefined));
+  captureResponse(res, {
+    maxBodyBytes,
+    onHead() {
+      kept = answerWorthKeeping(res, before);
+      const isStream = String(kept?.fields['content-type']).startsWith('text/event-stream');
+      isTooLarge = isStream;
+      return { keep: kept !== undefined && !isStream };
+    },
+    onTooLarge() {
+      isTooLarge = true;
+    },
+    onBody(body) {
+      // Bytes that do not belong to the head, or fewer than were promised.
+      if (!body && !isTooLarge) kept = undefined;
+      end(body);
+    },
+    onBroken(by) {
+      if (by === 'application') {
+        kept = undefined;
+        end(undefined);
+      } else if (req.method) stopRenewing.soon();
+    },
+  });
+}
+
+function answerWorthKeeping(
+  res: Response,
+  before: OutgoingHttpHeaders,
+): Omit<KeptAnswer, 'body'> | undefined {
+  const { statusCode: status } = res;
+  if (status >= 500 || NOT_KEPT.has(status)) return undefined;
+  const fields = Object.entries(handlersFields(res, before, []))
+    .filter(([name]) => !NOT_REPLAYED.has(name) && !/^(x-)?ratelimit/.test(name))
+    .map(([name, value]) => [name, value!] as const);
+  return { status, fields: Object.fromEntries(fields) };
+}
+
+async function store(
+  attempts: Attempts,
+  { id, token }: RunningAttempt,
+  answer: KeptAnswer | undefined,
+  logger: NonNullable<IdempotentSettings['logger']>,
+): Promise<void> {
+  try {
+    if (!answer) await attempts.forget(id, token);
+    else if (!(await attempts.complete(id, token, answer))) {
+      logger.error(
+        { code: 'IDEMPOTENCY_LEASE_LOST' },
+        'idempotent: the lease was lost while the handler ran',
+      );
+    }
+  } catch (err) {
+    // The request has happened: its client gets the answer all the same.
+    logger.error({ err }, 'idempotent: an answer was not kept; after its lease onLostLease decides');
+  }
+}
+
+interface StopRenewing {
+  (): void;
+  /** Stops in a while: without its client a handler may never end its response. */
+  soon(): void;
+}
+
+const LEASES_WITHOUT_CLIENT = 10;
+
+function renewing(
+  attempts: Attempts,
+  { id, token }: RunningAttempt,
+  res: Response,
+  leaseMs: number,
+): StopRenewing {
+  let left = Number.POSITIVE_INFINITY;
+  const stop = () => clearInterval(renewal);
+  const renewal = setInterval(() => {
+    left -= 1;
+    if (left < 0) return stop();
+    // A failed renewal is tried again at the next turn.
+    attempts.renew(id, token).then(
+      (isOurs) => isOurs || stop(),
+      () => undefined,
+    );
+  }, leaseMs / 3);
+  renewal.unref();
+  return Object.assign(stop, {
+    soon: () => {
+      if (!res.writableEnded) left = LEASES_WITHOUT_CLIENT * 3;
+    },
+  });
+}

@@ -1,0 +1,1 @@
+export { type AttemptOutcome, Attempts, type KeptAnswer } from './attempts.js';

@@ -1,0 +1,91 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { Pool } from 'pg';
+import { createTestDatabase } from '../../../support/postgres.js';
+import { startRedis } from '../../../support/redis.js';
+
+export interface OrdersProcess {
+  readonly url: string;
+  readonly child: ChildProcess;
+}
+
+export interface Order {
+  readonly key: string;
+  readonly user: string;
+  readonly item: string;
+  readonly slowMs?: number;
+  readonly withoutId?: boolean;
+}
+
+/** Redis, PostgreSQL, and processes of the app of orders-process.ts, bundled so that each starts in 0.2 s. */
+export async function startOrders({ leaseMs = 400 } = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'orders-'));
+  const script = join(directory, 'orders.cjs');
+  await build({
+    entryPoints: [join(__dirname, 'orders-process.ts')],
+    bundle: true,
+    platform: 'node',
+    outfile: script,
+    external: ['pg-native'],
+    // The scripts are read from beside the sources.
+    define: { __dirname: JSON.stringify(join(__dirname, '../../../../src')) },
+    logLevel: 'error',
+  });
+  const [redis, database] = await Promise.all([startRedis(), createTestDatabase()]);
+  const pool = new Pool({ connectionString: database.url });
+  await pool.query(
+    'CREATE TABLE orders (id serial PRIMARY KEY, attempt text UNIQUE, key text, owner text, item text)',
+  );
+  const children = new Set<ChildProcess>();
+
+  return {
+    redis,
+    pool,
+    async startProcess(): Promise<OrdersProcess> {
+      const env = {
+        ...process.env,
+        REDIS_URL: redis.url,
+        DATABASE_URL: database.url,
+        LEASE_MS: String(leaseMs),
+      };
+      const child = fork(script, { env, execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      children.add(child);
+      child.on('exit', () => children.delete(child));
+      const [port] = await once(child, 'message');
+      return { url: `http://127.0.0.1:${port}`, child };
+    },
+    async stop(): Promise<void> {
+      for (const child of children) child.kill('SIGKILL');
+      await pool.end();
+      await redis.stop();
+      await database.drop();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+/** Sends an order; status 0 when the process is gone. */
+export async function order(url: string, { key, user, item, slowMs, withoutId }: Order) {
+  try {
+    const answer = await fetch(`${url}/orders`, {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/json',
+        'Idempotency-Key': key,
+        'X-User': user,
+        ...(withoutId && { 'X-Without-Id': '1' }),
+      },
+      body: JSON.stringify({ item, slowMs }),
+    });
+    const text = await answer.text();
+    const isReplay = answer.headers.get('idempotency-replayed') === 'true';
+    return { status: answer.status, text, isReplay, retryAfter: answer.headers.get('retry-after') };
+  } catch {
+    return { status: 0, text: '', isReplay: false, retryAfter: null };
+  }
+}
