@@ -1,6 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
-import { hashId, type SessionStore, type SessionSummary } from '../../src/sessions/index.js';
+import {
+  hashId,
+  isSystemField,
+  type SessionData,
+  type SessionStore,
+  type SessionSummary,
+  SYSTEM_FIELDS,
+} from '../../src/sessions/index.js';
 import { A_USER, argumentError, userNameOf } from './callback-results.js';
 import type { Session } from './session-object.js';
 import type { SessionUser } from './session-owner.js';
@@ -16,6 +23,13 @@ export interface SessionCalls {
   destroy(user: SessionUser, handle: string): Promise<boolean>;
   /** Ends all sessions of a user except the one with the id `except`. Resolves to the number of sessions ended. */
   destroyAll(user: SessionUser, options?: { readonly except?: string }): Promise<number>;
+  /**
+   * Reads a session by its id (`req.sessionID`), as `req.sessionStore.get` of express-session does. Its expiry stays as it
+   * is. Undefined when there is none. @throws ToolkitError `REDIS_UNAVAILABLE`
+   */
+  get(id: string): Promise<Partial<SessionData> | undefined>;
+  /** Ends a session by its id, as `req.sessionStore.destroy` does. Resolves to whether it existed. */
+  destroyById(id: string): Promise<boolean>;
   /**
    * Loads the stored session that a request's cookie names, for requests without a response, such as a WebSocket's
    * upgrade. Its `save`, `reload` and `destroy` work; no cookie can be sent.
@@ -41,6 +55,17 @@ export function sessionCalls(
     async destroyAll(user, { except } = {}) {
       const name = userArgument('destroyAll', user);
       return store.users.endAll(name, handleOf('destroyAll', 'except', except));
+    },
+    async get(id) {
+      const stored = await store.peek(textArgument('get', 'id', id));
+      if (!stored) return undefined;
+      const properties = [...stored.fields].filter(([name]) => !isSystemField(name));
+      return Object.fromEntries(properties.map(([name, json]) => [name, JSON.parse(json)]));
+    },
+    async destroyById(id) {
+      const stored = await store.peek(textArgument('destroyById', 'id', id));
+      await store.destroy(id, stored?.fields.get(SYSTEM_FIELDS.user));
+      return stored !== undefined;
     },
     load: (req) => load(req as Request),
   };
