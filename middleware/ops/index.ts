@@ -1,0 +1,2 @@
+export { ops } from './ops.js';
+export type { OpsAuthorization, OpsOptions } from './options.js';

@@ -1,0 +1,31 @@
+import { type LimiterDeclaration, limiterId } from '../limits/index.js';
+import type { RedisClient } from '../redis/index.js';
+import { cacheActions } from './cache-actions.js';
+import { limitActions } from './limit-actions.js';
+import { Lookout } from './lookout.js';
+import { type Overview, overviewOf } from './overview.js';
+import { sessionActions } from './session-actions.js';
+
+/** What operators see and do, for the page and for the command line. */
+export interface Operations {
+  /** All processes together, at most a second old. */
+  overview(): Promise<Overview>;
+  /** A limiter that one of the processes declares. */
+  limiter(id: string): Promise<LimiterDeclaration | undefined>;
+  readonly limits: ReturnType<typeof limitActions>;
+  readonly sessions: ReturnType<typeof sessionActions>;
+  readonly cache: ReturnType<typeof cacheActions>;
+}
+
+/** From now on this process reports to whoever looks. */
+export function operations(redis: RedisClient, where: { prefix: string; timeoutMs: number }): Operations {
+  const lookout = new Lookout(redis, where);
+  const overview = async () => overviewOf(await lookout.sight());
+  return {
+    overview,
+    limiter: async (id) => (await overview()).limiters.find((each) => limiterId(each) === id),
+    limits: limitActions(redis, where.timeoutMs),
+    sessions: sessionActions(redis, where),
+    cache: cacheActions(redis, where),
+  };
+}
