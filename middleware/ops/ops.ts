@@ -21,6 +21,6 @@ export function ops(given: OpsOptions): RequestHandler {
   const router = Router();
   router.use(securityFields, authorization(settings), fromThisOrigin);
   router.use('/api', api(operations(settings.redis, settings), settings));
-  router.use(pageFiles());
+  router.use(pageFiles);
   return router;
 }

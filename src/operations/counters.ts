@@ -35,6 +35,7 @@ interface CountedEvent {
   readonly limiter?: unknown;
   readonly quotas?: readonly { readonly name?: unknown }[];
   readonly blockedMs?: unknown;
+  readonly admitted?: unknown;
   readonly route?: unknown;
   readonly id?: unknown;
   readonly created?: unknown;
@@ -64,6 +65,7 @@ export class Counters {
     this.#subscriptions = [
       on('admitted', (event) => this.#limits.add(limiterOf(event), 'admitted')),
       on('refused', (event) => this.#countRefusal(event)),
+      on('dry-run', (event) => this.#limits.add(limiterOf(event), event.admitted ? 'admitted' : 'refused')),
       on('hit', (event) => this.#routes.add(routeOf(event), 'hit')),
       on('miss', (event) => this.#routes.add(routeOf(event), 'miss')),
       on('filled', total('filled')),

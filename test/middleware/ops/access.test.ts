@@ -10,7 +10,7 @@ const file = redisForFile();
 
 const EVERYTHING = [
   ['get', '/ops/'],
-  ['get', '/ops/page.js'],
+  ['get', '/ops/page.mjs'],
   ['get', '/ops/api/state'],
   ['get', '/ops/api/limits?limiter=1m&client=me'],
   ['get', '/ops/api/sessions?user=7'],
