@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { pageTexts } from '../middleware/ops/page-texts.js';
+import { pageTexts } from '../middleware/ops/index.js';
 import { luaTexts } from '../src/lua-texts.js';
 
 const root = join(__dirname, '..');
