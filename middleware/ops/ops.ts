@@ -20,7 +20,7 @@ export function ops(given: OpsOptions): RequestHandler {
   linkTo(settings.redis, settings.logger);
   const router = Router();
   router.use(securityFields, authorization(settings), fromThisOrigin);
-  router.use('/api', api(operations(settings.redis, settings), settings));
+  router.use('/api', api(operations(settings.redis, { ...settings, reports: true }), settings));
   router.use(pageFiles);
   return router;
 }

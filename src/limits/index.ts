@@ -1,4 +1,4 @@
-export { type CounterTerms, counterName } from './counter-name.js';
+export { type CounterTerms, counterName, parseCounterName } from './counter-name.js';
 export {
   type DeclaredLimit,
   declaredLimiters,

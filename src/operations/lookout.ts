@@ -3,11 +3,12 @@ import { subscriberConnectionOf } from '../subscriptions/index.js';
 import { clearInterval, monotonicNow, setInterval, setTimeout } from '../timers.js';
 import { PROCESS_ID, type ProcessReport, parseReport } from './process-report.js';
 import { type RedisHealth, redisHealth } from './redis-health.js';
-import { channelsOf, LOOK_LASTS_MS, type Reporter, reporterOf } from './reporter.js';
+import { channelsOf, FIRST_LOOK, LOOK_LASTS_MS, type Reporter, reporterOf } from './reporter.js';
 
 const LOOK_EVERY_MS = 500;
 const SILENT_AFTER_MS = 1_500;
-const FIRST_REPORTS_MS = 150;
+// How long the first answer waits for processes that have heard the question. A frozen one has heard it too.
+const FIRST_REPORTS_MS = 400;
 const MOST_PROCESSES = 500;
 // Where nobody can tell whether a process still has a connection.
 const FORGOTTEN_AFTER_MS = 60_000;
@@ -29,22 +30,30 @@ export interface Sight {
   readonly processes: readonly SeenProcess[];
 }
 
+export interface LookoutOptions {
+  readonly prefix: string;
+  readonly timeoutMs: number;
+  /** Whether this process is one of those that are looked at. */
+  readonly reports: boolean;
+}
+
 /** Looks at all processes for as long as somebody asks: asks them for reports twice a second, and keeps the last ones. */
 export class Lookout {
   readonly #redis: RedisClient;
   readonly #timeoutMs: number;
-  readonly #reporter: Reporter;
+  readonly #reporter: Reporter | undefined;
   readonly #channels;
   readonly #reports = new Map<string, { report?: ProcessReport; at: number }>();
   #health: Promise<RedisHealth>;
   #wantedUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #looks = 0;
+  #onReported: (() => void) | undefined;
 
-  constructor(redis: RedisClient, options: { prefix: string; timeoutMs: number }) {
+  constructor(redis: RedisClient, options: LookoutOptions) {
     this.#redis = redis;
     this.#timeoutMs = options.timeoutMs;
-    this.#reporter = reporterOf(redis, options);
+    this.#reporter = options.reports ? reporterOf(redis, options) : undefined;
     this.#channels = channelsOf(redis, options.prefix);
     this.#health = Promise.resolve({ isAvailable: false, cause: 'Redis was not asked yet' });
   }
@@ -54,7 +63,7 @@ export class Lookout {
     this.#wantedUntil = monotonicNow() + LOOK_LASTS_MS;
     if (!this.#timer) await this.#begin();
     const redis = await this.#health;
-    this.#receive(this.#reporter.report());
+    if (this.#reporter) this.#receive(this.#reporter.report());
     const now = monotonicNow();
     const processes = [...this.#reports].map(([id, { report, at }]) => ({
       id,
@@ -73,8 +82,14 @@ export class Lookout {
     await connection
       .listen(this.#channels.opsReport(), this.#onReport, { timeoutMs: this.#timeoutMs })
       .catch(() => undefined);
-    this.#tick();
-    await new Promise((resolve) => setTimeout(resolve, FIRST_REPORTS_MS));
+    this.#look();
+    // The reports of those whom the question reached. In a Cluster only some of the processes are counted.
+    const reached = this.#askForReports(FIRST_LOOK).catch(() => 0);
+    await Promise.race([
+      reached.then((processes) => this.#reported(Number(processes))),
+      new Promise((resolve) => setTimeout(resolve, FIRST_REPORTS_MS)),
+    ]);
+    this.#onReported = undefined;
   }
 
   #tick(): void {
@@ -82,12 +97,30 @@ export class Lookout {
       this.#end();
       return;
     }
+    this.#look();
+    this.#askForReports('').catch(() => undefined);
+  }
+
+  #look(): void {
     this.#health = redisHealth(this.#redis, this.#timeoutMs);
-    const channel = this.#channels.opsLook();
-    const ask = { timeoutMs: this.#timeoutMs, isCheck: true };
-    const link = linkTo(this.#redis);
-    link.send('publish', [channel, ''], { ...ask, routeBy: channel }).catch(() => undefined);
     if (this.#looks++ % 2 === 0) this.#findProcesses().catch(() => undefined);
+  }
+
+  #askForReports(message: string): Promise<number> {
+    const channel = this.#channels.opsLook();
+    const ask = { timeoutMs: this.#timeoutMs, isCheck: true, routeBy: channel };
+    return linkTo(this.#redis).send<number>('publish', [channel, message], ask);
+  }
+
+  /** Resolves when so many processes have reported. */
+  #reported(processes: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onReported = () => {
+        const reports = [...this.#reports.values()].filter(({ report }) => report !== undefined);
+        if (reports.length >= processes) resolve();
+      };
+      this.#onReported();
+    });
   }
 
   #end(): void {
@@ -138,5 +171,6 @@ export class Lookout {
     const { id } = report;
     if (this.#reports.has(id) || this.#reports.size < MOST_PROCESSES)
       this.#reports.set(id, { report, at: monotonicNow() });
+    this.#onReported?.();
   }
 }

@@ -2,7 +2,7 @@ import { type LimiterDeclaration, limiterId } from '../limits/index.js';
 import type { RedisClient } from '../redis/index.js';
 import { cacheActions } from './cache-actions.js';
 import { limitActions } from './limit-actions.js';
-import { Lookout } from './lookout.js';
+import { Lookout, type LookoutOptions } from './lookout.js';
 import { type Overview, overviewOf } from './overview.js';
 import { sessionActions } from './session-actions.js';
 
@@ -17,8 +17,8 @@ export interface Operations {
   readonly cache: ReturnType<typeof cacheActions>;
 }
 
-/** From now on this process reports to whoever looks. */
-export function operations(redis: RedisClient, where: { prefix: string; timeoutMs: number }): Operations {
+/** With `reports`, this process reports to whoever looks from now on. */
+export function operations(redis: RedisClient, where: LookoutOptions): Operations {
   const lookout = new Lookout(redis, where);
   const overview = async () => overviewOf(await lookout.sight());
   return {

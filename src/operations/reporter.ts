@@ -9,6 +9,8 @@ import { cpuMeter, PROCESS_ID, type ProcessReport, processReport } from './proce
 
 /** How long a process counts on after somebody has looked. */
 export const LOOK_LASTS_MS = 5_000;
+/** The message of somebody who begins to look, and has no report yet. */
+export const FIRST_LOOK = 'first';
 // Two people who look at the same time do not double the work.
 const BETWEEN_REPORTS_MS = 300;
 
@@ -33,7 +35,7 @@ export class Reporter {
     this.#timeoutMs = timeoutMs;
     watchOutages();
     const channels = channelsOf(redis, prefix);
-    this.#listen(channels.opsLook(), () => this.#answer());
+    this.#listen(channels.opsLook(), (message) => this.#answer(message));
     this.#listen(channels.opsProcess(PROCESS_ID), () => undefined);
   }
 
@@ -56,9 +58,10 @@ export class Reporter {
     });
   }
 
-  #answer(): void {
+  #answer(message: string): void {
     this.look();
-    if (monotonicNow() - this.#reportedAt < BETWEEN_REPORTS_MS) return;
+    const isRecent = monotonicNow() - this.#reportedAt < BETWEEN_REPORTS_MS;
+    if (isRecent && message !== FIRST_LOOK) return;
     this.#reportedAt = monotonicNow();
     const channel = channelsOf(this.#redis, this.#prefix).opsReport();
     const ask = { timeoutMs: this.#timeoutMs, routeBy: channel, isCheck: true };
@@ -73,7 +76,7 @@ export class Reporter {
     this.#counters = undefined;
   }
 
-  #listen(channel: string, onMessage: () => void): void {
+  #listen(channel: string, onMessage: (message: string) => void): void {
     const warn = (err: unknown) => {
       // While Redis is away the connection subscribes by itself as soon as it is back.
       if (isUnavailable(err)) return;
