@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { DiagnosticName } from '../diagnostics.js';
 import { shortId } from '../keys.js';
+import { type CounterTerms, counterName } from '../limits/index.js';
 import { NamedCounts, type Numbers } from './named-counts.js';
 import { TopCounts } from './top-counts.js';
 
@@ -33,7 +34,7 @@ export interface Counts {
 interface CountedEvent {
   readonly key?: unknown;
   readonly limiter?: unknown;
-  readonly quotas?: readonly { readonly name?: unknown }[];
+  readonly quotas?: readonly CounterTerms[];
   readonly blockedMs?: unknown;
   readonly admitted?: unknown;
   readonly route?: unknown;
@@ -105,8 +106,9 @@ export class Counters {
 const textOr = (value: unknown, fallback: string): string =>
   typeof value === 'string' && value !== '' ? shortId(value) : fallback;
 
-const limiterOf = ({ limiter, quotas }: CountedEvent): string =>
-  textOr(limiter, textOr(quotas?.[0]?.name, 'default'));
+/** As in the key of a block, e.g. `login/15m`. */
+const limiterOf = ({ limiter, quotas: [first] = [] }: CountedEvent): string =>
+  first ? textOr(counterName(first), '?') : textOr(limiter, '?');
 
 const FIRST_SEGMENT = /^\w+:(?:https?:\/\/[^/?]*)?(\/[^/?]*)/;
 

@@ -4,6 +4,7 @@ import { showState } from './view.mjs';
 
 const EVERY_MS = 1000;
 let token;
+let limiters = [];
 
 async function ask(path, init) {
   const response = await fetch(`api/${path}`, init);
@@ -25,7 +26,7 @@ async function refresh() {
   try {
     if (document.visibilityState === 'hidden') return;
     const state = await ask('state');
-    token = state.token;
+    ({ token, limiters } = state);
     showState(state, lookUp);
   } catch (error) {
     showText('redis', `This page gets no answer: ${error.message}`, true);
@@ -57,10 +58,8 @@ function onSubmit(id, handlers) {
 
 function lookUp(limiterName, client) {
   const { limiter, client: input } = element('client-form').elements;
-  // Events name the policy; the limiter's id has the window too.
-  const options = [...limiter.options].map(({ value }) => value);
-  limiter.value =
-    options.find((id) => id === limiterName || id.startsWith(`${limiterName}/`)) ?? limiter.value;
+  // Decisions do not say the prefix of their limiter.
+  limiter.value = limiters.find(({ name }) => name === limiterName)?.id ?? limiter.value;
   input.value = client;
   input.focus();
   return show(question('limits', { limiter: limiter.value, client }));
