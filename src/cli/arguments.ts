@@ -46,7 +46,21 @@ const OPTIONS = {
   version: { type: 'boolean', default: false },
 } as const;
 
-export type Options = ReturnType<typeof parsedArguments>['values'];
+/** The options of a command line, checked by `parseArgs`. */
+export interface Options {
+  readonly redis?: string;
+  readonly prefix: string;
+  readonly 'key-prefix'?: string;
+  readonly limiter?: string;
+  readonly tag: readonly string[];
+  readonly url: readonly string[];
+  readonly key: readonly string[];
+  readonly all: boolean;
+  readonly json: boolean;
+  readonly yes: boolean;
+  readonly help: boolean;
+  readonly version: boolean;
+}
 
 const parsedArguments = (args: readonly string[]) =>
   parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });

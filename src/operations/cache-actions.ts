@@ -14,11 +14,18 @@ export interface PurgeTargets {
 }
 
 /** Purges what is cached, and tells about an entry. */
-export function cacheActions(redis: RedisClient, where: { prefix: string; timeoutMs: number }) {
+export interface CacheActions {
+  /** Resolves to the number of tags that were invalidated. */
+  purge(targets: PurgeTargets): Promise<number>;
+  clear(): Promise<void>;
+  /** Entries by URL with its origin (`https://example.com/users/7`), or by the result of the option `key`. */
+  inspect(urlOrKey: string): Promise<InspectedEntry[]>;
+}
+
+export function cacheActions(redis: RedisClient, where: { prefix: string; timeoutMs: number }): CacheActions {
   const versions = tagVersions(redis, where);
   return {
-    /** Resolves to the number of tags that were invalidated. */
-    async purge({ tags = [], urls = [], keys = [] }: PurgeTargets): Promise<number> {
+    async purge({ tags = [], urls = [], keys = [] }) {
       const purged = new Set([
         ...checkTags('ops', tags),
         ...urls.flatMap(purgedUrlTags),
@@ -28,10 +35,9 @@ export function cacheActions(redis: RedisClient, where: { prefix: string; timeou
       return purged.size;
     },
 
-    clear: (): Promise<void> => versions.invalidate([EVERYTHING]),
+    clear: () => versions.invalidate([EVERYTHING]),
 
-    /** Entries by URL with its origin (`https://example.com/users/7`), or by the result of the option `key`. */
-    async inspect(urlOrKey: string): Promise<InspectedEntry[]> {
+    async inspect(urlOrKey) {
       const url = URL.canParse(urlOrKey) && /^https?:/.test(urlOrKey) ? new URL(urlOrKey) : undefined;
       if (!url) return inspectEntries(redis, where, shortId(urlOrKey));
       const target = urlOrKey.slice(urlOrKey.indexOf('://') + 3).replace(/^[^/?#]*/, '');

@@ -27,15 +27,24 @@ export interface ClientState {
   readonly quotas: readonly ClientQuota[];
 }
 
+/** Looks up, resets and blocks clients of a limiter that any process may have declared. */
+export interface LimitActions {
+  lookUp(limiter: LimiterDeclaration, client: string): Promise<ClientState>;
+  /** Forgets a client's charges and its block. */
+  reset(limiter: LimiterDeclaration, client: string): Promise<void>;
+  block(limiter: LimiterDeclaration, client: string, durationMs: number): Promise<void>;
+  /** Resolves to whether the client was blocked. */
+  unblock(limiter: LimiterDeclaration, client: string): Promise<boolean>;
+}
+
 // Of a limit that is not known: `used` does not depend on it, except with a token bucket.
 const NO_LIMIT = 1_000_000_000;
 
-/** Looks up, resets and blocks clients of a limiter that any process may have declared. */
-export function limitActions(redis: RedisClient, timeoutMs: number) {
+export function limitActions(redis: RedisClient, timeoutMs: number): LimitActions {
   const limiterOf = ({ prefix, name }: LimiterDeclaration) =>
     new RateLimiter(redis, { prefix, timeoutMs, name, tallies: false });
   return {
-    async lookUp(declaration: LimiterDeclaration, client: string): Promise<ClientState> {
+    async lookUp(declaration, client) {
       const policies = declaration.policies.filter(hasWindow).map(policyOf);
       const verdict = await limiterOf(declaration).consume(client, policies, 0);
       const limits = new Map(declaration.policies.map(({ name, limit }) => [name, limit]));
@@ -53,14 +62,13 @@ export function limitActions(redis: RedisClient, timeoutMs: number) {
       };
     },
 
-    reset: (declaration: LimiterDeclaration, client: string): Promise<void> =>
+    reset: (declaration, client) =>
       limiterOf(declaration).reset(client, declaration.policies.filter(hasWindow)),
 
-    block: (declaration: LimiterDeclaration, client: string, durationMs: number): Promise<void> =>
+    block: (declaration, client, durationMs) =>
       limiterOf(declaration).block(client, durationMs, declaration.policies.filter(hasWindow)),
 
-    unblock: (declaration: LimiterDeclaration, client: string): Promise<boolean> =>
-      limiterOf(declaration).unblock(client),
+    unblock: (declaration, client) => limiterOf(declaration).unblock(client),
   };
 }
 

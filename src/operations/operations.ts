@@ -1,10 +1,10 @@
 import { type LimiterDeclaration, limiterId } from '../limits/index.js';
 import type { RedisClient } from '../redis/index.js';
-import { cacheActions } from './cache-actions.js';
-import { limitActions } from './limit-actions.js';
+import { type CacheActions, cacheActions } from './cache-actions.js';
+import { type LimitActions, limitActions } from './limit-actions.js';
 import { Lookout, type LookoutOptions } from './lookout.js';
 import { type Overview, overviewOf } from './overview.js';
-import { sessionActions } from './session-actions.js';
+import { type SessionActions, sessionActions } from './session-actions.js';
 
 /** What operators see and do, for the page and for the command line. */
 export interface Operations {
@@ -12,9 +12,9 @@ export interface Operations {
   overview(): Promise<Overview>;
   /** A limiter that one of the processes declares. */
   limiter(id: string): Promise<LimiterDeclaration | undefined>;
-  readonly limits: ReturnType<typeof limitActions>;
-  readonly sessions: ReturnType<typeof sessionActions>;
-  readonly cache: ReturnType<typeof cacheActions>;
+  readonly limits: LimitActions;
+  readonly sessions: SessionActions;
+  readonly cache: CacheActions;
 }
 
 /** With `reports`, this process reports to whoever looks from now on. */
