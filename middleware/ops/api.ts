@@ -7,7 +7,7 @@ import { actorOf } from './authorization.js';
 import { forgeryToken, withToken } from './forgery-token.js';
 import { Input, InputRefused } from './input.js';
 import type { OpsSettings } from './options.js';
-import { answerProblem } from './problem-answer.js';
+import { refuseWith } from './problem-answer.js';
 
 const MOST_BYTES = '64kb';
 
@@ -31,14 +31,14 @@ export function api(
     });
   }
   const mayAct: RequestHandler = (_req, res, next) =>
-    readOnly ? answerProblem(res, 403, 'Actions are turned off here (readOnly).') : next();
+    readOnly ? refuseWith(res, 403, 'Actions are turned off here (readOnly).') : next();
   for (const [path, action] of Object.entries(actionsOf(operations))) {
     const inBody = express.json({ limit: MOST_BYTES });
     router.post(`/${path}`, mayAct, withToken, inBody, async (req, res) => {
       res.json(await audited({ path, action, req }, (event) => logInfo(logger, event, `ops: ${path}`)));
     });
   }
-  router.use((_req, res) => answerProblem(res, 404, 'There is no such question or action.'));
+  router.use((_req, res) => refuseWith(res, 404, 'There is no such question or action.'));
   router.use(answerErrors);
   return router;
 }
@@ -71,11 +71,10 @@ async function audited(
 // Everything else is an error of the application, for its own error handler.
 const answerErrors: ErrorRequestHandler = (error, _req, res, next) => {
   if (res.headersSent) return next(error);
-  if (error instanceof InputRefused) return answerProblem(res, 400, error.message);
-  if (error instanceof ToolkitError) return answerProblem(res, error.status, error.message);
+  if (error instanceof InputRefused) return refuseWith(res, 400, error.message);
+  if (error instanceof ToolkitError) return refuseWith(res, error.status, error.message);
   // `express.json` says what is wrong with a body.
   const { status, expose } = error as { status?: unknown; expose?: unknown };
-  if (expose === true && typeof status === 'number')
-    return answerProblem(res, status, 'The body must be JSON.');
+  if (expose === true && typeof status === 'number') return refuseWith(res, status, 'The body must be JSON.');
   next(error);
 };

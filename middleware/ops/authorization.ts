@@ -3,7 +3,7 @@ import { ToolkitError } from '../../src/errors.js';
 import { kindOf } from '../../src/kind-of.js';
 import { isFromLoopback } from './loopback.js';
 import type { OpsSettings } from './options.js';
-import { answerProblem } from './problem-answer.js';
+import { refuseWith } from './problem-answer.js';
 
 const actors = new WeakMap<Request, string>();
 
@@ -16,7 +16,7 @@ export function authorization({ authorize }: Pick<OpsSettings, 'authorize'>): Re
     const actor =
       authorize === 'loopback' ? isFromLoopback(req) && 'loopback' : actorIn(await authorize(req, res));
     if (res.headersSent) return;
-    if (actor === false) return answerProblem(res, 403, 'You may not use this page.');
+    if (actor === false) return refuseWith(res, 403, 'You may not use this page.');
     actors.set(req, actor);
     next();
   };
@@ -40,7 +40,7 @@ function actorIn(result: unknown): string | false {
  */
 export const fromThisOrigin: RequestHandler = (req, res, next) => {
   if (isFromThisOrigin(req)) next();
-  else answerProblem(res, 403, 'A page of another origin may not use this.');
+  else refuseWith(res, 403, 'A page of another origin may not use this.');
 };
 
 function isFromThisOrigin(req: Request): boolean {

@@ -1,7 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { parseCookie } from 'cookie';
 import type { Request, RequestHandler, Response } from 'express';
-import { answerProblem } from './problem-answer.js';
+import { refuseWith } from './problem-answer.js';
 
 const COOKIE = 'ops-token';
 const FIELD = 'X-Ops-Token';
@@ -35,7 +35,7 @@ export const withToken: RequestHandler = (req, res, next) => {
     TOKEN.test(field) &&
     timingSafeEqual(Buffer.from(cookie), Buffer.from(field));
   if (isRepeated) next();
-  else answerProblem(res, 403, 'The token against forged requests is missing or old: load the page again.');
+  else refuseWith(res, 403, 'The token against forged requests is missing or old: load the page again.');
 };
 
 function cookieOf(req: Request): string | undefined {

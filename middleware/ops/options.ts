@@ -25,7 +25,7 @@ export interface OpsOptions {
     | 'loopback'
     | ((req: Request, res: Response) => OpsAuthorization | PromiseLike<OpsAuthorization>);
   /**
-   * Show everything, and answerProblem every action.
+   * Show everything, and refuseWith every action.
    * @default false
    */
   readonly readOnly?: boolean;

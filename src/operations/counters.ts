@@ -67,8 +67,8 @@ export class Counters {
       on('admitted', (event) => this.#limits.add(limiterOf(event), 'admitted')),
       on('refused', (event) => this.#countRefusal(event)),
       on('dry-run', (event) => this.#limits.add(limiterOf(event), event.admitted ? 'admitted' : 'refused')),
-      on('hit', (event) => this.#routes.add(routeOf(event), 'hit')),
-      on('miss', (event) => this.#routes.add(routeOf(event), 'miss')),
+      on('hit', (event) => this.#routes.add(countedRoute(event), 'hit')),
+      on('miss', (event) => this.#routes.add(countedRoute(event), 'miss')),
       on('filled', total('filled')),
       on('purged', total('purged')),
       on('session-loaded', total('loaded')),
@@ -113,5 +113,5 @@ const limiterOf = ({ limiter, quotas: [first] = [] }: CountedEvent): string =>
 const FIRST_SEGMENT = /^\w+:(?:https?:\/\/[^/?]*)?(\/[^/?]*)/;
 
 /** The route; without one, the first segment of the path, because clients can invent whole paths. */
-const routeOf = ({ route, id }: CountedEvent): string =>
+const countedRoute = ({ route, id }: CountedEvent): string =>
   textOr(route, FIRST_SEGMENT.exec(String(id))?.[1]?.slice(0, 100) ?? '(own keys)');

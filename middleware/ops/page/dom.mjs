@@ -11,6 +11,7 @@ export function showRows(id, rows, nothing) {
     const row = old.get(key) ?? newRow(key);
     row.classList.toggle('bad', Boolean(isBad));
     showCells(row, button ? [...cells, ''] : cells);
+    row.cells[0].colSpan = key === '' ? body.parentElement.tHead.rows[0].cells.length : 1;
     if (button) showButton(row.lastElementChild, button);
     return row;
   });
