@@ -2,6 +2,7 @@ import express, { type Express, type RequestHandler } from 'express';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { ping, type RedisClient, session } from '../index.js';
+import { type OpsOptions, ops } from '../ops.js';
 import { authRouter } from '../routes/auth.js';
 import { healthRouter } from '../routes/health.js';
 import { fromOwnOrigin } from '../routes/own-origin.js';
@@ -24,7 +25,7 @@ export interface AppDeps {
   pool: Pool;
   events: UserEvents;
   logger: Logger;
-  config: Pick<Config, 'sessionSecret' | 'secureCookie' | 'trustProxy'>;
+  config: Pick<Config, 'sessionSecret' | 'secureCookie' | 'trustProxy' | 'opsAdmins'>;
 }
 
 export function createApp({ redis, pool, events, logger, config }: AppDeps): Express {
@@ -54,6 +55,9 @@ export function createApp({ redis, pool, events, logger, config }: AppDeps): Exp
       deadlineMs: READY_WITHIN_MS,
     }),
   );
+  // Here too: the page asks once a second.
+  if (config.opsAdmins.length > 0) app.use('/ops', sessions);
+  app.use('/ops', ops({ redis, logger, authorize: operatorsOf(config.opsAdmins) }));
   app.use(httpLogging(logger));
   app.use(fromOwnOrigin);
   app.use(express.json({ limit: '16kb' }));
@@ -66,6 +70,12 @@ export function createApp({ redis, pool, events, logger, config }: AppDeps): Exp
   app.use(problemHandler);
   return app;
 }
+
+/** The users of the configuration; without any, whoever is on this machine. */
+const operatorsOf = (admins: readonly string[]): OpsOptions['authorize'] =>
+  admins.length === 0
+    ? 'loopback'
+    : ({ session: { userId } }) => userId !== undefined && admins.includes(userId) && userId;
 
 const securityHeaders: RequestHandler = (_req, res, next) => {
   res.set({

@@ -15,6 +15,8 @@ export interface Config {
   logLevel: z.infer<typeof LogLevel>;
   /** As Express' setting of the same name takes it. */
   trustProxy: boolean | number | string;
+  /** The ids of the users who may use /ops; without any, requests from this machine may. */
+  opsAdmins: readonly string[];
 }
 
 const SECRET_LENGTH = 32;
@@ -64,6 +66,13 @@ const Environment = z.object({
     .default('development'),
   LOG_LEVEL: LogLevel.default('info'),
   COOKIE_SECURE: z.enum(['true', 'auto'], { error: 'must be true or auto' }).optional(),
+  OPS_ADMINS: z
+    .string()
+    .transform((list) => list.split(',').map((id) => id.trim().toLowerCase()))
+    .refine((ids) => ids.every((id) => z.uuid().safeParse(id).success), {
+      error: 'must be the ids of users (UUIDs), separated by commas',
+    })
+    .optional(),
   TRUST_PROXY: z
     .string()
     .transform(parseTrustProxy)
@@ -115,6 +124,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   if (!parsed.success) throw new StartupError(oneLine(parsed.error, given));
   const { PORT, REDIS_URL, DATABASE_URL, SESSION_SECRET, NODE_ENV, LOG_LEVEL, COOKIE_SECURE, TRUST_PROXY } =
     parsed.data;
+  const { OPS_ADMINS = [] } = parsed.data;
   return {
     port: PORT,
     redisUrl: REDIS_URL,
@@ -124,5 +134,6 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     secureCookie: (COOKIE_SECURE ?? (NODE_ENV === 'production' ? 'true' : 'auto')) === 'true' || 'auto',
     logLevel: LOG_LEVEL,
     trustProxy: TRUST_PROXY,
+    opsAdmins: OPS_ADMINS,
   };
 }

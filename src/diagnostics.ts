@@ -15,6 +15,7 @@ const names = [
   'unavailable',
   'recovered',
   'fallback',
+  'audit',
 ] as const;
 
 export type DiagnosticName = (typeof names)[number];

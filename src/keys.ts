@@ -32,6 +32,12 @@ export interface Keys {
   lockFence(resource: string, keyPrefix: string): string;
   /** A channel. */
   lockReleased(resource: string, keyPrefix: string): string;
+  /** A channel, on which somebody who looks asks all processes for a report. */
+  opsLook(): string;
+  /** A channel, on which processes report. */
+  opsReport(): string;
+  /** A channel to which only this process listens: as long as it has a listener, the process is connected. */
+  opsProcess(id: string): string;
 }
 
 /**
@@ -63,6 +69,9 @@ export function keys(prefix = ''): Keys {
     lock: (resource) => `${prefix}lock:${safeId(resource)}`,
     lockFence: (resource, keyPrefix) => `${prefix}lock-fence:{${keyPrefix}${prefix}lock:${safeId(resource)}}`,
     lockReleased: (resource, keyPrefix) => `${keyPrefix}${prefix}lock-released:${safeId(resource)}`,
+    opsLook: () => `${prefix}ops-look:`,
+    opsReport: () => `${prefix}ops-report:`,
+    opsProcess: (id) => `${prefix}ops-process:${id}`,
   };
 }
 

@@ -1,7 +1,12 @@
 import type { Request, Response } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { kindOf } from '../../src/kind-of.js';
-import { type CounterTerms, counterName, type Policy } from '../../src/limits/index.js';
+import {
+  type CounterTerms,
+  counterName,
+  type LimiterDeclaration,
+  type Policy,
+} from '../../src/limits/index.js';
 import { type Check, readOptions } from '../../src/read-options.js';
 import { whenSettled } from '../../src/settle.js';
 import {
@@ -79,6 +84,18 @@ export const hasFixedWindow = (policy: DeclaredPolicy): policy is DeclaredPolicy
 /** The name under which a policy counts; a window that depends on the request is left out. */
 export const declaredCounter = (policy: DeclaredPolicy): string =>
   hasFixedWindow(policy) ? counterName(policy) : `${policy.name}/${policy.algorithm}`;
+
+/** What an operator has to know of a limiter. */
+export function declarationOf(declared: readonly DeclaredPolicy[], prefix: string): LimiterDeclaration {
+  const fixed = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+  const policies = declared.map(({ name, algorithm, ...numbers }) => ({
+    name,
+    algorithm,
+    limit: fixed(numbers.limit),
+    windowMs: fixed(numbers.windowMs),
+  }));
+  return { prefix, name: declaredCounter(declared[0]!), policies };
+}
 
 export function resolvePolicies(
   declared: readonly DeclaredPolicy[],

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { RateLimiter, RefusedClients } from '../../src/limits/index.js';
+import { declareLimiter, RateLimiter, RefusedClients } from '../../src/limits/index.js';
 import { linkTo } from '../../src/redis/index.js';
 import { whenSettled } from '../../src/settle.js';
 import { middlewareOf, type Step, type StepAnswer } from '../stack/index.js';
@@ -9,7 +9,7 @@ import { type RateLimitCalls, rateLimitCalls } from './instance-api.js';
 import { QuotaDecider, type QuotaDecision } from './limit-decision.js';
 import { checkNameReuse, type MisuseWatch, misuseWatch } from './misuse.js';
 import type { RateLimitOptions, RateLimitSettings } from './options.js';
-import { declaredCounter, hasFixedWindow, readPolicies } from './policies.js';
+import { declarationOf, hasFixedWindow, readPolicies } from './policies.js';
 import { labelled } from './policy-label.js';
 import { quotaQuestions } from './quota-question.js';
 import { type RefundByOutcome, refundsByOutcome } from './refund.js';
@@ -40,10 +40,12 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const declared = readPolicies(given, options);
   checkNameReuse(declared, options);
   linkTo(options.redis, options.logger);
+  const declaration = declarationOf(declared, options.prefix);
+  declareLimiter(options.redis, declaration);
   const mayRefund = options.skipFailedRequests || options.skipSuccessfulRequests;
   const limiter = new RateLimiter(options.redis, {
     ...options,
-    name: declaredCounter(declared[0]!),
+    name: declaration.name,
     // A refund closes the tally: the next charge would need two round trips.
     tallies: !mayRefund && declared.every(hasFixedWindow),
   });

@@ -20,6 +20,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['locks', 'queues', 'messages', 'single-flight', 'cache'],
     ['cache-aside'],
     ['operations', 'telemetry', 'testing'],
+    ['cli'],
   ],
   middleware: [
     ['stack', 'response'],

@@ -26,3 +26,14 @@ export function counterName({ name, windowMs, algorithm }: CounterTerms): string
   const algorithmPart = algorithm === 'sliding-window' ? '' : `/${algorithm}`;
   return `${namePart}${windowMs / unitMs}${unit}${algorithmPart}`;
 }
+
+const COUNTER = /^(?:(.+)\/)?(\d+)(d|h|m|s|ms)(?:\/(fixed-window|token-bucket))?$/;
+
+/** What a counter name says; undefined for a text that is none. */
+export function parseCounterName(text: string): CounterTerms | undefined {
+  const parts = COUNTER.exec(text);
+  if (!parts) return undefined;
+  const [, name = 'default', number = '', unit, algorithm = 'sliding-window'] = parts;
+  const unitMs = UNITS.find(([letter]) => letter === unit)?.[1] ?? 1;
+  return { name, windowMs: Number(number) * unitMs, algorithm: algorithm as CounterTerms['algorithm'] };
+}

@@ -88,6 +88,12 @@ export class RateLimiter {
     await this.#link.run(blockClient, names, [durationMs], this.#ask);
   }
 
+  /** Ends the block of a client; its charges stay. Resolves to whether it was blocked. */
+  async unblock(client: string): Promise<boolean> {
+    const block = this.#names.rateBlock(client, this.#name);
+    return Number(await this.#link.send<number | string>('unlink', [block], this.#ask)) === 1;
+  }
+
   // One call decides all requests of a client in one event-loop turn: browsers send several at once.
   #batchFor(client: string, policies: readonly Policy[], cost: number): Batch {
     const known = this.#batches.get(client);

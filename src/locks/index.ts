@@ -1,2 +1,3 @@
+export { locksHeldBy } from './held-locks.js';
 export type { LockOptions } from './options.js';
 export { type LockHold, withLock } from './with-lock.js';

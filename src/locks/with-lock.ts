@@ -2,6 +2,7 @@ import { isUnavailable, type ToolkitError } from '../errors.js';
 import { onAbort } from '../listeners.js';
 import type { RedisClient } from '../redis/index.js';
 import { takeLock } from './acquire.js';
+import { noteHeld } from './held-locks.js';
 import { Lease, lockLost, NOT_OURS } from './lease.js';
 import { joinQueue } from './local-queue.js';
 import { type LockScripts, lockScripts } from './lock-scripts.js';
@@ -58,7 +59,8 @@ export async function withLock<T>(
     const lease = new Lease(scripts.renew, sentAt, settings.ttlMs);
     // The next caller of this process may try as soon as other processes may.
     lease.lost.addEventListener('abort', place.leave);
-    return await runUnderLease(scripts, lease, fencing, settings.signal, run);
+    const noteEnd = noteHeld(redis, resource);
+    return await runUnderLease(scripts, lease, fencing, settings.signal, run).finally(noteEnd);
   } finally {
     place.leave();
   }

@@ -1,4 +1,5 @@
 export type { SessionData } from './session-data.js';
+export { SessionReader } from './session-reader.js';
 export {
   hashId,
   isSystemField,
@@ -7,4 +8,4 @@ export {
   SYSTEM_FIELDS,
 } from './session-record.js';
 export { SessionStore, type Updated } from './session-store.js';
-export type { SessionDevice, SessionSummary } from './user-sessions.js';
+export { type SessionDevice, type SessionSummary, UserSessions } from './user-sessions.js';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { defaults as invalidateOn } from '../../middleware/cache/invalidate-on.js';
 import { defaults as cacheResponse } from '../../middleware/cache/options.js';
+import { defaults as ops } from '../../middleware/ops/options.js';
 import { defaults as rateLimit } from '../../middleware/rate-limit/options.js';
 import { defaults as session } from '../../middleware/session/options.js';
 import { optionsOf } from '../../scripts/options-reference.js';
@@ -13,6 +14,7 @@ const LITERAL = /^(?:'.*'|-?\d+|true|false)$/;
 
 test.each([
   ['RateLimitOptions', rateLimit],
+  ['OpsOptions', ops],
   ['SessionOptions', session],
   ['CacheResponseOptions', cacheResponse],
   ['InvalidateOnOptions', invalidateOn],

@@ -8,7 +8,7 @@ import { optionsOf } from '../../scripts/options-reference.js';
 
 const root = join(__dirname, '../..');
 const pages = docsPages();
-const frontDoor = readFileSync(join(root, 'index.ts'), 'utf8');
+const frontDoors = ['index.ts', 'ops.ts'].map((door) => readFileSync(join(root, door), 'utf8')).join('\n');
 
 test.each(pages)('$path lists the options that the code has (mend with: npm run docs)', ({ text }) => {
   expect(text).toBe(withReference(text));
@@ -31,7 +31,7 @@ test('every exported function has a page of its own in docs/reference', () => {
 });
 
 test('every exported options type has one table', () => {
-  const exported = [...frontDoor.matchAll(/(\w+Options)\b/g)].map(([, name]) => name!);
+  const exported = [...frontDoors.matchAll(/(\w+Options)\b/g)].map(([, name]) => name!);
   // What bullOptions returns is for BullMQ.
   const options = exported.filter((name) => name !== 'bullOptions' && name !== 'BullOptions');
   const tables = pages.flatMap(({ text }) =>

@@ -17,7 +17,11 @@ function built(path: string): string[] {
   return path.endsWith('.ts') ? [output.replace(/\.ts$/, '.js'), output.replace(/\.ts$/, '.d.ts')] : [output];
 }
 
-const sources = ['index.ts', ...filesIn(root, 'src'), ...filesIn(root, 'middleware')];
+// The page of `ops` is part of the JavaScript.
+const isPage = (path: string) => path.startsWith('middleware/ops/page/');
+const sources = ['index.ts', 'ops.ts', ...filesIn(root, 'src'), ...filesIn(root, 'middleware')].filter(
+  (path) => !isPage(path),
+);
 const beside = [
   'package.json',
   'README.md',

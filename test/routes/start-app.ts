@@ -15,7 +15,11 @@ import { startRedis } from '../support/redis.js';
 let clients = 0;
 
 /** The sample app with a Redis and a seeded database of its own; `onLog` gets each line of its log. */
-export async function startApp({ production = false, onLog = (_line: string): void => {} } = {}) {
+export async function startApp({
+  production = false,
+  opsAdmins = [] as readonly string[],
+  onLog = (_line: string): void => {},
+} = {}) {
   const [redisServer, database] = await Promise.all([startRedis(), createTestDatabase()]);
   const databaseUrl = new URL(database.url);
   const postgresProxy = await startProxy(Number(databaseUrl.port));
@@ -28,6 +32,7 @@ export async function startApp({ production = false, onLog = (_line: string): vo
     sessionSecret: 'a secret of at least thirty-two characters',
     trustProxy: 1,
     secureCookie: production || ('auto' as const),
+    opsAdmins,
   };
 
   async function listen() {

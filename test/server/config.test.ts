@@ -29,6 +29,7 @@ test('an empty environment is enough for development', () => {
     secureCookie: 'auto',
     logLevel: 'info',
     trustProxy: false,
+    opsAdmins: [],
   });
 });
 
@@ -90,6 +91,8 @@ test.each([
   ['DATABASE_URL', 'postgres://app:hunter2@db:54x/app', /^DATABASE_URL must be a URL such as postgres:/],
   ['DATABASE_URL', 'postgres://app:hunter2/x@db/app', /^DATABASE_URL must be a URL such as postgres:/],
   ['DATABASE_URL', 'postgres://?', /^DATABASE_URL must be a URL such as postgres:/],
+  ['OPS_ADMINS', 'alice@example.com', /^OPS_ADMINS must be the ids/],
+  ['OPS_ADMINS', ',', /^OPS_ADMINS must be the ids/],
   ['TRUST_PROXY', 'yes', /^TRUST_PROXY must be /],
   ['TRUST_PROXY', '-1', /^TRUST_PROXY must be /],
   ['TRUST_PROXY', '10.0.0.0/99', /^TRUST_PROXY must be /],

@@ -5,7 +5,10 @@ import type { Page } from '../../../scripts/docs-pages.js';
 
 const root = join(__dirname, '../../..');
 const compilerOptions = {
-  paths: { 'express-redis-toolkit': [join(root, 'index.ts')] },
+  paths: {
+    'express-redis-toolkit': [join(root, 'index.ts')],
+    'express-redis-toolkit/*': [join(root, '*.ts')],
+  },
   types: ['node'],
   allowJs: true,
 };

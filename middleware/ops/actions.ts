@@ -1,0 +1,62 @@
+import type { LimiterDeclaration } from '../../src/limits/index.js';
+import type { Operations } from '../../src/operations/index.js';
+import { type Input, InputRefused } from './input.js';
+
+const LONGEST_BLOCK_SECONDS = 366 * 24 * 3_600;
+
+/** What an action is asked for on, for the audit, and the action itself. */
+export interface PreparedAction {
+  readonly on: Readonly<Record<string, unknown>>;
+  readonly run: () => Promise<object>;
+}
+
+/** Reads the input of an action, which is not run yet. @throws InputRefused */
+export type Action = (input: Input) => Promise<PreparedAction> | PreparedAction;
+
+/** The actions, by their path. */
+export function actionsOf({
+  limits,
+  sessions,
+  cache,
+  limiter,
+}: Operations): Readonly<Record<string, Action>> {
+  const onClient =
+    (run: (declaration: LimiterDeclaration, client: string, input: Input) => () => Promise<object>): Action =>
+    async (input) => {
+      const on = { limiter: input.text('limiter'), client: input.text('client') };
+      const declaration = await knownLimiter(limiter, on.limiter);
+      return { on, run: run(declaration, on.client, input) };
+    };
+  return {
+    'limits/reset': onClient(
+      (declaration, client) => () => limits.reset(declaration, client).then(() => ({ reset: true })),
+    ),
+    'limits/block': onClient((declaration, client, input) => {
+      const blockedMs = input.wholeNumber('seconds', LONGEST_BLOCK_SECONDS) * 1000;
+      return () => limits.block(declaration, client, blockedMs).then(() => ({ blockedMs }));
+    }),
+    'limits/unblock': onClient(
+      (declaration, client) => () =>
+        limits.unblock(declaration, client).then((wasBlocked) => ({ wasBlocked })),
+    ),
+    'sessions/end': (input) => {
+      const [user, handle] = [input.text('user'), input.optionalText('handle')];
+      const run = async () => ({ ended: await sessions.end(user, handle) });
+      return { on: { user, ...(handle !== undefined && { handle }) }, run };
+    },
+    'cache/purge': (input) => {
+      const purge = { tags: input.texts('tags'), urls: input.texts('urls'), keys: input.texts('keys') };
+      if (Object.values(purge).every(({ length }) => length === 0))
+        throw new InputRefused('Give "tags", "urls" or "keys" to purge.');
+      return { on: purge, run: async () => ({ tagsInvalidated: await cache.purge(purge) }) };
+    },
+    'cache/clear': () => ({ on: {}, run: () => cache.clear().then(() => ({ cleared: true })) }),
+  };
+}
+
+/** @throws InputRefused */
+export async function knownLimiter(limiter: Operations['limiter'], id: string): Promise<LimiterDeclaration> {
+  const declaration = await limiter(id);
+  if (declaration) return declaration;
+  throw new InputRefused('No process that reports has this "limiter".');
+}

@@ -1,0 +1,19 @@
+import type { Operations } from '../operations/index.js';
+import type { RedisClient } from '../redis/index.js';
+import type { Options } from './arguments.js';
+import type { Confirm, Outcome } from './output.js';
+
+/** What each command needs. */
+export interface CommandContext {
+  readonly redis: RedisClient;
+  readonly operations: Operations;
+  readonly options: Options;
+  readonly where: { readonly prefix: string; readonly timeoutMs: number };
+  readonly confirm: Confirm;
+}
+
+/** A command with the words after its name. @throws UsageError */
+export type Command = (words: readonly string[], context: CommandContext) => Promise<Outcome>;
+
+/** Nobody said yes. */
+export class NotConfirmed extends Error {}

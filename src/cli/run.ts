@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isUnavailable, ToolkitError } from '../errors.js';
+import { silentLogger } from '../logger.js';
+import { operations } from '../operations/index.js';
+import { closeRedis, connectRedis } from '../redis/index.js';
+import { readArguments, USAGE, UsageError } from './arguments.js';
+import { purge, showEntry } from './cache.js';
+import { type Command, NotConfirmed } from './context.js';
+import { blockClient, listLimits, resetClient, showClient, unblockClient } from './limits.js';
+import { askOnTerminal, type Confirm, harmless } from './output.js';
+import { doctor, listLocks } from './server.js';
+import { endSessions, listSessions } from './sessions.js';
+
+export interface Streams {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+/** The commands, and how many words each takes at most. */
+const COMMANDS: Readonly<Record<string, readonly [command: Command, words: number]>> = {
+  'limits list': [listLimits, 0],
+  'limits show': [showClient, 1],
+  'limits reset': [resetClient, 1],
+  'limits block': [blockClient, 2],
+  'limits unblock': [unblockClient, 1],
+  'sessions list': [listSessions, 1],
+  'sessions end': [endSessions, 2],
+  'cache show': [showEntry, 1],
+  'cache purge': [purge, 0],
+  'locks list': [listLocks, 0],
+  doctor: [doctor, 0],
+};
+
+const CLOSE_WITHIN_MS = 500;
+
+/** Runs a command line. Resolves to its exit code. */
+export async function run(
+  args: readonly string[],
+  { out, err }: Streams,
+  confirm: Confirm = askOnTerminal,
+): Promise<number> {
+  try {
+    const { options, words, timeoutMs } = readArguments(args);
+    if (options.help) return say(out, USAGE, 0);
+    if (options.version) return say(out, `${packageVersion()}\n`, 0);
+    const { command, rest } = commandIn(words);
+    const redis = connectRedis({
+      ...(options.redis !== undefined && { url: options.redis }),
+      ...(options['key-prefix'] && { keyPrefix: options['key-prefix'] }),
+      logger: silentLogger,
+      connectionName: 'express-redis-toolkit-cli',
+    });
+    try {
+      const where = { prefix: options.prefix, timeoutMs };
+      const context = {
+        redis,
+        where,
+        options,
+        operations: operations(redis, { ...where, reports: false }),
+        confirm: async (question: string) => options.yes || confirm(question),
+      };
+      const { json, lines, exitCode = 0 } = await command(rest, context);
+      const text = options.json ? JSON.stringify(json, null, 2) : lines.map(harmless).join('\n');
+      return say(out, `${text}\n`, exitCode);
+    } finally {
+      await closeRedis(redis, { timeoutMs: CLOSE_WITHIN_MS });
+    }
+  } catch (error) {
+    return explain(error, err);
+  }
+}
+
+function say(to: (text: string) => void, text: string, exitCode: number): number {
+  to(text);
+  return exitCode;
+}
+
+function commandIn(words: readonly string[]): { command: Command; rest: readonly string[] } {
+  const length = words[0] === 'doctor' ? 1 : 2;
+  const name = words.slice(0, length).join(' ');
+  const known = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!known) throw new UsageError(name === '' ? 'name a command' : `there is no command "${name}"`);
+  const [command, atMost] = known;
+  const rest = words.slice(length);
+  if (rest.length > atMost) throw new UsageError(`"${name}" does not take "${rest[atMost]}"`);
+  return { command, rest };
+}
+
+function explain(error: unknown, err: (text: string) => void): number {
+  if (error instanceof UsageError) return say(err, `${harmless(error.message)}. Try --help.\n`, 2);
+  if (error instanceof NotConfirmed)
+    return say(err, 'Nothing was done: confirm with y on a terminal, or add --yes.\n', 4);
+  if (isUnavailable(error)) return say(err, `${harmless(error.message)}\n`, 3);
+  if (error instanceof ToolkitError) return say(err, `${harmless(error.message)}\n`, 1);
+  throw error;
+}
+
+function packageVersion(): string {
+  // Two folders up in the sources, three in the package.
+  for (const above of ['../..', '../../..']) {
+    try {
+      const manifest = JSON.parse(readFileSync(join(__dirname, above, 'package.json'), 'utf8'));
+      if (manifest.name === 'express-redis-toolkit') return String(manifest.version);
+    } catch {
+      // There is none in this folder.
+    }
+  }
+  return 'unknown';
+}

@@ -1,0 +1,189 @@
+import express from 'express';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { cacheResponse } from '../../../middleware/cache/index.js';
+import { ops } from '../../../middleware/ops/index.js';
+import { rateLimit } from '../../../middleware/rate-limit/index.js';
+import { withLock } from '../../../src/locks/index.js';
+import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { startChromium } from '../../support/chromium.js';
+import { gate } from '../../support/gate.js';
+import { startRedis } from '../../support/redis.js';
+import { quiet, redisForFile, serve } from '../support/redis-for-file.js';
+
+const file = redisForFile();
+let browser: Awaited<ReturnType<typeof startChromium>>;
+beforeAll(async () => {
+  browser = await startChromium();
+}, 60_000);
+afterAll(() => browser.stop());
+
+const SCRIPT = '<img src=x onerror="globalThis.hacked=1"><script>globalThis.hacked=1</script>';
+let prefixes = 0;
+
+/** An app whose clients name themselves, and a page that shows it. */
+async function look({ readOnly = false, redis = file.redis, limit = 2 } = {}) {
+  const prefix = `page-${++prefixes}:`;
+  const common = { redis, prefix, logger: quiet };
+  const app = express();
+  app.use('/ops', ops({ ...common, authorize: 'loopback', readOnly }));
+  const keyGenerator = (req: express.Request) => decodeURIComponent(req.get('x-client') ?? 'me');
+  app.get(
+    '/limited',
+    rateLimit({ ...common, limit, identifier: prefix.slice(0, -1), keyGenerator }),
+    (_req, res) => void res.send('ok'),
+  );
+  let made = 0;
+  app.get(/^\/cached/, cacheResponse({ ...common, ttlSeconds: 60 }), (_req, res) => {
+    made += 1;
+    res.send(`answer ${made}`);
+  });
+  const url = await serve(app);
+  const get = async (path: string, client = 'me') => {
+    const response = await fetch(url + path, { headers: { 'x-client': encodeURIComponent(client) } });
+    return { status: response.status, text: await response.text() };
+  };
+  const page = await browser.open();
+  await page.goTo(`${url}/ops`);
+  await page.until('the state', `document.querySelector('#redis').textContent.startsWith('Redis answers')`);
+  return { page, get, url, prefix };
+}
+
+type Page = Awaited<ReturnType<typeof look>>['page'];
+
+const textOf = (selector: string) => `document.querySelector(${JSON.stringify(selector)}).textContent`;
+const shows = (page: Page, selector: string, text: string) =>
+  page.until(`${selector} shows ${text}`, `${textOf(selector)}.includes(${JSON.stringify(text)})`);
+
+/** Moves on with Tab, as a person without a mouse, until an element has the focus. */
+async function tabTo(page: Page, selector: string): Promise<void> {
+  for (let i = 0; i < 60; i++) {
+    if (await page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`)) return;
+    await page.press('Tab');
+  }
+  throw new Error(`no Tab leads to ${selector}`);
+}
+
+test('the page shows processes, limits, refused clients, the cache and locks, and loads nothing from elsewhere', async () => {
+  const { page, get, url, prefix } = await look();
+  const held = gate();
+  const locked = withLock(file.redis, 'report:7', { ttlMs: 10_000, prefix }, () => held.passed);
+  for (let i = 0; i < 3; i++) await get('/limited', 'grace');
+  await get('/cached');
+  await get('/cached');
+  await shows(page, '#processes', `:${process.pid}:`);
+  await shows(page, '#limits', prefix.slice(0, -1));
+  await shows(page, '#clients', 'grace');
+  await shows(page, '#routes', '/cached1');
+  await shows(page, '#locks', 'report:7');
+  held.open();
+  await locked;
+  await shows(page, '#locks', 'No lock is held.');
+  expect(page.requested.filter((requested) => !requested.startsWith(`${url}/ops`))).toEqual([]);
+  expect(page.complaints).toEqual([]);
+});
+
+test('a script in the name of a client or in a URL does nothing', async () => {
+  const { page, get } = await look();
+  for (let i = 0; i < 3; i++) await get('/limited', SCRIPT);
+  await get(`/cached${encodeURI(SCRIPT)}`);
+  await get(`/cached/"><svg/onload=globalThis.hacked=1>`);
+  await shows(page, '#clients', SCRIPT);
+  await page.evaluate(`document.querySelector('#clients button').click()`);
+  await shows(page, '#result', '"used": 2');
+  expect(await page.evaluate('globalThis.hacked')).toBeUndefined();
+  expect(await page.evaluate(`document.querySelectorAll('img, svg, main script').length`)).toBe(0);
+  expect(page.complaints).toEqual([]);
+});
+
+test('with the keyboard alone, a client is looked up, blocked after a question, and unblocked', async () => {
+  const { page, get, prefix } = await look({ limit: 9 });
+  await get('/limited', 'ada');
+  await shows(page, 'select[name=limiter]', prefix);
+  await page.press('Tab');
+  expect(await page.evaluate('document.activeElement.className')).toBe('skip');
+  await page.press('Enter');
+  await tabTo(page, 'select[name=limiter]');
+  const limiter = `${prefix}${prefix.slice(0, -1)}/1m`;
+  await page.evaluate(`document.querySelector('select[name=limiter]').value = ${JSON.stringify(limiter)}`);
+  await tabTo(page, 'input[name=client]');
+  await page.press('ada', 'Enter');
+  await shows(page, '#result', '"used": 1');
+
+  await tabTo(page, 'button[value=block]');
+  await page.press('Enter');
+  await page.until('the question', `document.querySelector('dialog').open`);
+  await page.press('Escape');
+  await page.until('no question', `!document.querySelector('dialog').open`);
+  expect((await get('/limited', 'ada')).status).toBe(200);
+
+  await tabTo(page, 'button[value=block]');
+  await page.press(' ');
+  await page.until('the question', `document.querySelector('dialog').open`);
+  await tabTo(page, '#confirm-yes');
+  await page.press('Enter');
+  await shows(page, '#result', '"blockedMs": 600000');
+  expect((await get('/limited', 'ada')).status).toBe(429);
+  await shows(page, '#audit', 'limits/block');
+
+  await tabTo(page, 'button[value=unblock]');
+  await page.press('Enter');
+  await shows(page, '#result', '"wasBlocked": true');
+  await expect.poll(async () => (await get('/limited', 'ada')).status, { timeout: 1_100 }).not.toBe(429);
+  expect(page.complaints).toEqual([]);
+});
+
+test('an entry is inspected and purged, and the cache is cleared, on the page', async () => {
+  const { page, get, url } = await look();
+  expect((await get('/cached')).text).toBe('answer 1');
+  await page.evaluate(`document.querySelector('input[name=entry]').value = '${url}/cached'`);
+  await page.evaluate(`document.querySelector('#entry-form button').click()`);
+  await shows(page, '#result', '"status": 200');
+  await page.evaluate(`document.querySelector('select[name=kind]').value = 'urls'`);
+  await page.evaluate(`document.querySelector('textarea').value = '/cached'`);
+  await page.evaluate(`document.querySelector('#purge-form button').click()`);
+  await shows(page, '#result', '"tagsInvalidated": 1');
+  expect((await get('/cached')).text).toBe('answer 2');
+  await page.evaluate(`document.querySelector('button[value=clear]').click()`);
+  await page.until('the question', `document.querySelector('dialog').open`);
+  expect((await get('/cached')).text).toBe('answer 2');
+  await page.evaluate(`document.querySelector('#confirm-yes').click()`);
+  await shows(page, '#result', '"cleared": true');
+  expect((await get('/cached')).text).toBe('answer 3');
+});
+
+test('a page that is read-only offers no action', async () => {
+  const { page } = await look({ readOnly: true });
+  await page.until('the notice', `!document.querySelector('#read-only').hidden`);
+  const offered = `[...document.querySelectorAll('.action')].filter((part) => part.offsetParent !== null).length`;
+  expect(await page.evaluate(offered)).toBe(0);
+});
+
+test('a focused button keeps the focus while the tables are refreshed', async () => {
+  const { page, get } = await look();
+  for (let i = 0; i < 3; i++) await get('/limited', 'ada');
+  await shows(page, '#clients', 'ada');
+  await page.evaluate(`document.querySelector('#clients button').focus()`);
+  const refused = `document.querySelector('#clients tr').cells[2].textContent`;
+  const before = await page.evaluate(refused);
+  await get('/limited', 'ada');
+  await page.until('another number', `${refused} !== ${JSON.stringify(before)}`);
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('Look up');
+});
+
+test('while Redis is frozen the page says so, and shows its own process', async () => {
+  const server = await startRedis();
+  const redis = connectRedis({ url: server.url, logger: quiet });
+  onTestFinished(async () => {
+    await closeRedis(redis);
+    await server.stop();
+  });
+  const { page } = await look({ redis });
+  server.freeze();
+  try {
+    await shows(page, '#redis', 'Redis does not answer');
+    await shows(page, '#processes', `:${process.pid}:`);
+  } finally {
+    server.thaw();
+  }
+  await shows(page, '#redis', 'Redis answers');
+});
