@@ -128,15 +128,19 @@ test('while Python changes a user nothing is served from the cache, and afterwar
   await cachedPage(person);
   const letGo = await person.heldInDatabase();
   const renaming = person.renameInPython('In Python');
+  const isStored = () => redis.exists(`user:${person.id}`);
   await eventually('the tag is marked', () => isMarked(person));
   for (let reads = 0; reads < 3; reads++)
     expect(await person.page()).toEqual({ name: person.name, isHit: false });
-  // Python itself stores nothing either that is from before the change.
+  // Python stores nothing either that is from before the change.
+  await redis.del(`user:${person.id}`);
   expect(await person.inPython()).toMatchObject({ name: person.name });
+  expect(await isStored()).toBe(0);
   await letGo();
   expect((await renaming).status).toBe(200);
   expect((await person.page()).name).toBe('In Python');
   expect(await person.inPython()).toMatchObject({ name: 'In Python' });
+  expect(await isStored()).toBe(1);
   expect(await cachedPage(person)).toBe('In Python');
 });
 
@@ -241,7 +245,8 @@ async function eventsOf(url: string) {
   let text = '';
   const reading = (async () => {
     for await (const chunk of response.body!) text += Buffer.from(chunk).toString();
-  })().catch(() => undefined);
+    return 'ended';
+  })().catch(() => 'cut off');
   await eventually('it listens', () => text.startsWith(': listening'));
   const heard = () =>
     [...text.matchAll(/^event: (.*)\ndata: (.*)$/gm)].map(([, type, data]) => ({
@@ -288,7 +293,7 @@ test('SIGTERM ends the streams of Python, and the service with them', async () =
   const { child, pythonUrl } = await neighbours.another();
   const stream = await eventsOf(`${pythonUrl}/events`);
   await child.kill('SIGTERM');
-  await stream.ended;
+  expect(await stream.ended).toBe('ended');
   expect(await child.exited).toEqual({ code: 0, signal: null });
 });
 
@@ -365,11 +370,15 @@ test('random keys and tags have the same names in Python', async () => {
     'é',
     '😀',
   ];
-  const texts = Array.from({ length: 300 }, (_, i) => {
+  const edges = ['a', 'é', '😀'].flatMap((char) =>
+    [99, 100, 101, 200, 201].map((length) => char.repeat(length)),
+  );
+  const drawn = Array.from({ length: 300 }, (_, i) => {
     const start = pick(['', '', '', 'sha256-', '*', 'url:', 'key:', '=']);
     const length = i % 3 === 0 ? 100 + below(120) : below(20);
     return start + Array.from({ length }, () => pick(parts)).join('');
   });
+  const texts = [...edges, ...drawn];
   const names = await evaluate('toolkit.names', '[[safe_id(text), own_tag(text)] for text in given]', texts);
   expect(names).toEqual(texts.map((text) => [safeId(text), asOwnTag(text)]));
 });
