@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 set -euo pipefail
 
-base=${1:-http://localhost:3000}
+# A port, or a URL.
+base=${1:-3000}
+[[ $base =~ ^[0-9]+$ ]] && base=http://localhost:$base
 base=${base%/}
 work=$(mktemp -d)
 trap 'rm -rf "$work"; [ -z "${listener-}" ] || kill "$listener"' EXIT
