@@ -91,6 +91,7 @@ expect_body '"name":"Before"'
 
 say '6. A change is answered only after the cache was purged: the next read is fresh. Who listens to events is told.'
 printf '  $ curl -N /users/events\n'
+: >"$work/events"
 curl --silent --no-buffer --max-time 60 "$base/users/events" >"$work/events" &
 listener=$!
 eventually_told() {

@@ -271,10 +271,10 @@ test('a change by Express is heard in Python, and a change by Python in Express'
   const body = JSON.stringify({ name: 'By Express' });
   await person.ask(`${neighbours.url}/users/${person.id}`, { method: 'PATCH', body });
   const changed = { type: 'changed', id: person.id };
-  await expect.poll(inPython.heard).toEqual([changed]);
+  await expect.poll(inPython.heard, { timeout: 5_000 }).toEqual([changed]);
   await person.renameInPython('By Python');
-  await expect.poll(inPython.heard).toEqual([changed, changed]);
-  await expect.poll(inExpress.heard).toEqual([changed, changed]);
+  await expect.poll(inPython.heard, { timeout: 5_000 }).toEqual([changed, changed]);
+  await expect.poll(inExpress.heard, { timeout: 5_000 }).toEqual([changed, changed]);
 });
 
 test('after its connection was cut Python hears a gap, and then events as before', async () => {
@@ -286,7 +286,7 @@ test('after its connection was cut Python hears a gap, and then events as before
   await redis.publish('user-events', 'no JSON');
   await redis.publish('user-events', JSON.stringify({ type: 'x\nevent: changed', id: 1 }));
   await redis.publish('user-events', JSON.stringify({ type: 'changed', id: 'a\nb' }));
-  await expect.poll(inPython.heard).toEqual([gap, gap, { type: 'changed', id: 'a\nb' }]);
+  await expect.poll(inPython.heard, { timeout: 5_000 }).toEqual([gap, gap, { type: 'changed', id: 'a\nb' }]);
 });
 
 test('SIGTERM ends the streams of Python, and the service with them', async () => {
