@@ -67,13 +67,13 @@ test('the first read of a user is shown as a miss and the next as a hit, with fi
   await page.click('#read');
   const miss = await answer(page, 'cache', /^MISS: .*, from PostgreSQL/);
   expect(miss).toMatch(/Cache-Status\n.*fwd=uri-miss/);
-  expect(miss).toMatch(/(ZADD rate-tally|EVALSHA consume-quota rate):\{/);
-  expect(miss).toMatch(/SET cache:/);
+  expect(miss).toMatch(/(ZADD rate-tally|EVALSHA consume-quota rate-block):\{/);
+  expect(miss).toMatch(/SET cache-lease:/);
   await page.click('#read');
   const hit = await answer(page, 'cache', /^HIT: .*, from Redis/);
   expect(hit).toMatch(/Cache-Status\n.*hit/);
   expect(hit).toMatch(/MGET cache:/);
-  expect(hit).not.toMatch(/SET cache:/);
+  expect(hit).not.toMatch(/SET cache-lease:/);
   expect(page.complaints).toEqual([]);
   expect(page.requested.length).toBeGreaterThan(3);
   expect(page.requested.filter((url) => !url.startsWith(`${sample.url}/`))).toEqual([]);
