@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 const timed = 'test/faults/**/*.test.ts';
+// They need packages of Debian, which `.ci/run` installs; `npm test` needs nothing.
+const debian = ['test/examples/fastapi.test.ts', 'test/server/page-in-browser.test.ts'];
 // The core of the suite also runs on the oldest ioredis of the peer range: single Redis, Cluster and the link itself.
 const core = ['test/conformance/{single,cluster}.test.ts', 'test/src/redis/**/*.test.ts'];
 // All that meets Express itself.
@@ -21,7 +23,13 @@ export default defineConfig({
     maxWorkers: process.env.TEST_SIZE === 'full' ? 2 : 3,
     projects: [
       {
-        test: { ...shared, name: 'behaviour', include, exclude: [timed], sequence: { groupOrder: 0 } },
+        test: {
+          ...shared,
+          name: 'behaviour',
+          include,
+          exclude: [timed, ...debian],
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         resolve: { alias: { ioredis: 'ioredis-5-4' } },
@@ -36,6 +44,7 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
+      { test: { ...shared, name: 'debian', include: debian, sequence: { groupOrder: 0 } } },
       // They ask how long an answer took: each has the machine to itself.
       {
         test: {

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 set -euo pipefail
 
-base=${1:-http://localhost:3000}
+# A port, or a URL.
+base=${1:-3000}
+[[ $base =~ ^[0-9]+$ ]] && base=http://localhost:$base
 base=${base%/}
 work=$(mktemp -d)
 trap 'rm -rf "$work"; [ -z "${listener-}" ] || kill "$listener"' EXIT
@@ -89,6 +91,7 @@ expect_body '"name":"Before"'
 
 say '6. A change is answered only after the cache was purged: the next read is fresh. Who listens to events is told.'
 printf '  $ curl -N /users/events\n'
+: >"$work/events"
 curl --silent --no-buffer --max-time 60 "$base/users/events" >"$work/events" &
 listener=$!
 eventually_told() {

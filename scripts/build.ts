@@ -6,7 +6,7 @@ import { luaTexts } from '../src/lua-texts.js';
 
 const root = join(__dirname, '..');
 const dist = join(root, 'dist');
-const copied = new Set(['.lua', '.sql']);
+const copied = new Set(['.lua', '.sql', '.html', '.css', '.js', '.svg']);
 
 rmSync(dist, { recursive: true, force: true });
 compile('tsconfig.build.json');

@@ -1,4 +1,4 @@
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type Express, type RequestHandler, type Router } from 'express';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { ping, type RedisClient, session } from '../index.js';
@@ -26,9 +26,11 @@ export interface AppDeps {
   events: UserEvents;
   logger: Logger;
   config: Pick<Config, 'sessionSecret' | 'secureCookie' | 'trustProxy' | 'opsAdmins'>;
+  /** The page at `/`. */
+  page?: Router | undefined;
 }
 
-export function createApp({ redis, pool, events, logger, config }: AppDeps): Express {
+export function createApp({ redis, pool, events, logger, config, page }: AppDeps): Express {
   const users = createUserRepository(pool);
   const accounts = createAccounts(pool);
   const { limit, signUpLimit, loginLimits } = createLimits(redis, logger);
@@ -58,6 +60,7 @@ export function createApp({ redis, pool, events, logger, config }: AppDeps): Exp
   // Here too: the page asks once a second.
   if (config.opsAdmins.length > 0) app.use('/ops', sessions);
   app.use('/ops', ops({ redis, logger, authorize: operatorsOf(config.opsAdmins) }));
+  if (page) app.use(page);
   app.use(httpLogging(logger));
   app.use(fromOwnOrigin);
   app.use(express.json({ limit: '16kb' }));

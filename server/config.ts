@@ -13,6 +13,8 @@ export interface Config {
   /** `auto`: only on requests that came over HTTPS. */
   secureCookie: true | 'auto';
   logLevel: z.infer<typeof LogLevel>;
+  /** Lines for people, or JSON for machines. */
+  logFormat: 'text' | 'json';
   /** As Express' setting of the same name takes it. */
   trustProxy: boolean | number | string;
   /** The ids of the users who may use /ops; without any, requests from this machine may. */
@@ -65,6 +67,7 @@ const Environment = z.object({
     .enum(['development', 'test', 'production'], { error: 'must be development, test or production' })
     .default('development'),
   LOG_LEVEL: LogLevel.default('info'),
+  LOG_FORMAT: z.enum(['text', 'json'], { error: 'must be text or json' }).optional(),
   COOKIE_SECURE: z.enum(['true', 'auto'], { error: 'must be true or auto' }).optional(),
   OPS_ADMINS: z
     .string()
@@ -114,7 +117,7 @@ function oneLine({ issues }: z.ZodError, given: Record<string, string>): string 
 }
 
 /** Reads the settings from the environment; a StartupError says in one line what is wrong, and never repeats a value. */
-export function readConfig(env: Record<string, string | undefined>): Config {
+export function readConfig(env: Record<string, string | undefined>, isTerminal = false): Config {
   // Docker Compose hands on unset variables as empty ones.
   const given = Object.fromEntries(
     Object.entries(env).filter((entry): entry is [string, string] => Boolean(entry[1])),
@@ -122,9 +125,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const schema = given.NODE_ENV === 'production' ? production : Environment;
   const parsed = schema.safeParse(given);
   if (!parsed.success) throw new StartupError(oneLine(parsed.error, given));
-  const { PORT, REDIS_URL, DATABASE_URL, SESSION_SECRET, NODE_ENV, LOG_LEVEL, COOKIE_SECURE, TRUST_PROXY } =
-    parsed.data;
-  const { OPS_ADMINS = [] } = parsed.data;
+  const { PORT, REDIS_URL, DATABASE_URL, SESSION_SECRET, NODE_ENV } = parsed.data;
+  const { LOG_LEVEL, LOG_FORMAT, COOKIE_SECURE, TRUST_PROXY, OPS_ADMINS = [] } = parsed.data;
   return {
     port: PORT,
     redisUrl: REDIS_URL,
@@ -133,6 +135,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     production: NODE_ENV === 'production',
     secureCookie: (COOKIE_SECURE ?? (NODE_ENV === 'production' ? 'true' : 'auto')) === 'true' || 'auto',
     logLevel: LOG_LEVEL,
+    logFormat: LOG_FORMAT ?? (isTerminal && NODE_ENV !== 'production' ? 'text' : 'json'),
     trustProxy: TRUST_PROXY,
     opsAdmins: OPS_ADMINS,
   };

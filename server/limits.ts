@@ -25,7 +25,7 @@ export interface Limits {
 export function createLimits(redis: RedisClient, logger: Logger): Limits {
   const guarded = { redis, logger, onUnavailable: 'closed' } as const;
   return {
-    limit: rateLimit({ redis, logger, windowMs: MINUTE, limit: 100 }),
+    limit: rateLimit({ redis, logger, windowMs: MINUTE, limit: 300 }),
     signUpLimit: rateLimit({ ...guarded, identifier: 'sign-up', windowMs: 60 * MINUTE, limit: 20 }),
     loginLimits: [
       rateLimit({

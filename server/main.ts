@@ -6,10 +6,13 @@ import type { Logger } from 'pino';
 import { closeRedis, connectRedis } from '../index.js';
 import { createApp } from './app.js';
 import { closable } from './closable.js';
+import { CommandLog } from './command-log.js';
 import { readConfig } from './config.js';
 import { createLogger } from './logging.js';
 import { migrate } from './migrate.js';
+import { pageRouter } from './page.js';
 import { openPool } from './postgres.js';
+import { readableLog } from './readable-log.js';
 import { seed } from './seed.js';
 import { startServices } from './services/start-services.js';
 import { cleanUp, endWithParent, shutdownOnSignal } from './shutdown.js';
@@ -21,10 +24,10 @@ const say = (line: string) => void process.stdout.write(`${line}\n`);
 const complain = (line: string) => void process.stderr.write(`${line}\n`);
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env);
+  const config = readConfig(process.env, process.stdout.isTTY);
   // `npm start` gives the pid: a server that outlived its npm would keep the port from the next one.
   if (process.env.NPM_PID && !config.production) endWithParent(Number(process.env.NPM_PID));
-  const logger = createLogger(config.logLevel);
+  const logger = createLogger(config.logLevel, config.logFormat === 'text' ? readableLog(say) : undefined);
   const services = await startServices({ redisUrl: config.redisUrl, databaseUrl: config.databaseUrl }, say);
   const cleanup: (() => Promise<unknown>)[] = [services.stop];
 
@@ -36,7 +39,10 @@ async function main(): Promise<void> {
     await migrate(pool).catch(explain('DATABASE_URL: the database could not be prepared'));
     if (!config.production) await seed(pool);
     const events = createUserEvents(redis, logger);
-    const server = createServer(createApp({ redis, pool, events, logger, config }));
+    const commands = config.production ? undefined : new CommandLog(redis, services.redisUrl);
+    cleanup.unshift(async () => commands?.close());
+    const page = commands && pageRouter(commands);
+    const server = createServer(createApp({ redis, pool, events, logger, config, page }));
     const closeServer = closable(server);
     const endStreamsFirst = () => {
       events.close();

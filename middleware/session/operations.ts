@@ -125,7 +125,11 @@ export class SessionOperations {
     return this.#queue.add(async () => {
       const { exists, id, hasNewCookie } = this.current.read();
       const stored = exists && this.#isCurrent(tracked) ? await this.#peek(id) : undefined;
-      if (!stored) throw new ToolkitError('SESSION_NOT_FOUND', 'session.reload: failed to load session: there is no stored session');
+      if (!stored)
+        throw new ToolkitError(
+          'SESSION_NOT_FOUND',
+          'session.reload: failed to load session: there is no stored session',
+        );
       this.current.replace({ id, stored }).hasNewCookie = hasNewCookie;
     }, isHandled);
   }

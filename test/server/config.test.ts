@@ -28,6 +28,7 @@ test('an empty environment is enough for development', () => {
     production: false,
     secureCookie: 'auto',
     logLevel: 'info',
+    logFormat: 'json',
     trustProxy: false,
     opsAdmins: [],
   });
@@ -36,6 +37,14 @@ test('an empty environment is enough for development', () => {
 test('the secret of a development server is a new one at each start', () => {
   expect(readConfig({}).sessionSecret).not.toBe(readConfig({}).sessionSecret);
   expect(readConfig({ SESSION_SECRET: 'mine' }).sessionSecret).toBe('mine');
+});
+
+test('the log is for people on a terminal in development, and for machines otherwise', () => {
+  expect(readConfig({}, true).logFormat).toBe('text');
+  expect(readConfig(PRODUCTION, true).logFormat).toBe('json');
+  expect(readConfig({ ...PRODUCTION, LOG_FORMAT: 'text' }).logFormat).toBe('text');
+  expect(readConfig({ LOG_FORMAT: 'json' }, true).logFormat).toBe('json');
+  expect(refusal({ LOG_FORMAT: 'xml' })).toBe('LOG_FORMAT must be text or json');
 });
 
 test('empty variables count as unset', () => {

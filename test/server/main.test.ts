@@ -46,7 +46,7 @@ async function portOf(child: TypeScriptChild): Promise<number> {
   return Number(listening.exec(child.output())![1]);
 }
 
-test('without any configuration it is ready within 10 s, and the five lines that it prints work', async () => {
+test('without any configuration it is ready within 10 s, and the lines that it prints do what they say', async () => {
   const began = performance.now();
   const child = start({});
   await portOf(child);
@@ -56,11 +56,16 @@ test('without any configuration it is ready within 10 s, and the five lines that
   const cwd = mkdtempSync(join(tmpdir(), 'curl-'));
   onTestFinished(() => rmSync(cwd, { recursive: true }));
   const lines = child.output().match(/^ {2}curl .*$/gm)!;
-  expect(lines).toHaveLength(5);
-  for (const line of lines) {
-    const { stdout } = await run('sh', ['-c', line], { cwd });
-    expect(stdout, line).toMatch(/^HTTP\/1\.1 200 /);
-  }
+  const answers: string[] = [];
+  for (const line of lines) answers.push((await run('sh', ['-c', line], { cwd })).stdout);
+  const [miss, hit, login, change, fresh, guesses] = answers;
+  for (const answer of [miss, hit, login, change, fresh]) expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  expect(miss).toMatch(/Cache-Status: .*fwd=uri-miss/);
+  expect(hit).toMatch(/Cache-Status: .*;hit/);
+  expect(fresh).toMatch(/Cache-Status: .*fwd=[\s\S]*Somebody Else/);
+  expect(guesses).toBe(`${'401\n'.repeat(10)}429\n`);
+  // Whoever starts it sees the lines to try without scrolling.
+  expect(child.output().split('\n').length).toBeLessThan(24);
 
   await child.kill('SIGTERM');
   expect(await child.exited).toEqual({ code: 0, signal: null });
@@ -76,6 +81,8 @@ test('in production it plants no demo users, starts nothing, and says little', a
   expect(childrenOf(child.pid).filter(({ command }) => OURS.test(command))).toEqual([]);
   const response = await fetch(`http://localhost:${port}/users`);
   expect(await response.json()).toMatchObject({ users: [] });
+  for (const path of ['/', '/page.js', '/page/commands'])
+    expect((await fetch(`http://localhost:${port}${path}`)).status, path).toBe(404);
 });
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it with code 0', async (signal) => {

@@ -42,8 +42,7 @@ async function look({ readOnly = false, redis = file.redis, limit = 2 } = {}) {
     const response = await fetch(url + path, { headers: { 'x-client': encodeURIComponent(client) } });
     return { status: response.status, text: await response.text() };
   };
-  const page = await browser.open();
-  await page.goTo(`${url}/ops`);
+  const page = await browser.open(`${url}/ops`);
   await page.until('the state', `document.querySelector('#redis').textContent.startsWith('Redis answers')`);
   return { page, get, url, prefix };
 }
@@ -117,7 +116,7 @@ test('with the keyboard alone, a client is looked up, blocked after a question, 
   expect((await get('/limited', 'ada')).status).toBe(200);
 
   await tabTo(page, 'button[value=block]');
-  await page.press(' ');
+  await page.press('Space');
   await page.until('the question', `document.querySelector('dialog').open`);
   await tabTo(page, '#confirm-yes');
   await page.press('Enter');
