@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../../server/services/free-port.js';
+import { freePort } from '../../src/testing/free-port.js';
 import { eventually } from '../support/eventually.js';
 import { launch } from '../support/processes.js';
 import { startRedis } from '../support/redis.js';

@@ -17,7 +17,7 @@ function built(path: string): string[] {
   return path.endsWith('.ts') ? [output.replace(/\.ts$/, '.js'), output.replace(/\.ts$/, '.d.ts')] : [output];
 }
 
-const sources = ['index.ts', ...filesIn(root, 'src'), ...filesIn(root, 'middleware')];
+const sources = ['index.ts', 'testing.ts', ...filesIn(root, 'src'), ...filesIn(root, 'middleware')];
 const beside = [
   'package.json',
   'README.md',
