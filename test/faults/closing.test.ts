@@ -33,6 +33,16 @@ test.each(['quit', 'disconnect', 'closeRedis'])(
   },
 );
 
+test.each(['quit', 'disconnect', 'closeRedis'])(
+  'after %s the process ends, though the deadline of an answered command is a minute away',
+  async (way) => {
+    const server = await startRedis();
+    onTestFinished(() => server.stop());
+    const output = await endedBy(close(way, server.port, { timeoutMs: 60_000 }), 10_000);
+    expect(output).toContain('answered, closed');
+  },
+);
+
 test('after closeRedis of a Cluster the process ends, and client and subscriber connection stay closed', async () => {
   const server = await startRedis({
     args: [
