@@ -15,6 +15,9 @@ import { startTestServer } from './test-server.js';
 
 const PATIENCE_MS = 3_000;
 const ASK_AGAIN_MS = 20;
+const FAKED =
+  'fake timers have replaced process.nextTick, without which ioredis does not connect. ' +
+  "Call testRedis before them, or set doNotFake: ['nextTick'].";
 
 /** A client for the tests of one file. */
 export interface TestRedis {
@@ -43,6 +46,8 @@ export interface TestRedis {
  * @throws ToolkitError `TEST_REDIS_MISSING`
  */
 export async function testRedis(given: ConnectRedisOptions = {}): Promise<TestRedis> {
+  // @sinonjs/fake-timers marks what it replaces, for Jest too.
+  if ('clock' in process.nextTick) throw new ToolkitError('TEST_REDIS_MISSING', `testRedis: ${FAKED}`);
   const server = await (given.url === undefined
     ? startTestServer()
     : startTestServer({ REDIS_URL: given.url }));

@@ -106,3 +106,13 @@ test('stop does not wait for a Redis that a test has ended', async () => {
   await stop();
   expect(performance.now() - began).toBeLessThan(3_000);
 });
+
+test('testRedis says so when fake timers would keep ioredis from connecting', async () => {
+  const { nextTick } = process;
+  // As Jest's fake timers do. Vitest refuses to, in a process of its own.
+  process.nextTick = Object.assign(nextTick.bind(process), { clock: {} });
+  const failure = testRedis({ url: shared }).catch((error: Error) => error);
+  process.nextTick = nextTick;
+  expect(await failure).toMatchObject({ code: 'TEST_REDIS_MISSING' });
+  expect(String(await failure)).toContain("doNotFake: ['nextTick']");
+});
