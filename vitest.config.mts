@@ -4,7 +4,11 @@ import { defineConfig } from 'vitest/config';
 
 const timed = 'test/faults/**/*.test.ts';
 // They need packages of Debian, which `.ci/run` installs; `npm test` needs nothing.
-const debian = ['test/examples/fastapi.test.ts', 'test/server/page-in-browser.test.ts'];
+const debian = [
+  'test/examples/fastapi.test.ts',
+  'test/server/page-in-browser.test.ts',
+  'test/middleware/ops/page.test.ts',
+];
 // The core of the suite also runs on the oldest ioredis of the peer range: single Redis, Cluster and the link itself.
 const core = ['test/conformance/{single,cluster}.test.ts', 'test/src/redis/**/*.test.ts'];
 // All that meets Express itself.
@@ -41,6 +45,7 @@ export default defineConfig({
           ...shared,
           name: 'express 4',
           include: process.env.TEST_SIZE === 'full' ? onExpress : sampled,
+          exclude: [...debian, 'test/middleware/idempotent/crashes.test.ts'],
           sequence: { groupOrder: 0 },
         },
       },

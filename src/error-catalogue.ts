@@ -143,6 +143,10 @@ export const ERROR_CATALOGUE = {
     status: 503,
     help: 'Redis could not be asked whether a request with `Idempotency-Key` has happened, so the handler was not run. A later attempt may succeed, unless the cause is a configuration.',
   },
+  TEST_REDIS_MISSING: {
+    status: 500,
+    help: 'Neither `startTestServer` nor `testRedis` found a Redis for the tests, or it does not start or answer. The message lists the ways to give them one.',
+  },
   LOCK_UNBOUNDED: {
     status: 500,
     help: '`withLock` has no `ttlMs`, or an infinite one: a lock whose holder crashed would be held for ever.',

@@ -37,4 +37,9 @@ export class RecentMap<Value extends NonNullable<unknown>> {
     this.#young.delete(key);
     this.#old?.delete(key);
   }
+
+  clear(): void {
+    this.#young.clear();
+    this.#old = undefined;
+  }
 }

@@ -4,7 +4,7 @@ import { isUnavailable } from '../../src/errors.js';
 import type { Fields } from '../../src/http/fields.js';
 import { readOptions } from '../../src/read-options.js';
 import { RecentMap } from '../../src/recent-map.js';
-import { linkTo } from '../../src/redis/index.js';
+import { linkTo, whenReset } from '../../src/redis/index.js';
 import { UnavailableNotices } from '../../src/redis-unavailable.js';
 import { SingleFlight } from '../../src/single-flight/index.js';
 import { monotonicNow } from '../../src/timers.js';
@@ -62,6 +62,7 @@ class CacheStep implements Step<AskedLookup> {
     const flights = new SingleFlight<FilledResponse>(redis, settings);
     this.#decider = new Decider({ cache: this.#cache, flights, settings, passedOn: this.#passedOn });
     this.#questions = questions(settings);
+    whenReset(redis, () => this.#passedOn.clear());
     this.#mounted = mountedOnce(logger);
     this.#notices = new UnavailableNotices('cacheResponse', link, logger);
   }

@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { consoleLogger } from '../../src/logger.js';
 import { loggedPath, logMisuse, type NoticeCode } from '../../src/notices.js';
-import type { RedisClient } from '../../src/redis/index.js';
+import { type RedisClient, whenReset } from '../../src/redis/index.js';
 import { recordOf } from '../request-record.js';
 import { NO_ADDRESS } from './client-address.js';
 import type { RateLimitSettings } from './options.js';
@@ -60,6 +60,7 @@ const namesInUse = new WeakMap<RedisClient, Set<string>>();
 /** Reports two limiters that count each other's requests: same name, window, algorithm and prefix. */
 export function checkNameReuse(declared: readonly DeclaredPolicy[], options: RateLimitSettings): void {
   const inUse = namesInUse.get(options.redis) ?? new Set<string>();
+  if (!namesInUse.has(options.redis)) whenReset(options.redis, () => inUse.clear());
   namesInUse.set(options.redis, inUse);
   for (const policy of declared) {
     const key = `${options.prefix}\n${declaredCounter(policy)}`;

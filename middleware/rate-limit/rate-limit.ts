@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { declareLimiter, RateLimiter, RefusedClients } from '../../src/limits/index.js';
-import { linkTo } from '../../src/redis/index.js';
+import { linkTo, whenReset } from '../../src/redis/index.js';
 import { whenSettled } from '../../src/settle.js';
 import { middlewareOf, type Step, type StepAnswer } from '../stack/index.js';
 import { dryRunStep } from './dry-run.js';
@@ -50,6 +50,7 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
     tallies: !mayRefund && declared.every(hasFixedWindow),
   });
   const refused = new RefusedClients();
+  whenReset(options.redis, () => refused.clear());
   const decider = new QuotaDecider(limiter, refused, options);
   const questionOf = quotaQuestions(declared, options);
   const misuse = misuseWatch(options);
@@ -78,6 +79,7 @@ function enforcingStep(
   const { identifier, requestPropertyName, standardHeaders, legacyHeaders } = options;
   const link = linkTo(options.redis);
   const refusals = new RefusalCounts();
+  whenReset(options.redis, () => refusals.clear());
   return {
     asksWhenFirst: true,
     ask,

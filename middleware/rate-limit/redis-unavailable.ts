@@ -1,6 +1,6 @@
 import { isUnavailable, ToolkitError } from '../../src/errors.js';
 import { LocalLimiter, type Policy, type QuotaVerdict } from '../../src/limits/index.js';
-import { linkTo, type RedisLink } from '../../src/redis/index.js';
+import { linkTo, type RedisLink, whenReset } from '../../src/redis/index.js';
 import { UnavailableNotices } from '../../src/redis-unavailable.js';
 import type { RateLimitSettings } from './options.js';
 import type { QuotaQuestion } from './quota-question.js';
@@ -40,6 +40,7 @@ export class WithoutRedis {
   constructor({ redis, onUnavailable }: RateLimitSettings) {
     this.#onUnavailable = onUnavailable;
     this.#notices = noticesOf(linkTo(redis), onUnavailable);
+    whenReset(redis, () => (this.#local = undefined));
   }
 
   /** Undefined when the request is not limited; throws when it is refused. */

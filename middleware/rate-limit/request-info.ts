@@ -21,6 +21,10 @@ const MAX_CLIENTS = 10_000;
 export class RefusalCounts {
   readonly #counts = new RecentMap<number>(MAX_CLIENTS);
 
+  clear(): void {
+    this.#counts.clear();
+  }
+
   /** Notes a decision. Returns the number of refusals in a row. */
   note(client: string, admitted: boolean): number {
     if (admitted) {

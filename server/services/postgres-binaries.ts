@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import type { Account } from '../../src/testing/index.js';
 import { StartupError } from '../startup-error.js';
-import type { Account } from './service-process.js';
 
 const run = promisify(execFile);
 

@@ -2,15 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { chown, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onFreePort } from './free-port.js';
-import { type Keeper, startKeeper } from './keeper.js';
+import {
+  type Account,
+  type Keeper,
+  onFreePort,
+  runService,
+  runToEnd,
+  type ServiceProcess,
+  startKeeper,
+} from '../../src/testing/index.js';
 import {
   findPostgresBinaries,
   type PostgresBinaries,
   reachableBinaries,
   unprivilegedAccount,
 } from './postgres-binaries.js';
-import { type Account, runService, runToEnd, type ServiceProcess } from './service-process.js';
 
 export interface RunningPostgres {
   url: string;

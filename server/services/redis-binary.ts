@@ -1,14 +1,12 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { type Environment, findProgram, findRedis } from '../../src/testing/index.js';
 import { StartupError } from '../startup-error.js';
 
 const run = promisify(execFile);
 const INSTALL_TIMEOUT_MS = 10 * 60_000;
 
 type Log = (line: string) => void;
-type Environment = Record<string, string | undefined>;
 
 interface PackageManager {
   command: string;
@@ -58,26 +56,9 @@ const WAYS_OUT =
   'Three ways out: install Redis yourself (package redis-server, redis or valkey), ' +
   'set REDIS_URL to a Redis that is running, or run `docker compose up`.';
 
-function findOnPath(command: string, env: Environment): string | undefined {
-  return (env.PATH ?? '')
-    .split(delimiter)
-    .filter((directory) => directory !== '')
-    .map((directory) => join(directory, command))
-    .find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 async function rootPrefix(env: Environment): Promise<string[] | undefined> {
   if (process.geteuid?.() === 0) return [];
-  const sudo = findOnPath('sudo', env);
+  const sudo = findProgram('sudo', env);
   if (sudo === undefined) return undefined;
   return run(sudo, ['-n', 'true']).then(
     () => [sudo, '-n'],
@@ -86,7 +67,7 @@ async function rootPrefix(env: Environment): Promise<string[] | undefined> {
 }
 
 async function install(env: Environment, log: Log): Promise<void> {
-  const manager = PACKAGE_MANAGERS.find(({ command }) => findOnPath(command, env));
+  const manager = PACKAGE_MANAGERS.find(({ command }) => findProgram(command, env));
   if (manager === undefined) throw new StartupError(`Redis is not installed. ${WAYS_OUT}`);
   const prefix = manager.needsRoot ? await rootPrefix(env) : [];
   if (prefix === undefined) {
@@ -106,11 +87,10 @@ async function install(env: Environment, log: Log): Promise<void> {
 
 /** The path of redis-server or valkey-server; installs it where the system's package manager asks for no password. */
 export async function redisBinary(log: Log, env: Environment = process.env): Promise<string> {
-  const find = () => findOnPath('redis-server', env) ?? findOnPath('valkey-server', env);
-  const found = find();
+  const found = findRedis(env);
   if (found !== undefined) return found;
   await install(env, log);
-  const installed = find();
+  const installed = findRedis(env);
   if (installed === undefined) throw new StartupError(`Redis was installed, but is not on PATH. ${WAYS_OUT}`);
   return installed;
 }

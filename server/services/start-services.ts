@@ -1,3 +1,5 @@
+import { StartupError } from '../startup-error.js';
+
 type Log = (line: string) => void;
 type Service = { url: string; stop?: () => Promise<void> };
 
@@ -26,7 +28,12 @@ export async function startServices(
     return { redisUrl: redis.value.url, databaseUrl: postgres.value.url, stop };
   }
   await stop();
-  throw redis.status === 'rejected' ? redis.reason : (postgres as PromiseRejectedResult).reason;
+  throw readable(redis.status === 'rejected' ? redis.reason : (postgres as PromiseRejectedResult).reason);
+}
+
+/** The output of a service that did not start explains itself; its stack does not. */
+function readable(error: Error): Error {
+  return error.name === 'ServiceExit' ? new StartupError(error.message, { cause: error }) : error;
 }
 
 // Imported on demand: in production both URLs are given, and nothing embedded is loaded.

@@ -5,7 +5,7 @@ import type { Fields } from '../http/fields.js';
 import { variantOf } from '../http/vary.js';
 import { type Keys, keys } from '../keys.js';
 import { RecentMap } from '../recent-map.js';
-import type { RedisClient } from '../redis/index.js';
+import { type RedisClient, whenReset } from '../redis/index.js';
 import { type TagVersions, type TagVersionsOptions, tagVersions } from '../tags/index.js';
 import { unpacked } from './compressed-entry.js';
 import { trackingOf } from './near/change-tracking.js';
@@ -50,6 +50,7 @@ export class ResponseCache {
     this.versions = tagVersions(redis, options);
     this.keepsOrder = !redis.isCluster;
     this.#variants = new Variants(redis, this.#names, options);
+    whenReset(redis, () => this.#lastHandlerTags.clear());
     this.#records = new RecordLookup(redis, {
       near: nearOf(redis, options),
       stored: recordStore(redis, this.versions, options),
@@ -179,5 +180,7 @@ async function readyFor(request: Fields, entry: Entry): Promise<Entry | undefine
 function nearOf(redis: RedisClient, { nearCache: given, prefix }: ResponseCacheOptions) {
   if (!given) return undefined;
   const tracking = given.mode === 'tracked' ? trackingOf(redis as Redis, prefix) : undefined;
-  return new NearCache(given.maxBytes, tracking);
+  const near = new NearCache(given.maxBytes, tracking);
+  whenReset(redis, () => near.clear());
+  return near;
 }

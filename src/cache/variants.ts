@@ -2,7 +2,7 @@ import type { Fields } from '../http/fields.js';
 import { variantOf } from '../http/vary.js';
 import type { Keys } from '../keys.js';
 import { RecentMap } from '../recent-map.js';
-import { linkTo, loadScript, type RedisClient, type RedisLink } from '../redis/index.js';
+import { linkTo, loadScript, type RedisClient, type RedisLink, whenReset } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
 
 const rememberVariant = loadScript('remember-variant');
@@ -30,6 +30,7 @@ export class Variants {
     this.#names = names;
     this.#link = linkTo(redis);
     this.#ask = { timeoutMs };
+    whenReset(redis, () => this.#known.clear());
   }
 
   /** The `Vary` names of the last response, so that its variant can be asked for together with the signpost. */

@@ -1,5 +1,5 @@
 import { keys } from '../keys.js';
-import { linkTo, loadScript, type RedisClient } from '../redis/index.js';
+import { linkTo, loadScript, type RedisClient, whenReset } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
 import { type Batch, type ConsumeReply, parseVerdict } from './batch-verdicts.js';
 import { type CounterTerms, counterName } from './counter-name.js';
@@ -45,6 +45,7 @@ export class RateLimiter {
     this.#ask = { timeoutMs };
     this.#name = name;
     this.#tallies = tallies ? new Tallies(this.#link, this.#ask) : undefined;
+    whenReset(redis, () => this.#tallies?.clear());
   }
 
   /** Decides, and charges every policy if all of them admit. With cost 0 it only looks. */

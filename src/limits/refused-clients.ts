@@ -18,6 +18,7 @@ interface Refusal {
 export class RefusedClients {
   readonly #refusals = new RecentMap<Refusal>(MAX_CLIENTS);
   readonly #forgottenAt = new RecentMap<number>(MAX_CLIENTS);
+  #clearedAt = Number.NEGATIVE_INFINITY;
 
   /** @param askedAt `monotonicNow()` before Redis was asked */
   remember(
@@ -28,7 +29,7 @@ export class RefusedClients {
     askedAt: number,
   ): void {
     // An answer from before a reset or a reward is not valid after it.
-    if ((this.#forgottenAt.get(client) ?? Number.NEGATIVE_INFINITY) >= askedAt) return;
+    if ((this.#forgottenAt.get(client) ?? this.#clearedAt) >= askedAt) return;
     this.#refusals.set(client, { verdict, cost, policies, askedAt, answeredAt: monotonicNow() });
   }
 
@@ -48,6 +49,13 @@ export class RefusedClients {
     const elapsedAtMost = now - askedAt;
     if (elapsedAtMost > MAX_MEMORY_MS || waitMs <= elapsedAtMost) return undefined;
     return laterBy(now - answeredAt, verdict);
+  }
+
+  /** As `forget` for every client. */
+  clear(): void {
+    this.#clearedAt = monotonicNow();
+    this.#refusals.clear();
+    this.#forgottenAt.clear();
   }
 
   forget(client: string): void {

@@ -72,6 +72,10 @@ export class Tallies {
     });
   }
 
+  clear(): void {
+    this.#known.clear();
+  }
+
   /** Whether a charge may be tried. */
   mayCharge({ key, policy, points }: TallyCharge): boolean {
     const tally = this.#known.get(key);

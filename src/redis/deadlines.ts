@@ -16,7 +16,8 @@ interface QueuedDeadline {
 interface DeadlineQueue {
   first: QueuedDeadline | undefined;
   last: QueuedDeadline | undefined;
-  armed: boolean;
+  /** Runs while there are deadlines. */
+  timer: NodeJS.Timeout | undefined;
 }
 
 // A timer that is late by more than this shows that the event loop was blocked. Commands that could not be written
@@ -30,22 +31,28 @@ const GRACE_MS = 15;
  */
 export class Deadlines {
   readonly #queues = new Map<number, DeadlineQueue>();
+  #isReleased = false;
 
   add(pending: Pending, timeoutMs: number): void {
-    const queue = this.#queues.get(timeoutMs) ?? { first: undefined, last: undefined, armed: false };
+    const queue = this.#queues.get(timeoutMs) ?? { first: undefined, last: undefined, timer: undefined };
     this.#queues.set(timeoutMs, queue);
     dropSettled(queue);
     const deadline = { pending, dueAt: monotonicNow() + timeoutMs, next: undefined };
     if (queue.last) queue.last.next = deadline;
     else queue.first = deadline;
     queue.last = deadline;
-    if (!queue.armed) this.#arm(queue, deadline.dueAt);
+    if (!queue.timer) this.#arm(queue, deadline.dueAt);
+  }
+
+  /** No deadline keeps the process alive any more: a settled one would until its time has passed. */
+  release(): void {
+    this.#isReleased = true;
+    for (const { timer } of this.#queues.values()) timer?.unref();
   }
 
   #arm(queue: DeadlineQueue, dueAt: number): void {
-    queue.armed = true;
     const delayMs = Math.max(0, Math.ceil(dueAt - monotonicNow()));
-    setTimeout(() => {
+    queue.timer = setTimeout(() => {
       // A deadline that passes after this moment waits for its own turns of the event loop.
       const now = monotonicNow();
       // An answer may be waiting in the socket: one turn through the poll phase before the judgement.
@@ -53,6 +60,7 @@ export class Deadlines {
       if (now - dueAt > BLOCKED_MS) setTimeout(sweep, GRACE_MS);
       else sweep();
     }, delayMs);
+    if (this.#isReleased) queue.timer.unref();
   }
 
   #sweep(queue: DeadlineQueue, now: number): void {
@@ -62,7 +70,7 @@ export class Deadlines {
       dropFirst(queue);
     }
     for (const pending of over) if (!pending.settled) pending.expire();
-    queue.armed = false;
+    queue.timer = undefined;
     if (queue.first) this.#arm(queue, queue.first.dueAt);
   }
 }

@@ -16,4 +16,5 @@ export { labelledScript, loadScript, type Script } from './scripts.js';
 export { Availability } from './servers/outage-detection.js';
 export { connectAnother, hangUp } from './servers/second-connection.js';
 export { type ShareQuestion, sharedQuestions } from './shared-questions.js';
+export { collectForgetters, whenReset } from './when-reset.js';
 export { withoutArguments } from './without-arguments.js';

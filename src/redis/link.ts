@@ -51,6 +51,7 @@ export class RedisLink {
     addListener(client, 'error', (error: Error) => this.#servers.whole.beginOutage(error));
     addListener(client, 'ready', () => this.#onReady());
     addListener(client, 'close', () => this.#onClose());
+    addListener(client, 'end', () => this.#deadlines.release());
   }
 
   logTo(logger: Logger): void {

@@ -45,6 +45,10 @@ export class SessionReader {
     this.#shared = sharedQuestions<StoredSession | undefined>(link);
   }
 
+  clear(): void {
+    this.#slidesAt.clear();
+  }
+
   /** Reads a session and slides its idle expiry. */
   load(hash: string, timeouts: SessionTimeouts): Promise<StoredSession | undefined> {
     const isDue = monotonicNow() >= (this.#slidesAt.get(hash) ?? 0);

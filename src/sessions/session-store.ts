@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { publish } from '../diagnostics.js';
 import { ToolkitError, tooLarge } from '../errors.js';
 import { keys } from '../keys.js';
-import { linkTo, loadScript, type RedisClient, type Script } from '../redis/index.js';
+import { linkTo, loadScript, type RedisClient, type Script, whenReset } from '../redis/index.js';
 import { SessionReader } from './session-reader.js';
 import {
   hashId,
@@ -42,6 +42,7 @@ export class SessionStore {
     this.#link = linkTo(redis);
     this.#names = keys(options.prefix);
     this.#reader = new SessionReader(this.#link, this.#names, this.#ask);
+    whenReset(redis, () => this.#reader.clear());
     this.users = new UserSessions(this.#link, this.#names, this.#reader, options);
   }
 

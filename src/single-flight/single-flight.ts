@@ -1,10 +1,13 @@
 import { RecentMap } from '../recent-map.js';
-import type { RedisClient } from '../redis/index.js';
+import { type RedisClient, whenReset } from '../redis/index.js';
 import type { FillStart } from '../tags/index.js';
 import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
 import { type FillEnd, type FillOutcome, UNSHARED_MS } from './fill-end.js';
 import { Flight, nestedFlight } from './flight.js';
 import { FillLeases, type LeaseReply } from './lease.js';
+
+// A reset waits for responses that are being stored, but hardly for a handler that never ends.
+const RESET_WAITS_MS = 500;
 
 /** The right to run the handler for a key. */
 export interface FillRight<Result> {
@@ -51,6 +54,10 @@ export class SingleFlight<Result> {
   constructor(redis: RedisClient, options: SingleFlightOptions) {
     this.#leases = new FillLeases(redis, options);
     this.#waitMs = options.waitMs;
+    whenReset(redis, async () => {
+      await Promise.all([...this.#flights.values()].map((flight) => flight.endWithin(RESET_WAITS_MS)));
+      this.#unshared.clear();
+    });
   }
 
   /**

@@ -30,6 +30,10 @@ export class KeptVersions {
     this.#ask = ask;
   }
 
+  clear(): void {
+    this.#kept.clear();
+  }
+
   /** Keeps the versions for this long at least. Resolves with whether all of them are still current, as far as was asked. */
   async keep(pinned: PinnedVersions, forMs: number): Promise<boolean> {
     const needed = Math.max(1, Math.ceil(forMs));

@@ -1,5 +1,5 @@
 import { keys } from '../keys.js';
-import { linkTo, type RedisClient } from '../redis/index.js';
+import { linkTo, type RedisClient, whenReset } from '../redis/index.js';
 import { freshVersion } from './fresh-version.js';
 import { KeptVersions } from './kept-versions.js';
 import { type RedisState, redisStateOf } from './redis-state.js';
@@ -88,6 +88,7 @@ export function tagVersions(redis: RedisClient, options: TagVersionsOptions): Ta
   const names = keys(prefix);
   const redisState = redisStateOf(redis, prefix);
   const kept = new KeptVersions(linkTo(redis), names.tag, { timeoutMs });
+  whenReset(redis, () => kept.clear());
   const { purge, mark } = tagWriter(redis, options);
   return {
     ...tagReader(redis, redisState, options),

@@ -15,14 +15,14 @@ const CLOSINGS: Record<string, (client: RedisClient) => unknown> = {
 };
 
 async function main() {
-  const { cluster, retryMs, listen, ...options } = JSON.parse(settings);
+  const { cluster, retryMs, listen, timeoutMs = 300, ...options } = JSON.parse(settings);
   const address = { host: '127.0.0.1', port: Number(port) };
   const retryStrategy = retryMs === undefined ? undefined : () => retryMs;
   const client = cluster
     ? new Cluster([address], options)
     : new Redis({ ...address, ...options, ...(retryStrategy ? { retryStrategy } : {}) });
   const asked = await linkTo(client)
-    .send('set', ['key', '1'], { timeoutMs: 300 })
+    .send('set', ['key', '1'], { timeoutMs })
     .then(
       () => 'answered',
       (error) => error.code,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../../server/services/free-port.js';
+import { freePort } from '../../src/testing/free-port.js';
 import { eventually } from '../support/eventually.js';
 import { launch } from '../support/processes.js';
 import { startRedis } from '../support/redis.js';
@@ -30,6 +30,16 @@ test.each(['quit', 'disconnect', 'closeRedis'])(
     const output = await endedBy(close(way, server.port, { listen: true }), 10_000);
     expect(output).toContain('answered, closed');
     expect(output).toContain('status end');
+  },
+);
+
+test.each(['quit', 'disconnect', 'closeRedis'])(
+  'after %s the process ends, though the deadline of an answered command is a minute away',
+  async (way) => {
+    const server = await startRedis();
+    onTestFinished(() => server.stop());
+    const output = await endedBy(close(way, server.port, { timeoutMs: 60_000 }), 10_000);
+    expect(output).toContain('answered, closed');
   },
 );
 

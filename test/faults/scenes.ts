@@ -1,4 +1,4 @@
-import { freePort } from '../../server/services/free-port.js';
+import { freePort } from '../../src/testing/free-port.js';
 import { startProxy } from '../support/proxy.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
 

@@ -1,11 +1,11 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../../server/services/free-port.js';
 import { closeRedis, type RedisClient } from '../../src/redis/connect.js';
 import { linkTo } from '../../src/redis/link.js';
 import type { SubscriberConnection } from '../../src/subscriptions/connection-api.js';
 import { subscriberConnectionOf } from '../../src/subscriptions/subscriber-connection.js';
+import { freePort } from '../../src/testing/free-port.js';
 import { eventually } from '../support/eventually.js';
 import { watchLostTime } from '../support/lost-time.js';
 import { startProxy } from '../support/proxy.js';

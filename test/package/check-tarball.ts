@@ -19,9 +19,13 @@ function built(path: string): string[] {
 
 // The page of `ops` is part of the JavaScript.
 const isPage = (path: string) => path.startsWith('middleware/ops/page/');
-const sources = ['index.ts', 'ops.ts', ...filesIn(root, 'src'), ...filesIn(root, 'middleware')].filter(
-  (path) => !isPage(path),
-);
+const sources = [
+  'index.ts',
+  'ops.ts',
+  'testing.ts',
+  ...filesIn(root, 'src'),
+  ...filesIn(root, 'middleware'),
+].filter((path) => !isPage(path));
 const beside = [
   'package.json',
   'README.md',

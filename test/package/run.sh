@@ -38,6 +38,9 @@ node app.js
 echo "Bundled, and moved to another folder"
 "$root/test/package/bundles.sh" "$tarball"
 
+echo "The testing guide, as pasted"
+"$root/test/package/testing.sh" "$tarball"
+
 echo "The README's quick start, as pasted"
 "$root/test/package/quick-start.sh" "$tarball" js
 "$root/test/package/quick-start.sh" "$tarball" ts

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, inject, onTestFinished, test } from 'vitest';
-import { freePort } from '../../server/services/free-port.js';
+import { freePort } from '../../src/testing/free-port.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { launch, type TypeScriptChild } from '../support/processes.js';

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../../server/services/free-port.js';
-import { startKeeper } from '../../server/services/keeper.js';
+import { freePort } from '../../src/testing/free-port.js';
+import { startKeeper } from '../../src/testing/keeper.js';
 import { eventually } from '../support/eventually.js';
 import { childrenOf, isRunning, type SystemProcess } from '../support/system.js';
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { WebSocket } from 'ws';
-import { startKeeper } from '../../server/services/keeper.js';
+import { startKeeper } from '../../src/testing/keeper.js';
 import { eventually } from './eventually.js';
 
 // Debian's, or that of GitHub's machines.

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { freePort } from '../../server/services/free-port.js';
+import { freePort } from '../../src/testing/free-port.js';
 import { eventually } from './eventually.js';
 import { startRedis, type TestRedis } from './redis.js';
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { startKeeper } from '../../server/services/keeper.js';
+import { startKeeper } from '../../src/testing/keeper.js';
 
 export interface Answer {
   id: number;

@@ -1,9 +1,10 @@
-import { startKeeper } from '../../server/services/keeper.js';
 import {
+  findRedis,
   type RunningRedis,
   type StartRedisOptions,
-  startRedis as startService,
-} from '../../server/services/redis.js';
+  startKeeper,
+  startRedisServer,
+} from '../../src/testing/index.js';
 
 export interface TestRedis {
   readonly url: string;
@@ -19,12 +20,21 @@ export interface TestRedis {
   stop(): Promise<void>;
 }
 
+function redisCommand(): string {
+  const command = findRedis(process.env);
+  if (command === undefined) throw new Error('install redis-server: the tests start servers of their own');
+  return command;
+}
+
 /** A Redis of the test's own, with faults. It dies with the test run. */
-export async function startRedis({ args = [], ...options }: StartRedisOptions = {}): Promise<TestRedis> {
+export async function startRedis({
+  args = [],
+  ...options
+}: Partial<StartRedisOptions> = {}): Promise<TestRedis> {
   // Its files outlive a kill, as on a real machine, so that nodes.conf or an append-only file is there on restart.
   const home = startKeeper();
   const start = (port?: number): Promise<RunningRedis> =>
-    startService({ ...options, ...(port ? { port } : {}), args: ['--dir', home.directory, ...args] });
+    startRedisServer({ command: redisCommand(), ...options, port, args: ['--dir', home.directory, ...args] });
   let current = await start(options.port);
   return {
     url: current.url,

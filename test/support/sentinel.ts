@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { startKeeper } from '../../server/services/keeper.js';
+import { startKeeper } from '../../src/testing/keeper.js';
 import { eventually } from './eventually.js';
 import { startRedis, type TestRedis } from './redis.js';
 

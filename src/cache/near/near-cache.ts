@@ -67,6 +67,10 @@ export class NearCache {
     this.#items.set(key, { value, stamp: recordStampOf(bytes), confirmedIn }, { size });
   }
 
+  clear(): void {
+    this.#items.clear();
+  }
+
   forget(key: string): void {
     this.#items.delete(key);
   }

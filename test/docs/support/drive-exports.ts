@@ -53,10 +53,6 @@ const CALLS: Record<string, Call> = {
     },
     expected: [true, false],
   },
-  'aChangeIsSeenAtOnce createApp': {
-    run: ({ aChangeIsSeenAtOnce }) => aChangeIsSeenAtOnce(),
-    expected: 'welcome',
-  },
   'CacheModule middlewares': {
     async run({ CacheModule, middlewares }) {
       const { NestFactory } = await import('@nestjs/core');

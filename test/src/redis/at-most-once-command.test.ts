@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../../../server/services/free-port.js';
 import { AtMostOnceCommand } from '../../../src/redis/at-most-once-command.js';
 import { linkTo } from '../../../src/redis/link.js';
+import { freePort } from '../../../src/testing/free-port.js';
 import { everyClient, recordingLogger } from '../../faults/clients.js';
 import { eventually } from '../../support/eventually.js';
 import { startProxy } from '../../support/proxy.js';

@@ -35,7 +35,7 @@ test('a Redis dies with a parent that is killed, and its directory goes', async 
   expect(isRunning(pid)).toBe(false);
 });
 
-test('so does a frozen one', async () => {
+test('a frozen Redis dies with a parent that is killed', async () => {
   const pid = await holder.call<number>('startRedis');
   process.kill(pid, 'SIGSTOP');
   await expectNothingLeft(directoryInUse());

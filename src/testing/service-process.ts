@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { StartupError } from '../startup-error.js';
 import type { Keeper, StopSignal } from './keeper.js';
 
 export interface Account {
@@ -24,7 +23,10 @@ export interface ServiceProcess {
   stop(): Promise<void>;
 }
 
-export class ServiceExit extends StartupError {
+/** A service ended before it was ready. */
+export class ServiceExit extends Error {
+  override readonly name = 'ServiceExit';
+
   constructor(
     command: string,
     readonly output: string,

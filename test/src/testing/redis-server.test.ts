@@ -2,9 +2,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { freePort, onFreePort } from '../../../server/services/free-port.js';
-import { startRedis } from '../../../server/services/redis.js';
+import { findRedis } from '../../../src/testing/find-program.js';
+import { freePort, onFreePort } from '../../../src/testing/free-port.js';
+import { type StartRedisOptions, startRedisServer } from '../../../src/testing/redis-server.js';
 import { isRunning } from '../../support/system.js';
+
+const startRedis = (options: Partial<StartRedisOptions> = {}) =>
+  startRedisServer({ command: findRedis(process.env)!, ...options });
 
 test('listens on 127.0.0.1 alone and writes nothing to disk', async () => {
   const { url, stop } = await startRedis();

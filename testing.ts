@@ -1,0 +1,1 @@
+export { startTestServer, type TestRedis, type TestServer, testRedis } from './src/testing/index.js';
