@@ -72,7 +72,8 @@ test('without any configuration it is ready within 10 s, and the lines that it p
   // A server and its keeper, twice; nothing is left for the keepers to do once it has ended.
   expect(services).toHaveLength(4);
   expect(services.filter(({ pid }) => isRunning(pid))).toEqual([]);
-});
+  // The lines cost the server a dozen password hashes.
+}, 60_000);
 
 test('in production it plants no demo users, starts nothing, and says little', async () => {
   const child = await startOnSharedServices({ NODE_ENV: 'production', SESSION_SECRET: 'x'.repeat(32) });
