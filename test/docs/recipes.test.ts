@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { docsPages } from '../../scripts/docs-pages.js';
+import { freePort } from '../../src/testing/free-port.js';
 import { eventually } from '../support/eventually.js';
 import { launch } from '../support/processes.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
@@ -29,12 +29,7 @@ function programUnder(heading: string): string {
 }
 
 async function start(file: string): Promise<string> {
-  const port = await new Promise<number>((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port: free } = probe.address() as { port: number };
-      probe.close(() => resolve(free));
-    });
-  });
+  const port = await freePort();
   const path = join(project.directory, file);
   const env = {
     PORT: String(port),
