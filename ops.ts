@@ -1,2 +1,2 @@
-export { type OpsAuthorization, type OpsOptions, ops } from './middleware/ops/index.js';
+export { type OpsAuthorization, type OpsAuthorize, type OpsOptions, ops } from './middleware/ops/index.js';
 export type { AuditEvent } from './src/operations/index.js';

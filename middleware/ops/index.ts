@@ -1,3 +1,3 @@
 export { ops } from './ops.js';
-export type { OpsAuthorization, OpsOptions } from './options.js';
+export type { OpsAuthorization, OpsAuthorize, OpsOptions } from './options.js';
 export { pageTexts } from './page-texts.js';

@@ -13,6 +13,8 @@ import type { RedisClient } from '../../src/redis/index.js';
 /** Whether somebody may see the page, and the name under which the actions of this person are audited. */
 export type OpsAuthorization = boolean | string | number | bigint | null | undefined;
 
+export type OpsAuthorize = (req: Request, res: Response) => OpsAuthorization | PromiseLike<OpsAuthorization>;
+
 /** Options of `ops`. */
 export interface OpsOptions {
   /** The shared ioredis client (`Redis` or `Cluster`), the same that the middlewares were given. */
@@ -21,11 +23,9 @@ export interface OpsOptions {
    * Decides who may see the page and use the API: a function of the request that returns the person's name or id (or
    * true), or a promise of it. `'loopback'` admits requests from this machine that no proxy forwarded.
    */
-  readonly authorize:
-    | 'loopback'
-    | ((req: Request, res: Response) => OpsAuthorization | PromiseLike<OpsAuthorization>);
+  readonly authorize: 'loopback' | OpsAuthorize;
   /**
-   * Show everything, and refuseWith every action.
+   * Show everything, and refuse every action.
    * @default false
    */
   readonly readOnly?: boolean;

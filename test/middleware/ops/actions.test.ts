@@ -27,7 +27,7 @@ function limited(options: { limit?: number; prefix?: string } = {}) {
   return { app, visit, limiter, prefix };
 }
 
-test('an operator looks up a client, and a reset admits it again within a second', async () => {
+test('an operator looks up a client, and a reset soon admits it again', async () => {
   const { app, visit, prefix } = limited();
   expect([await visit(), await visit(), await visit()]).toEqual([200, 200, 429]);
   const { get, post } = await operator(app);
@@ -35,10 +35,10 @@ test('an operator looks up a client, and a reset admits it again within a second
   const { body } = await get('limits', on).expect(200);
   expect(body).toMatchObject({ ...on, blockedMs: 0, quotas: [{ name: 'login', used: 2, limit: 2 }] });
   await post('limits/reset', on).expect(200, { reset: true });
-  await eventually('admitted again', async () => (await visit()) === 200, { withinMs: 1_100 });
+  await eventually('admitted again', async () => (await visit()) === 200, { withinMs: 2_500 });
 });
 
-test('an operator blocks a client that had a tally, and unblocks it within a second, its charges kept', async () => {
+test('an operator blocks a client that had a tally, and soon unblocks it, its charges kept', async () => {
   const { app, visit, prefix } = limited({ limit: 100 });
   for (let i = 0; i < 5; i++) expect(await visit()).toBe(200);
   const { get, post } = await operator(app);
@@ -50,7 +50,7 @@ test('an operator blocks a client that had a tally, and unblocks it within a sec
   expect(body.blockedMs).toBeGreaterThan(58_000);
   await post('limits/unblock', on).expect(200, { wasBlocked: true });
   await post('limits/unblock', on).expect(200, { wasBlocked: false });
-  await eventually('admitted again', async () => (await visit()) === 200, { withinMs: 1_100 });
+  await eventually('admitted again', async () => (await visit()) === 200, { withinMs: 2_500 });
   expect((await get('limits', on)).body.quotas).toMatchObject([{ used: 6 }]);
 });
 

@@ -127,7 +127,7 @@ test('with the keyboard alone, a client is looked up, blocked after a question, 
   await tabTo(page, 'button[value=unblock]');
   await page.press('Enter');
   await shows(page, '#result', '"wasBlocked": true');
-  await expect.poll(async () => (await get('/limited', 'ada')).status, { timeout: 1_100 }).not.toBe(429);
+  await expect.poll(async () => (await get('/limited', 'ada')).status, { timeout: 2_500 }).not.toBe(429);
   expect(page.complaints).toEqual([]);
 });
 

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import request from 'supertest';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import { forkTypeScript, type TypeScriptChild } from '../../support/processes.js';
 import { startRedis, type TestRedis } from '../../support/redis.js';
+import { operator } from './support/ops-client.js';
 
 const PROCESSES = 10;
 
@@ -49,11 +50,29 @@ test('ten processes are seen, and their requests are added up', async () => {
       const { limits } = await state();
       return limits.some((each: { limiter: string; admitted: number }) => each.admitted === PROCESSES);
     },
-    { withinMs: 1_000 },
+    { withinMs: 2_500 },
   );
   expect((await state()).limiters).toMatchObject([
     { id: '1m', policies: [{ name: 'default', limit: 1_000 }] },
   ]);
+});
+
+test('an action soon takes effect in every process, also in one that did not mount ops', async () => {
+  const env = { REDIS_URL: server.url, WITHOUT_OPS: 'yes' };
+  const other = await forkTypeScript(join(__dirname, 'support/ops-process.ts'), { env });
+  onTestFinished(() => other.kill());
+  const everywhere = [await other.call<string>('listen'), urls[0]!, urls[5]!];
+  const answers = async () =>
+    (await Promise.all(everywhere.map((url) => request(url).get('/')))).map(({ status }) => status);
+  expect(await answers()).toEqual([200, 200, 200]);
+  const { post } = await operator(urls[0]!);
+  const on = { limiter: '1m', client: '127.0.0.1' };
+  await post('limits/block', { ...on, seconds: 60 }).expect(200);
+  expect(await answers()).toEqual([429, 429, 429]);
+  await post('limits/unblock', on).expect(200, { wasBlocked: true });
+  await eventually('all admit again', async () => (await answers()).every((status) => status === 200), {
+    withinMs: 2_500,
+  });
 });
 
 test('a killed process disappears, a frozen one is silent, and one that goes on is seen again', async () => {

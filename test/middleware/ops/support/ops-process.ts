@@ -6,11 +6,11 @@ import { rateLimit } from '../../../../middleware/rate-limit/index.js';
 import { connectRedis } from '../../../../src/redis/connect.js';
 import { serve } from '../../../support/child.js';
 
-// A process of its own, with `ops` and a limiter; it is visited by a message.
+// A process of its own with a limiter, and with `ops` unless it is told otherwise.
 const quiet = { info() {}, warn() {}, error() {} };
 const redis = connectRedis({ url: process.env.REDIS_URL!, logger: quiet });
 const app = express();
-app.use('/ops', ops({ redis, authorize: () => 'ada', logger: quiet }));
+if (!process.env.WITHOUT_OPS) app.use('/ops', ops({ redis, authorize: () => 'ada', logger: quiet }));
 app.get('/', rateLimit({ redis, limit: 1_000, logger: quiet }), (_req, res) => void res.send('ok'));
 
 serve({
