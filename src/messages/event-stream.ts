@@ -4,11 +4,13 @@ import { EventQueue } from './event-queue.js';
 import type { ReportFailure } from './failures.js';
 import { type EventsOptions, eventsChecks, eventsDefaults } from './options.js';
 
-/** The events of a channel, for `for await`. */
-export interface EventStream<Event> extends AsyncIterableIterator<Event, undefined> {
+/** The events of a channel, for `for await`. Written out: before TypeScript 5.6 no name for it says that it ends with undefined. */
+export interface EventStream<Event> {
   /** Resolves when Redis has acknowledged the subscription: events published from now on arrive. */
   readonly ready: Promise<void>;
+  next(): Promise<IteratorResult<Event, undefined>>;
   return(): Promise<IteratorReturnResult<undefined>>;
+  [Symbol.asyncIterator](): EventStream<Event>;
 }
 
 export function eventStream<Event>(

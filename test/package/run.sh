@@ -23,6 +23,9 @@ npm install --silent "$tarball" express@5 ioredis@6 typescript@7 @types/express@
 cp "$root/test/types/"session-{data,null}.test-d.ts .
 npx tsc
 node app.js
+# The oldest TypeScript of the table in README.
+npm install --silent --no-save typescript-5-4@npm:typescript@5.4
+node node_modules/typescript-5-4/bin/tsc --noEmit
 # With both packages' types express-session's decide what can be assigned to req.session.
 rm session-null.test-d.ts
 # A migrating project may still have express-session's types: nothing worse than what README.md says.
@@ -40,6 +43,9 @@ echo "Bundled, and moved to another folder"
 
 echo "The testing guide, as pasted"
 "$root/test/package/testing.sh" "$tarball"
+
+echo "The platforms of the README"
+"$root/test/package/platforms.sh" "$tarball"
 
 echo "The README's quick start, as pasted"
 "$root/test/package/quick-start.sh" "$tarball" js

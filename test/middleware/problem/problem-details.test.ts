@@ -1,14 +1,17 @@
 import express from 'express';
+import type { Redis } from 'ioredis';
 import request from 'supertest';
-import { afterAll, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { problemDetails } from '../../../middleware/problem/problem-details.js';
 import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
 import { ToolkitError } from '../../../src/errors.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
-import { patient } from '../../support/patient.js';
+import { clientForFile } from '../../support/client-for-file.js';
 
-const redis = patient(connectRedis(inject('redisUrl')));
-afterAll(() => closeRedis(redis));
+let redis: Redis;
+clientForFile((own) => {
+  redis = own;
+});
 
 function appThat(answer: express.RequestHandler): express.Express {
   const app = express();

@@ -1,14 +1,16 @@
 import type { RequestHandler } from 'express';
+import type { Redis } from 'ioredis';
 import request from 'supertest';
-import { afterAll, expect, inject, test } from 'vitest';
-import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { expect, test } from 'vitest';
+import { clientForFile } from '../../support/client-for-file.js';
 import { gate } from '../../support/gate.js';
-import { patient } from '../../support/patient.js';
 import { redisForFile, serve, throughProxy } from '../support/redis-for-file.js';
 import { limitedApp } from './support/limited-app.js';
 
-const redis = patient(connectRedis(inject('redisUrl')));
-afterAll(() => closeRedis(redis));
+let redis: Redis;
+clientForFile((own) => {
+  redis = own;
+});
 const file = redisForFile();
 const keyGenerator = () => 'me';
 

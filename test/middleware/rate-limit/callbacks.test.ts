@@ -1,14 +1,16 @@
 import type { Request } from 'express';
+import type { Redis } from 'ioredis';
 import request from 'supertest';
-import { afterAll, describe, expect, inject, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RateLimitOptions } from '../../../middleware/rate-limit/options.js';
-import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { clientForFile } from '../../support/client-for-file.js';
 import { eventually } from '../../support/eventually.js';
-import { patient } from '../../support/patient.js';
 import { limitedApp } from './support/limited-app.js';
 
-const redis = patient(connectRedis(inject('redisUrl')));
-afterAll(() => closeRedis(redis));
+let redis: Redis;
+clientForFile((own) => {
+  redis = own;
+});
 
 /** A promise of another library, which is no instance of Promise. */
 const thenable = <T>(value: T): PromiseLike<T> => {

@@ -1,15 +1,18 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import express from 'express';
+import type { Redis } from 'ioredis';
 import request from 'supertest';
-import { afterAll, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
 import { stack } from '../../../middleware/stack/stack.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
-import { patient } from '../../support/patient.js';
+import { clientForFile } from '../../support/client-for-file.js';
 import { limitedApp } from './support/limited-app.js';
 
-const redis = patient(connectRedis(inject('redisUrl')));
-afterAll(() => closeRedis(redis));
+let redis: Redis;
+clientForFile((own) => {
+  redis = own;
+});
 const keyGenerator = () => 'me';
 const CHANNEL = 'express-redis-toolkit:dry-run';
 

@@ -1,11 +1,13 @@
+import type { Redis } from 'ioredis';
 import request from 'supertest';
-import { afterAll, expect, inject, test } from 'vitest';
-import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
-import { patient } from '../../support/patient.js';
+import { expect, test } from 'vitest';
+import { clientForFile } from '../../support/client-for-file.js';
 import { limitedApp } from './support/limited-app.js';
 
-const redis = patient(connectRedis(inject('redisUrl')));
-afterAll(() => closeRedis(redis));
+let redis: Redis;
+clientForFile((own) => {
+  redis = own;
+});
 const keyGenerator = () => 'me';
 
 test('max and headers are the old names of limit and legacyHeaders', async () => {

@@ -1,13 +1,16 @@
+import type { Redis } from 'ioredis';
 import request from 'supertest';
-import { afterAll, describe, expect, inject, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RateLimitOptions } from '../../../middleware/rate-limit/options.js';
 import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
-import { patient } from '../../support/patient.js';
+import { clientForFile } from '../../support/client-for-file.js';
 import { limitedApp } from './support/limited-app.js';
 
-const redis = patient(connectRedis(inject('redisUrl')));
-afterAll(() => closeRedis(redis));
+let redis: Redis;
+clientForFile((own) => {
+  redis = own;
+});
 
 const ALGORITHMS = ['sliding-window', 'fixed-window', 'token-bucket'] as const;
 const keyGenerator = () => 'me';

@@ -1,14 +1,16 @@
 import express from 'express';
+import type { Redis } from 'ioredis';
 import request from 'supertest';
-import { afterAll, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { RateLimitOptions } from '../../../middleware/rate-limit/options.js';
 import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
 import { stack } from '../../../middleware/stack/stack.js';
-import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
-import { patient } from '../../support/patient.js';
+import { clientForFile } from '../../support/client-for-file.js';
 
-const redis = patient(connectRedis(inject('redisUrl')));
-afterAll(() => closeRedis(redis));
+let redis: Redis;
+clientForFile((own) => {
+  redis = own;
+});
 let prefixes = 0;
 
 function watched(options: Partial<RateLimitOptions> = {}) {

@@ -1,13 +1,15 @@
 import type { Request } from 'express';
+import type { Redis } from 'ioredis';
 import request from 'supertest';
-import { afterAll, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { RateLimitInfo } from '../../../middleware/rate-limit/options.js';
-import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
-import { patient } from '../../support/patient.js';
+import { clientForFile } from '../../support/client-for-file.js';
 import { limitedApp } from './support/limited-app.js';
 
-const redis = patient(connectRedis(inject('redisUrl')));
-afterAll(() => closeRedis(redis));
+let redis: Redis;
+clientForFile((own) => {
+  redis = own;
+});
 
 /** An app that answers a refusal with the quota that its handler sees. */
 function infoApp(options: object) {

@@ -11,7 +11,9 @@ import {
   type SessionMiddleware,
   session,
   stack,
+  subscriber,
 } from 'express-redis-toolkit';
+import { testRedis } from 'express-redis-toolkit/testing';
 
 declare module 'express-redis-toolkit' {
   interface SessionData {
@@ -56,3 +58,15 @@ deepStrictEqual((await ask()).text, 'hello again');
 server.close();
 server.closeAllConnections();
 await closeRedis(redis);
+
+const file = await testRedis();
+await file.reset();
+await file.stop();
+
+// Compiles with each TypeScript: the events are typed, and end with undefined.
+export async function firstOrder(): Promise<number | undefined> {
+  const orders = subscriber<{ orders: { id: number } }>(redis).events('orders');
+  for await (const { id } of orders) return id;
+  const { value, done } = await orders.next();
+  return done ? value : value.id;
+}

@@ -1,13 +1,15 @@
-import { afterAll, expect, inject, test } from 'vitest';
+import type { Redis } from 'ioredis';
+import { expect, test } from 'vitest';
 import type { Policy, QuotaVerdict } from '../../../src/limits/quota.js';
 import { RateLimiter } from '../../../src/limits/rate-limiter.js';
-import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
-import { patient } from '../../support/patient.js';
+import { clientForFile } from '../../support/client-for-file.js';
 import { printedSeed, random } from '../../support/random.js';
 import { sized } from '../../support/size.js';
 
-const redis = patient(connectRedis(inject('redisUrl')));
-afterAll(() => closeRedis(redis));
+let redis: Redis;
+clientForFile((own) => {
+  redis = own;
+});
 
 /** What one client was charged and given back, without regard to time. */
 interface Account {
