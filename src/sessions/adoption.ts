@@ -43,18 +43,20 @@ export class Adoption {
       ? this.copies.exists(id)
       : this.copies.read(id).catch(unusable);
     const [session, found] = await Promise.all([this.reader.load(hash, timeouts), looking]);
-    if (session) return this.#stillLiving(hash, session, Boolean(found));
+    if (session) return this.#stillLiving(id, hash, session, Boolean(found));
     if (!found) return undefined;
     return this.#adopt(id, hash, timeouts, convert, found === true ? undefined : found);
   }
 
   async #stillLiving(
+    id: string,
     hash: string,
     session: StoredSession,
     hasCopy: boolean,
   ): Promise<StoredSession | undefined> {
-    if (!hasCopy && mustHaveCopy(session)) {
-      // A process of the old application has ended it.
+    // A process of the old application has ended it. The first look may have been older than the read of the session, and
+    // then the copy may have been written in between.
+    if (!hasCopy && mustHaveCopy(session) && !(await this.copies.exists(id))) {
       await this.copies.end(hash);
       const user = session.fields.get(SYSTEM_FIELDS.user);
       if (user !== undefined) this.users.forgetLater(user, hash);

@@ -3,8 +3,8 @@ import type { SessionOptions } from '../../../../../middleware/session/options.j
 import { session } from '../../../../../middleware/session/session.js';
 import { recordingLogger } from '../../../../faults/clients.js';
 import { serve } from '../../../support/redis-for-file.js';
-import { type Client, clientOf, SECRET } from '../../support/session-client.js';
-import { MAX_AGE_MS, movingApp, type OldOptions, oldSessions, userOf } from './moving-app.js';
+import { type Client, clientOf } from '../../support/session-client.js';
+import { MAX_AGE_MS, movingApp, type OldOptions, oldSessions, SECRET, userOf } from './moving-app.js';
 
 /** The old application, for the running test. */
 export async function serveOld(url: string, options: OldOptions = {}): Promise<string> {

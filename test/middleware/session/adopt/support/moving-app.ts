@@ -1,13 +1,23 @@
 import { RedisStore } from 'connect-redis';
-import express, { type Express, type RequestHandler } from 'express';
+import express, {
+  type Express,
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import { createClient } from 'redis';
-import { data, SECRET, tellError } from '../../support/session-client.js';
 
 // Its types would give req.session another type everywhere.
 const expressSession = require('express-session');
 
+// The processes of a test load this file, and nothing that loads vitest.
+export const SECRET = 'a secret of the tests';
 export const MAX_AGE_MS = 600_000;
 export const userOf = (session: object): string | undefined => (session as { user?: string }).user;
+
+// biome-ignore lint/suspicious/noExplicitAny: the properties are the tests' own
+const data = (req: Request): any => req.session;
 
 /** The routes of an application that moves: they run on the old middleware and on the new one. */
 export function movingApp(sessions: RequestHandler): Express {
@@ -32,7 +42,11 @@ export function movingApp(sessions: RequestHandler): Express {
     res.json(properties);
   });
   app.get('/life', (req, res) => void res.json(req.session.cookie.originalMaxAge));
-  app.use(tellError);
+  app.use(
+    (error: Error & { code?: string; status?: number }, _req: Request, res: Response, _: NextFunction) => {
+      res.status(error.status ?? 500).json({ error: error.code ?? error.message });
+    },
+  );
   return app;
 }
 
