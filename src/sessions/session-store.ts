@@ -62,7 +62,7 @@ export class SessionStore {
     this.#copies = adopt && new OldCopies(redis, this.#link, this.#names, { ...options, ...adopt });
     this.users = new UserSessions(this.#link, this.#names, this.#reader, options, this.#copies);
     this.#adoption = this.#copies && new Adoption(this.#copies, this.#reader, this.users, maxBytes);
-    this.#mirror = adopt?.mirror ? new Mirror(this.#link, this.#names, this.#ask) : undefined;
+    this.#mirror = adopt?.mirror ? new Mirror(redis, this.#link, this.#names, this.#ask) : undefined;
   }
 
   /** Sessions are also written in the format of connect-redis, by `mirror`. */
