@@ -27,6 +27,7 @@ export {
   type CookieLife,
   type ListedSession,
   type Session,
+  type SessionAdoptOptions,
   type SessionCallback,
   type SessionCalls,
   type SessionConflict,

@@ -45,7 +45,7 @@ export const ERROR_CATALOGUE = {
   },
   SESSION_PROPERTY_REFUSED: {
     status: 500,
-    help: 'A session property has a name that cannot be stored: `__proto__`, `constructor`, `prototype`, that of a method, or `@meta`, `@user`, `@cookie`, `@device`.',
+    help: 'A session property has a name that cannot be stored: `__proto__`, `constructor`, `prototype`, that of a method, or `@meta`, `@user`, `@cookie`, `@device`, `@old`.',
   },
   SESSION_REPLACED: {
     status: 500,

@@ -13,6 +13,10 @@ export interface Keys {
   rateBlock(client: string, limiter: string): string;
   session(hash: string): string;
   userSessions(user: string): string;
+  /** The moment at which a user ended all sessions: older copies of another store are not adopted. */
+  userSessionsEnded(user: string): string;
+  /** In the hash slot of the session: its hash tag is the session's whole key in Redis, ioredis' prefix included. */
+  sessionAdopted(hash: string, keyPrefix: string): string;
   cache(id: string): string;
   cacheVariant(id: string, variant: string): string;
   cacheVariants(id: string): string;
@@ -54,6 +58,8 @@ export function keys(prefix = ''): Keys {
     rateBlock: (client, limiter) => `${prefix}rate-block:{${safeId(client)}}:${safeId(limiter)}`,
     session: (hash) => `${prefix}session:${hash}`,
     userSessions: (user) => `${prefix}user-sessions:${safeId(user)}`,
+    userSessionsEnded: (user) => `${prefix}user-sessions-ended:${safeId(user)}`,
+    sessionAdopted: (hash, keyPrefix) => `${prefix}session-adopted:{${keyPrefix}${prefix}session:${hash}}`,
     cache: (id) => `${prefix}cache:${safeId(id)}`,
     cacheVariant: (id, variant) => `${prefix}cache-variant:${variant}:${safeId(id)}`,
     cacheVariants: (id) => `${prefix}cache-variants:${safeId(id)}`,

@@ -20,6 +20,8 @@ export const NOTICE_CATALOGUE = {
     'A session cookie has a longer lifetime than `absoluteTimeoutMs`, after which every session ends. Raise `absoluteTimeoutMs`, or shorten `cookie.maxAge`.',
   SESSION_RESAVE_UNNEEDED:
     '`session` was given `resave: true`, which does nothing here: what a request did not change is never written. Leave it out.',
+  SESSION_NOT_ADOPTED:
+    'A session of express-session could not be adopted, so its request got a new session. The old one stays untouched in Redis. Further ones with the same reason are not reported. See the options `adopt` and `secret`.',
   CACHE_COOKIES_PERSONAL:
     '`cacheResponse` set aside the first 100 requests of a route because of their cookies. Name the cookies that make no difference in `ignoreCookies` (e.g. `_ga*`), or have the handler send `Cache-Control: public, max-age=…`.',
   CACHE_MOUNTED_TWICE:

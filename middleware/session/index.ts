@@ -1,3 +1,4 @@
+export type { SessionAdoptOptions } from './adopt/options.js';
 export type { SessionConflict } from './conflict.js';
 export type { CookieLife, SessionCookie } from './cookie/cookie.js';
 export type { SessionCookieOptions } from './cookie/options.js';

@@ -11,6 +11,7 @@ import {
   oneOf,
 } from '../../src/read-options.js';
 import type { RedisClient } from '../../src/redis/index.js';
+import type { SessionAdoptOptions } from './adopt/options.js';
 import type { SessionConflict } from './conflict.js';
 import { aCookieName, type SessionCookieOptions } from './cookie/options.js';
 import { aSessionSecret, type SessionSecret } from './secret.js';
@@ -28,6 +29,12 @@ export interface SessionOptions {
    */
   readonly secret?: SessionSecret | readonly SessionSecret[];
   /**
+   * Sessions of express-session with connect-redis move along: if there is none of ours, the old one is read and adopted
+   * under the same id and cookie. See the guide "Moving from express-session".
+   * @default old sessions are not read
+   */
+  readonly adopt?: SessionAdoptOptions;
+  /**
    * Milliseconds from the start of the process during which a browser keeps the secret that signed its cookie. Then a
    * cookie of an older secret is signed again by the first one. It should outlast a rolling deployment, in which
    * processes that do not have the new secret yet would replace a cookie signed by it.
@@ -36,7 +43,7 @@ export interface SessionOptions {
   readonly resignAfterMs?: number;
   /**
    * Name of the cookie.
-   * @default 'connect.sid', or '__Host-connect.sid' if `cookie.secure` is true and neither a domain nor another path than / is set
+   * @default 'connect.sid', or '__Host-connect.sid' if `cookie.secure` is true, neither a domain nor another path than / is set, and there is no `adopt`
    */
   readonly name?: string;
   /**
@@ -156,6 +163,10 @@ export const defaults = {
 export const checks = {
   ...connectionChecks,
   secret: aSessionSecret,
+  adopt: (value: unknown) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? undefined
+      : "must be an object, such as { prefix: 'sess:' }",
   resignAfterMs: aWholeNumber('milliseconds', Number.MAX_SAFE_INTEGER),
   name: aCookieName,
   cookie: (value: unknown) =>
@@ -190,7 +201,7 @@ export const hints = {
   disableTouch: 'leave it out: reading a session extends it',
   disableTTL: 'leave it out: every session ends after "absoluteTimeoutMs"',
   touchAfter: 'leave it out: a session that is only read is extended at most once a minute',
-  serializer: 'leave it out: every property is stored as JSON',
+  serializer: 'leave it out: every property is stored as JSON; "adopt" takes it to read old sessions',
   scanCount: 'leave it out: no key is scanned; "list" returns the sessions of a user',
   autoCommit: 'leave it out: changes are stored before the response',
   ...Object.fromEntries(

@@ -7,6 +7,8 @@ import {
   SYSTEM_FIELDS,
   type Updated,
 } from '../../src/sessions/index.js';
+import type { AdoptSettings } from './adopt/options.js';
+import { copyWriter } from './adopt/write-copy.js';
 import { conflictError, type OnConflict, resolveConflicts } from './conflict.js';
 import { SessionCookie } from './cookie/cookie.js';
 import type { CookieAttributes } from './cookie/options.js';
@@ -19,6 +21,7 @@ export interface StoringOptions {
   readonly onConflict: OnConflict;
   readonly user?: UserOption | undefined;
   readonly device?: DeviceOption | undefined;
+  readonly adopt?: AdoptSettings | undefined;
 }
 
 /** The difference between a session and its stored form. */
@@ -97,12 +100,19 @@ export class TrackedSession {
       if (updated === false) return false;
       if (updated === true) {
         this.#noteWritten(changes);
-        return true;
+        return store.mirrors
+          ? store.mirror(this.id, copyWriter(this.#options.adopt!, this.session.cookie))
+          : true;
       }
       await this.#merge(updated.theirs, changes.now);
       changes = this.#difference();
     }
     throw conflictError([...changes.set.keys()]);
+  }
+
+  /** All fields, as they would be stored. */
+  asStored(): StoredFields {
+    return this.#fields();
   }
 
   #noteWritten({ now, set, deleted }: Changes): void {

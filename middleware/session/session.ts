@@ -7,7 +7,8 @@ import { SessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { isUnder } from './cookie/path-match.js';
-import { type SignedId, sessionIdReader } from './cookie/signed-id.js';
+import { sessionIdReader } from './cookie/signed-id.js';
+import { sessionFinder } from './find-session.js';
 import { type SessionCalls, sessionCalls } from './instance-api.js';
 import { SessionOperations } from './operations.js';
 import type { SessionOptions } from './options.js';
@@ -43,10 +44,7 @@ export function session(given: SessionOptions): SessionMiddleware {
   const signedIdsOf = sessionIdReader(name, settings.secrets);
 
   const appliesTo = (req: Request) => !hasSession(req) && isUnder(settings.pathFor(req), req);
-  const find = (req: Request): Promise<LoadedSession | undefined> | undefined => {
-    const candidates = signedIdsOf(req);
-    return candidates.length === 0 ? undefined : loadFirst(instance, req, candidates);
-  };
+  const find = sessionFinder(instance, signedIdsOf);
   const openLoaded = (req: Request, loaded: LoadedSession | undefined): RequestContext => {
     availability.succeeded('read');
     return open(instance, req, loaded);
@@ -82,26 +80,6 @@ export function session(given: SessionOptions): SessionMiddleware {
     return operationsOf(req).current.session ?? undefined;
   });
   return Object.assign(middlewareOf(step), calls);
-}
-
-/** Loads the first session that exists. All candidates are asked for in one write. */
-async function loadFirst(
-  { settings, store }: SessionInstance,
-  req: Request,
-  candidates: readonly SignedId[],
-): Promise<LoadedSession | undefined> {
-  const maxIdleMs = settings.maxIdleMsFor(req);
-  if (candidates.length === 1) {
-    const stored = await store.load(candidates[0]!.id, maxIdleMs);
-    return stored && { ...candidates[0]!, stored };
-  }
-  const results = await Promise.allSettled(candidates.map(({ id }) => store.load(id, maxIdleMs)));
-  for (const [position, result] of results.entries()) {
-    if (result.status === 'rejected') throw result.reason;
-    const { value: stored } = result;
-    if (stored) return { ...candidates[position]!, stored };
-  }
-  return undefined;
 }
 
 function open(

@@ -4,6 +4,7 @@ import { consoleLogger, type Logger } from '../../src/logger.js';
 import { readOptions, type WithDefaults } from '../../src/read-options.js';
 import { isThenable } from '../../src/settle.js';
 import { monotonicNow } from '../../src/timers.js';
+import { type AdoptSettings, readAdoptOptions } from './adopt/options.js';
 import { resultError } from './callback-results.js';
 import type { SessionCookie } from './cookie/cookie.js';
 import { CookieGuard } from './cookie/guard.js';
@@ -20,9 +21,10 @@ import { checks, defaults, hints, type SessionOptions } from './options.js';
 import type { SessionSecret } from './secret.js';
 
 /** The options of `session`, checked and completed. */
-export interface SessionSettings extends WithDefaults<SessionOptions, typeof defaults> {
+export interface SessionSettings extends WithDefaults<Omit<SessionOptions, 'adopt'>, typeof defaults> {
   readonly name: string;
   readonly logger: Logger;
+  readonly adopt?: AdoptSettings;
   /** Whether cookies that an older secret signed are signed again by now. */
   mayResign(): boolean;
   /** Undefined: the secret of cookie-parser, which is on the request. */
@@ -43,6 +45,7 @@ export function readSettings(given: SessionOptions): SessionSettings {
   requireSecretIfNamed(given);
   const options = readOptions('session', given, checks, defaults, ['redis'], hints);
   requireUser(options);
+  const { adopt, ...others } = options;
   const { name, cookieFor, fixed } = cookieSettings(options);
   const logger = options.logger ?? consoleLogger;
   const maxIdleMsOf = ({ maxAge, expires }: SessionCookieSettings) =>
@@ -52,7 +55,8 @@ export function readSettings(given: SessionOptions): SessionSettings {
   guard.checkLifetime(fixed?.maxAge ?? (fixed?.expires && fixed.expires.getTime() - Date.now()));
   const resignsAt = monotonicNow() + options.resignAfterMs;
   return {
-    ...options,
+    ...others,
+    ...(adopt && { adopt: readAdoptOptions(adopt) }),
     name,
     logger,
     mayResign: () => monotonicNow() >= resignsAt,
@@ -92,7 +96,8 @@ function explainResave(logger: Logger): void {
 function cookieSettings({
   name,
   cookie,
-}: Pick<SessionOptions, 'name'> & Required<Pick<SessionOptions, 'cookie'>>) {
+  adopt,
+}: Pick<SessionOptions, 'name' | 'adopt'> & Required<Pick<SessionOptions, 'cookie'>>) {
   if (typeof cookie === 'function') {
     return {
       name: name ?? 'connect.sid',
@@ -101,7 +106,8 @@ function cookieSettings({
   }
   const fixed = readCookieOptions(cookie);
   refusePast(cookie);
-  const chosen = name ?? defaultName(fixed);
+  // The cookies of express-session have this name, whatever their attributes are.
+  const chosen = name ?? (adopt ? 'connect.sid' : defaultName(fixed));
   const complaint = prefixComplaint(chosen, { ...fixed, path: fixed.path ?? '/' });
   if (complaint) throw new ToolkitError('OPTION_INVALID', `session: ${complaint}`);
   return { name: chosen, fixed, cookieFor: () => fixed };

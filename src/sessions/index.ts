@@ -1,3 +1,6 @@
+export type { ConvertCopy, ConvertedSession } from './adoption.js';
+export type { WriteCopy } from './mirror.js';
+export { type OldCopy, UnusableCopy } from './old-copies.js';
 export type { SessionData } from './session-data.js';
 export { SessionReader } from './session-reader.js';
 export {
@@ -7,5 +10,5 @@ export {
   type StoredSession,
   SYSTEM_FIELDS,
 } from './session-record.js';
-export { SessionStore, type Updated } from './session-store.js';
+export { type AdoptFrom, SessionStore, type Updated } from './session-store.js';
 export { type SessionDevice, type SessionSummary, UserSessions } from './user-sessions.js';

@@ -2,7 +2,14 @@ import type { Keys } from '../keys.js';
 import { RecentMap } from '../recent-map.js';
 import { loadScript, type RedisLink, sharedQuestions } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
-import { pairs, parseSession, parseTimes, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
+import {
+  pairs,
+  parseSession,
+  parseTimes,
+  type StoredSession,
+  SYSTEM_FIELDS,
+  takeOld,
+} from './session-record.js';
 
 const loadSession = loadScript('load-session');
 
@@ -57,6 +64,11 @@ export class SessionReader {
     );
   }
 
+  /** Reads a session that this process has just stored; its question is not shared with earlier ones. */
+  loadAgain(hash: string, timeouts: SessionTimeouts): Promise<StoredSession | undefined> {
+    return this.#slide(hash, timeouts);
+  }
+
   /** Redis' clock, as far as this process knows. */
   now(): number {
     return Math.round(monotonicNow() + this.#redisIsAheadMs);
@@ -87,6 +99,7 @@ export class SessionReader {
     const readAt = this.now();
     const session = {
       fields,
+      old: takeOld(fields),
       createdAt,
       expiresAt,
       idleTimeoutMs,

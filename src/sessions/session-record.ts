@@ -5,7 +5,13 @@ import { memoize } from '../memoize.js';
 export type StoredFields = ReadonlyMap<string, string>;
 
 /** Fields of the toolkit beside those of the application. No property can have one of these names. */
-export const SYSTEM_FIELDS = { meta: '@meta', user: '@user', cookie: '@cookie', device: '@device' } as const;
+export const SYSTEM_FIELDS = {
+  meta: '@meta',
+  user: '@user',
+  cookie: '@cookie',
+  device: '@device',
+  old: '@old',
+} as const;
 
 const systemNames: ReadonlySet<string> = new Set(Object.values(SYSTEM_FIELDS));
 export const isSystemField = (name: string): boolean => systemNames.has(name);
@@ -27,6 +33,8 @@ export interface StoredSession extends SessionTimes {
   readonly readAt: number;
   /** Since when the expiry counts: `lastSeenAt`, or this read if it slid the expiry. */
   readonly slidAt: number;
+  /** The field `@old` of a session that has a copy in another store. */
+  readonly old: string | undefined;
 }
 
 export interface SessionChanges {
@@ -46,8 +54,10 @@ export function parseSession(reply: readonly (string | number)[]): StoredSession
   const [createdAt, expiresAt, idleTimeoutMs, lastSeenAt, readAt, bytes, slidAt] = reply
     .slice(0, 7)
     .map(Number);
+  const fields = pairs(reply.slice(7) as string[]);
   return {
-    fields: pairs(reply.slice(7) as string[]),
+    fields,
+    old: takeOld(fields),
     createdAt: createdAt!,
     expiresAt: expiresAt!,
     idleTimeoutMs: idleTimeoutMs!,
@@ -56,6 +66,13 @@ export function parseSession(reply: readonly (string | number)[]): StoredSession
     bytes: bytes!,
     slidAt: slidAt!,
   };
+}
+
+/** Takes the field `@old` away: it belongs to the store, and no request changes it. */
+export function takeOld(fields: Map<string, string>): string | undefined {
+  const old = fields.get(SYSTEM_FIELDS.old);
+  if (old !== undefined) fields.delete(SYSTEM_FIELDS.old);
+  return old;
 }
 
 const META = /^(\d+) (\d+) (\d+) (\d+) (\d+)$/;

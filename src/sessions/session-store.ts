@@ -3,6 +3,9 @@ import { publish } from '../diagnostics.js';
 import { ToolkitError, tooLarge } from '../errors.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, type Script, whenReset } from '../redis/index.js';
+import { Adoption, type ConvertCopy } from './adoption.js';
+import { Mirror, type WriteCopy } from './mirror.js';
+import { OldCopies } from './old-copies.js';
 import { SessionReader } from './session-reader.js';
 import {
   hashId,
@@ -22,6 +25,15 @@ const updateSession = loadScript('update-session');
 export interface SessionStoreOptions extends UserSessionsOptions {
   readonly prefix: string;
   readonly maxBytes: number;
+  /** Sessions of connect-redis are adopted. */
+  readonly adopt?: AdoptFrom | undefined;
+}
+
+/** Where connect-redis keeps its sessions, and what becomes of them. */
+export interface AdoptFrom {
+  readonly prefix: string;
+  readonly remove: boolean;
+  readonly mirror: boolean;
 }
 
 /** `true`; `false` when the session has ended; or the values that other requests gave to the properties meanwhile. */
@@ -35,6 +47,9 @@ export class SessionStore {
   readonly #reader: SessionReader;
   readonly #ask: { readonly timeoutMs: number };
   readonly #options: SessionStoreOptions;
+  readonly #copies: OldCopies | undefined;
+  readonly #adoption: Adoption | undefined;
+  readonly #mirror: Mirror | undefined;
 
   constructor(redis: RedisClient, options: SessionStoreOptions) {
     this.#options = options;
@@ -43,14 +58,35 @@ export class SessionStore {
     this.#names = keys(options.prefix);
     this.#reader = new SessionReader(this.#link, this.#names, this.#ask);
     whenReset(redis, () => this.#reader.clear());
-    this.users = new UserSessions(this.#link, this.#names, this.#reader, options);
+    const { adopt, maxBytes } = options;
+    this.#copies = adopt && new OldCopies(redis, this.#link, this.#names, { ...options, ...adopt });
+    this.users = new UserSessions(this.#link, this.#names, this.#reader, options, this.#copies);
+    this.#adoption = this.#copies && new Adoption(this.#copies, this.#reader, this.users, maxBytes);
+    this.#mirror = adopt?.mirror ? new Mirror(redis, this.#link, this.#names, this.#ask) : undefined;
+  }
+
+  /** Sessions are also written in the format of connect-redis, by `mirror`. */
+  get mirrors(): boolean {
+    return this.#mirror !== undefined;
   }
 
   /** Reads a session and slides its idle expiry. Takes one round trip. */
-  async load(id: string, maxIdleMs = this.#options.maxIdleMs): Promise<StoredSession | undefined> {
+  async load(
+    id: string,
+    maxIdleMs = this.#options.maxIdleMs,
+    convert?: ConvertCopy,
+  ): Promise<StoredSession | undefined> {
     const hash = hashId(id);
     const { absoluteTimeoutMs } = this.#options;
-    const session = await this.#reader.load(hash, { maxIdleMs, absoluteTimeoutMs });
+    const timeouts = { maxIdleMs, absoluteTimeoutMs };
+    const session =
+      this.#adoption && convert
+        ? await this.#adoption.load(id, hash, timeouts, convert)
+        : await this.#reader.load(hash, timeouts);
+    if (this.#mirror && session?.old && session.slidAt === session.readAt) {
+      const lifeMs = Math.min(session.idleTimeoutMs, session.expiresAt - session.readAt);
+      this.#mirror.extendLater(this.#copies!.keyOf(id), lifeMs);
+    }
     publish('session-loaded', () => ({ handle: hash, found: session !== undefined }));
     return session;
   }
@@ -97,10 +133,20 @@ export class SessionStore {
 
   async destroy(id: string, user?: string): Promise<void> {
     const hash = hashId(id);
-    await this.#link.send<number>('unlink', [this.#names.session(hash)], this.#ask);
+    if (this.#copies)
+      await Promise.all([this.#copies.end(hash), this.#copies.remove([this.#copies.keyOf(id)])]);
+    else await this.#link.send<number>('unlink', [this.#names.session(hash)], this.#ask);
     // Not earlier: a live session must stay in its user's index.
     if (user !== undefined) this.users.forgetLater(user, hash);
     publish('session-destroyed', () => ({ handle: hash }));
+  }
+
+  /** Writes a session for connect-redis too. Resolves to false when the session has ended, also there. */
+  async mirror(id: string, textOf: WriteCopy): Promise<boolean> {
+    const hash = hashId(id);
+    const isLiving = await this.#mirror!.write(this.#copies!.keyOf(id), hash, textOf);
+    if (!isLiving) await this.#copies!.end(hash);
+    return isLiving;
   }
 
   async #write(hash: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {

@@ -1,6 +1,7 @@
 import { publish } from '../diagnostics.js';
 import type { Keys } from '../keys.js';
 import { loadScript, type RedisLink } from '../redis/index.js';
+import type { OldCopies } from './old-copies.js';
 import type { SessionReader, SessionTimeouts } from './session-reader.js';
 import { type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
@@ -41,14 +42,22 @@ export class UserSessions {
   readonly #ask: { readonly timeoutMs: number };
   readonly #timeouts: SessionTimeouts;
   readonly #maxPerUser: number;
+  readonly #copies: OldCopies | undefined;
 
-  constructor(link: RedisLink, names: Keys, reader: SessionReader, options: UserSessionsOptions) {
+  constructor(
+    link: RedisLink,
+    names: Keys,
+    reader: SessionReader,
+    options: UserSessionsOptions,
+    copies?: OldCopies,
+  ) {
     this.#link = link;
     this.#names = names;
     this.#reader = reader;
     this.#ask = { timeoutMs: options.timeoutMs };
     this.#timeouts = options;
     this.#maxPerUser = options.maxPerUser ?? 0;
+    this.#copies = copies;
   }
 
   /** Enters a session into the index. Resolves to all handles, oldest first, if they are more than `maxPerUser`. */
@@ -90,6 +99,8 @@ export class UserSessions {
 
   /** Ends all sessions of a user except one. Resolves to the number of sessions ended. */
   async endAll(user: string, except?: string): Promise<number> {
+    // Before the index is read: a session that is adopted meanwhile is in the index, or finds the stamp.
+    await this.#copies?.stampEnd(user);
     const handles = await this.#handlesOf(user);
     return this.#endAll(
       user,
@@ -115,9 +126,17 @@ export class UserSessions {
   }
 
   async #end(user: string, handle: string): Promise<boolean> {
-    const ended = await this.#link.run<number>(endSession, [this.#names.session(handle)], [user], this.#ask);
-    if (ended === 1) publish('session-destroyed', () => ({ handle }));
-    return ended === 1;
+    const ended = this.#copies
+      ? await this.#endWithCopy(this.#copies, user, handle)
+      : await this.#link.run<number>(endSession, [this.#names.session(handle)], [user], this.#ask);
+    if (ended) publish('session-destroyed', () => ({ handle }));
+    return Boolean(ended);
+  }
+
+  async #endWithCopy(copies: OldCopies, user: string, handle: string): Promise<boolean> {
+    const { ended, oldKey } = await copies.end(handle, user);
+    if (oldKey) await copies.remove([oldKey]);
+    return ended;
   }
 
   async #forget(user: string, handles: readonly string[], sparedMs: number): Promise<void> {
