@@ -8,7 +8,8 @@ import { storedFields, updatedFields } from '../../src/http/stored-fields.js';
 import { keepForMs, termsOf } from '../../src/http/storing.js';
 import { variantOf, varyNames } from '../../src/http/vary.js';
 import type { FillOutcome } from '../../src/single-flight/index.js';
-import { type PinnedVersions, pinLate } from '../../src/tags/index.js';
+import { isGroupTag, type PinnedVersions, pinLate } from '../../src/tags/index.js';
+import { memberTags } from './cache-groups.js';
 import { isForOnePerson } from './entry-question.js';
 import { knownVersions } from './fill-plan.js';
 import type { FilledResponse, Forwarded } from './forwarded.js';
@@ -81,6 +82,9 @@ export class EntryWriter {
     // Passport and the like may have set `req.user` only after the cache was asked.
     this.#personalBy = terms.isImplied ? personalBy(this.#req, this.#settings, vary) : undefined;
     if (this.#personalBy) return undefined;
+    const groups = memberTags(this.#req, arrived.fields, this.#settings.logger);
+    if (!groups) return undefined;
+    this.nameTags(groups);
     const date = new Date(arrived.receivedAt).toUTCString();
     const fields = { date, ...storedFields(arrived.fields, directives) };
     const { status } = arrived;
@@ -107,7 +111,9 @@ export class EntryWriter {
   refresh(entry: Entry, update: Arrived): Entry {
     const { requestedAt, receivedAt } = update;
     const fields = { ...updatedFields(entry.head.fields, update.fields), ...dateAndAge(update) };
-    this.nameTags(Object.keys(entry.head.versions));
+    // A 304 that names groups replaces those that the entry belonged to.
+    const isRegrouped = update.fields['cache-groups'] !== undefined;
+    this.nameTags(Object.keys(entry.head.versions).filter((tag) => !isRegrouped || !isGroupTag(tag)));
     const isSame = isSameRepresentation(update.fields, entry.head.fields);
     const refreshed = { status: entry.head.status, fields, requestedAt, receivedAt };
     const head = isSame ? this.headOf(refreshed) : undefined;
