@@ -11,13 +11,14 @@ import { monotonicNow } from '../../src/timers.js';
 import { type Before, middlewareOf, type Step } from '../stack/index.js';
 import { setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
-import { isCacheable, isForOnePerson, type Question, questions } from './entry-question.js';
+import { isCacheable, isForOnePerson, questions } from './entry-question.js';
 import type { Decision, FilledResponse } from './forwarded.js';
 import { hideHandlerTags, offerCacheTags } from './handler-tags.js';
 import { Decider } from './hit-or-handler.js';
 import { mountedOnce } from './mounted-once.js';
 import { type CacheResponseOptions, checks, defaults, hints } from './options.js';
 import { purgeAfterChange } from './purge-after-change.js';
+import type { Question } from './question.js';
 import { type CacheSettings, settingsOf } from './settings.js';
 import type { Visit } from './shared-result.js';
 import { watchHandler } from './watch-handler.js';
@@ -119,7 +120,7 @@ class CacheStep implements Step<AskedLookup> {
   }
 
   #lookUp(question: Question, req: Request): Promise<Lookup> {
-    const found = this.#cache.lookUp(question.id, question.tags, req.headers as Fields);
+    const found = this.#settings.sharedQueries.lookUp(this.#cache, question, req.headers as Fields);
     found.catch(ignoreRejection);
     return found;
   }

@@ -158,7 +158,7 @@ export class Decider {
   }
 
   #lookUp({ question, req }: Visit): Promise<Lookup> {
-    return this.#cache.lookUp(question.id, question.tags, req.headers as Fields);
+    return this.#settings.sharedQueries.lookUp(this.#cache, question, req.headers as Fields);
   }
 }
 

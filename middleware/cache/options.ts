@@ -54,6 +54,11 @@ export interface CacheResponseOptions {
    */
   readonly queryParams?: QueryParams;
   /**
+   * Hear `No-Vary-Search` of a response: URLs that it calls equivalent share the response. `key` outranks it.
+   * @default true
+   */
+  readonly noVarySearch?: boolean;
+  /**
    * A response header by which handlers tell this cache alone what to do, in the words of `Cache-Control`
    * (RFC 9213). It outranks `CDN-Cache-Control`, which outranks `Cache-Control`.
    * @default only CDN-Cache-Control
@@ -140,6 +145,7 @@ export interface CacheResponseOptions {
 
 export const defaults = {
   shared: false,
+  noVarySearch: true,
   ignoreCookies: [],
   credentialFields: ['X-API-Key', 'Api-Key', 'X-Auth-Token'],
   ignoreRequestCacheControl: false,
@@ -173,6 +179,7 @@ export const checks = {
   queryParams: queryParamLists,
   targetedHeader: aString,
   shared: aBoolean,
+  noVarySearch: aBoolean,
   hosts: aListOfStrings,
   ignoreCookies: aListOfStrings,
   credentialFields: aListOfStrings,

@@ -4,7 +4,7 @@ import type { Fields } from '../../src/http/fields.js';
 
 const DECIDING = new Set(['cache-control', 'expires']);
 // Say for whom a stored response is, and when it ends, whoever set them.
-const ABOUT_STORED = new Set(['vary', 'cache-groups']);
+const ABOUT_STORED = new Set(['vary', 'cache-groups', 'no-vary-search']);
 
 /** A response's fields as they are now. `appendHeader` adds to the lists that `getHeaders` gives out. */
 export function headersNow(res: Response): OutgoingHttpHeaders {

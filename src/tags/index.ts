@@ -16,5 +16,13 @@ export {
   tagVersions,
 } from './tag-versions.js';
 export { EVERYTHING } from './tag-writer.js';
-export { normalisedUrl, pathAndQuery, pathTag, purgedUrlTags, type QueryParams, urlTag } from './url-tags.js';
+export {
+  countingUrl,
+  normalisedUrl,
+  pathAndQuery,
+  pathTag,
+  purgedUrlTags,
+  type QueryParams,
+  urlTag,
+} from './url-tags.js';
 export type { PinnedVersions, ValuesAndVersions, Versions } from './version-reader.js';
