@@ -16,23 +16,28 @@ export function questions(settings: CacheSettings) {
   const tagsOf = (req: Request): readonly string[] =>
     settings.tags ? checkTags('cacheResponse: the option "tags" returned', settings.tags(req)) : [];
 
-  const of = (req: Request): Question | undefined => {
+  const of = (req: Request, content?: string): Question | undefined => {
     const origin = originOf(req);
     if (origin === undefined || !settings.isKnownHost(origin)) return undefined;
     const [ownKey, ownTags] = [keyOf(req), tagsOf(req)];
+    const name = ownKey ?? `GET:${origin}${normalisedUrl(req.originalUrl, queryParams)}`;
     const exact = {
-      id: shortId(ownKey ?? `GET:${origin}${normalisedUrl(req.originalUrl, queryParams)}`),
+      id: shortId(content === undefined ? name : `QUERY:${content}:${name}`),
       tags: distinct([...ownTags, tagOf(req.originalUrl), EVERYTHING]),
       ownKey,
       ownTags,
-      origin: ownKey === undefined ? origin : undefined,
+      origin: ownKey === undefined && content === undefined ? origin : undefined,
       url: req.originalUrl,
     };
     return settings.sharedQueries.of(exact);
   };
 
   return {
-    /** Undefined for a request whose origin is not one of `hosts`, or contradicts itself. */
+    /**
+     * Undefined for a request whose origin is not one of `hosts`, or contradicts itself.
+     *
+     * @param content the digest of the content of a QUERY
+     */
     of,
     /**
      * The same question, or another one when somebody changed its ingredients. Steps of the toolkit change only

@@ -13,6 +13,7 @@ const filled = (
   from: 'origin',
   ...more,
 });
+// A response whose groups were new is stored after it was sent. A change in between would keep it out; a hit awaits it.
 const hit = (path: string, more: Partial<Exchange> = {}): Exchange => ({ path, from: 'cache', ...more });
 const miss = (path: string, more: Partial<Exchange> = {}): Exchange => ({
   path,
@@ -39,7 +40,7 @@ const invalidated = (section: string, says: string, groups: string | readonly st
 const kept = (section: string, says: string, groups: string, by: Exchange): Row => ({
   section,
   says,
-  exchanges: [filled('/x', groups), by, hit('/x')],
+  exchanges: [filled('/x', groups), hit('/x'), by, hit('/x')],
 });
 const unusable = (says: string, groups: string): Row => ({
   section: '9651 §4.2',
@@ -119,6 +120,7 @@ export const ROWS: readonly Row[] = [
       filled('/x', '"g"'),
       filled('/p', '"g", "h"'),
       filled('/q', '"h"'),
+      hit('/q'),
       names('"g"'),
       miss('/x'),
       miss('/p'),
@@ -131,6 +133,7 @@ export const ROWS: readonly Row[] = [
     exchanges: [
       filled('/x', '"g"'),
       filled('/p', '"g"'),
+      hit('/p'),
       { method: 'PUT', path: '/x', from: 'origin' },
       miss('/x'),
       hit('/p'),
@@ -142,6 +145,7 @@ export const ROWS: readonly Row[] = [
     exchanges: [
       filled('/x', '"g"'),
       filled('/y', '"h"'),
+      hit('/y'),
       names('"g"', {
         origin: { status: 500, headers: { 'Cache-Group-Invalidation': '"g"' } },
         status: 500,
@@ -184,6 +188,7 @@ export const ROWS: readonly Row[] = [
         from: 'origin',
         asked: { 'If-None-Match': '"1"' },
       },
+      hit('/x'),
       names('"g"'),
       hit('/x', { sent: { 'Cache-Groups': '"h"' } }),
       names('"h"'),
@@ -215,6 +220,7 @@ export const ROWS: readonly Row[] = [
           },
         }),
       ),
+      hit('/x', { headers: { 'Accept-Language': 'de' } }),
       names('"g"'),
       hit('/x', { headers: { 'Accept-Language': 'de' } }),
       miss('/x', { headers: { 'Accept-Language': 'en' } }),
@@ -251,6 +257,7 @@ export const ROWS: readonly Row[] = [
     says: 'the fields mean nothing in requests',
     exchanges: [
       filled('/x', '"g"'),
+      hit('/x'),
       { method: 'POST', path: '/y', headers: { 'Cache-Group-Invalidation': '"g"' }, from: 'origin' },
       hit('/x'),
     ],

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import express, { type RequestHandler } from 'express';
+import express, { type Request, type RequestHandler } from 'express';
 import { expect, test } from 'vitest';
 import { cacheResponse } from '../../middleware/cache/cache-response.js';
 import { quiet, redisForFile, serve } from '../middleware/support/redis-for-file.js';
@@ -74,6 +74,8 @@ function scriptedHandler() {
   const handle: RequestHandler = async (req, res) => {
     const script = scripts[Number(req.headers['x-exchange'])]!;
     script.asked = { ...req.headers };
+    const content = await contentOf(req);
+    expect(content, 'the content that reached the origin').toBe(script.exchange.content ?? '');
     for (const exchange of script.exchange.meanwhile ?? []) await perform(url, exchange);
     const { status = 200, headers = {}, body = '0123456789' } = script.exchange.origin ?? {};
     for (const [name, value] of Object.entries(headers))
@@ -81,6 +83,13 @@ function scriptedHandler() {
     res.writeHead(status).end(status === 304 || status === 204 ? undefined : body);
   };
   return { perform, handle };
+}
+
+// What a parser in front of the handler has left, or the content itself.
+async function contentOf(req: Request): Promise<string> {
+  const body: unknown = req.body;
+  if (typeof body === 'string') return body;
+  return (await buffer(req)).toString();
 }
 
 function hasFields(
@@ -100,7 +109,8 @@ function ask(url: string, { method = 'GET', path, content, ...exchange }: Exchan
         Host: host,
         'X-Forwarded-Proto': scheme,
         'X-Exchange': String(number),
-        ...(content !== undefined && { 'Content-Length': Buffer.byteLength(content) }),
+        ...(content !== undefined &&
+          !headers?.['Transfer-Encoding'] && { 'Content-Length': Buffer.byteLength(content) }),
         ...headers,
       };
       const sent = request(url, { path, method, headers: fields, agent: false }, (res) => {
