@@ -26,6 +26,8 @@ export const NOTICE_CATALOGUE = {
     '`cacheResponse` set aside the first 100 requests of a route because of their cookies. Name the cookies that make no difference in `ignoreCookies` (e.g. `_ga*`), or have the handler send `Cache-Control: public, max-age=…`.',
   CACHE_MOUNTED_TWICE:
     'A request came through two `cacheResponse`, or through one of them twice. The first one answers it, and the others do nothing: their options do not count. Mount one per route.',
+  CACHE_GROUPS_UNREADABLE:
+    '`Cache-Groups` or `Cache-Group-Invalidation` is not a list of quoted strings (`"a", "b"`), or a response has more than 128 groups. Such a response is not stored; such an invalidation does nothing.',
   CACHE_LOAD_NESTED:
     'A `load` given to `getOrLoad` calls `getOrLoad` for the same key, directly or through another `load`. The inner call does not wait for the outer one: it loads the value itself.',
   IDEMPOTENCY_SCOPE_UNKNOWN:

@@ -11,13 +11,15 @@ import { monotonicNow } from '../../src/timers.js';
 import { type Before, middlewareOf, type Step } from '../stack/index.js';
 import { setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
-import { isCacheable, isForOnePerson, type Question, questions } from './entry-question.js';
+import { isCacheable, isForOnePerson, questions } from './entry-question.js';
 import type { Decision, FilledResponse } from './forwarded.js';
 import { hideHandlerTags, offerCacheTags } from './handler-tags.js';
 import { Decider } from './hit-or-handler.js';
 import { mountedOnce } from './mounted-once.js';
 import { type CacheResponseOptions, checks, defaults, hints } from './options.js';
 import { purgeAfterChange } from './purge-after-change.js';
+import { queryDigest } from './query-content.js';
+import type { Question } from './question.js';
 import { type CacheSettings, settingsOf } from './settings.js';
 import type { Visit } from './shared-result.js';
 import { watchHandler } from './watch-handler.js';
@@ -30,7 +32,7 @@ interface AskedLookup {
 }
 
 /**
- * Answers GET and HEAD from responses stored in Redis, as a shared HTTP cache does (RFC 9111), with `Age`,
+ * Answers GET, HEAD and QUERY from responses stored in Redis, as a shared HTTP cache does (RFC 9111), with `Age`,
  * conditional requests and `Cache-Status` (RFC 9211). An entry is served only while the version of each of its tags
  * is the one that was current before its handler ran, so nothing older than the last invalidation is ever served. A
  * hit is one round trip, none of its own inside `stack`. While Redis does not answer, the handler does.
@@ -76,6 +78,7 @@ class CacheStep implements Step<AskedLookup> {
 
   act(req: Request, res: Response, next: NextFunction, asked: unknown): unknown {
     offerCacheTags(res);
+    if (req.method === 'QUERY') return this.#actOnQuery(req, res, next);
     if (req.method !== 'GET' && req.method !== 'HEAD') {
       purgeAfterChange(this.#cache.versions, req, res, next, this.#settings);
       return next();
@@ -83,9 +86,18 @@ class CacheStep implements Step<AskedLookup> {
     if (!this.#mounted.take(req)) return next();
     if (asked && !isForOnePerson(req, this.#settings))
       return this.#answer(asked as AskedLookup, req, res, next);
-    setCacheStatus(res, { fwd: 'bypass' });
-    hideHandlerTags(res);
-    return next();
+    return bypass(res, next);
+  }
+
+  // Not asked early: a parser in front would read the content at the same time.
+  async #actOnQuery(req: Request, res: Response, next: NextFunction): Promise<void> {
+    if (!this.#mounted.take(req)) return next();
+    const { maxQueryBytes } = this.#settings;
+    const isShared = maxQueryBytes > 0 && !isForOnePerson(req, this.#settings);
+    const content = isShared ? await queryDigest(req, maxQueryBytes) : undefined;
+    const question = content === undefined ? undefined : this.#questions.of(req, content);
+    if (!question) return bypass(res, next);
+    return this.#answer({ question, found: this.#lookUp(question, req), before: 'nobody' }, req, res, next);
   }
 
   async #answer(asked: AskedLookup, req: Request, res: Response, next: NextFunction): Promise<void> {
@@ -120,10 +132,16 @@ class CacheStep implements Step<AskedLookup> {
   }
 
   #lookUp(question: Question, req: Request): Promise<Lookup> {
-    const found = this.#cache.lookUp(question.id, question.tags, req.headers as Fields);
+    const found = this.#settings.sharedQueries.lookUp(this.#cache, question, req.headers as Fields);
     found.catch(ignoreRejection);
     return found;
   }
+}
+
+function bypass(res: Response, next: NextFunction): void {
+  setCacheStatus(res, { fwd: 'bypass' });
+  hideHandlerTags(res);
+  next();
 }
 
 function ignoreRejection(): void {}

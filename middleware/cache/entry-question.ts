@@ -4,17 +4,9 @@ import { shortId } from '../../src/keys.js';
 import { checkTags, EVERYTHING, normalisedUrl, pathTag, urlTag } from '../../src/tags/index.js';
 import { sessionWasRead } from '../session/index.js';
 import type { Before } from '../stack/index.js';
+import type { Question } from './question.js';
 import type { CacheSettings } from './settings.js';
 import { originOf } from './target.js';
-
-/** The entry that a request asks for, and the tags whose versions decide whether it is current. */
-export interface Question {
-  readonly id: string;
-  readonly tags: readonly string[];
-  /** The results of the options `key` and `tags`, from which the rest is made. */
-  readonly ownKey: string | undefined;
-  readonly ownTags: readonly string[];
-}
 
 /** Names questions as the options say. */
 export function questions(settings: CacheSettings) {
@@ -24,20 +16,28 @@ export function questions(settings: CacheSettings) {
   const tagsOf = (req: Request): readonly string[] =>
     settings.tags ? checkTags('cacheResponse: the option "tags" returned', settings.tags(req)) : [];
 
-  const of = (req: Request): Question | undefined => {
+  const of = (req: Request, content?: string): Question | undefined => {
     const origin = originOf(req);
     if (origin === undefined || !settings.isKnownHost(origin)) return undefined;
     const [ownKey, ownTags] = [keyOf(req), tagsOf(req)];
-    return {
-      id: shortId(ownKey ?? `GET:${origin}${normalisedUrl(req.originalUrl, queryParams)}`),
+    const name = ownKey ?? `GET:${origin}${normalisedUrl(req.originalUrl, queryParams)}`;
+    const exact = {
+      id: shortId(content === undefined ? name : `QUERY:${content}:${name}`),
       tags: distinct([...ownTags, tagOf(req.originalUrl), EVERYTHING]),
       ownKey,
       ownTags,
+      origin: ownKey === undefined && content === undefined ? origin : undefined,
+      url: req.originalUrl,
     };
+    return settings.sharedQueries.of(exact);
   };
 
   return {
-    /** Undefined for a request whose origin is not one of `hosts`, or contradicts itself. */
+    /**
+     * Undefined for a request whose origin is not one of `hosts`, or contradicts itself.
+     *
+     * @param content the digest of the content of a QUERY
+     */
     of,
     /**
      * The same question, or another one when somebody changed its ingredients. Steps of the toolkit change only

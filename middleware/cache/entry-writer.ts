@@ -8,11 +8,13 @@ import { storedFields, updatedFields } from '../../src/http/stored-fields.js';
 import { keepForMs, termsOf } from '../../src/http/storing.js';
 import { variantOf, varyNames } from '../../src/http/vary.js';
 import type { FillOutcome } from '../../src/single-flight/index.js';
-import { type PinnedVersions, pinLate } from '../../src/tags/index.js';
+import { isGroupTag, type PinnedVersions, pinLate } from '../../src/tags/index.js';
+import { memberTags } from './cache-groups.js';
 import { isForOnePerson } from './entry-question.js';
 import { knownVersions } from './fill-plan.js';
 import type { FilledResponse, Forwarded } from './forwarded.js';
 import { type PersonalBy, personalBy } from './personal.js';
+import type { Question } from './question.js';
 import type { CacheSettings } from './settings.js';
 
 /** Stores the response of one handler call under the versions from before it, or gives the fill right back. */
@@ -23,12 +25,15 @@ export class EntryWriter {
   readonly #req: Request;
   readonly #known: PinnedVersions;
   readonly #named = new Set<string>();
+  /** Where the response is stored. */
+  #place: Question;
   #isSettled = false;
   #personalBy: PersonalBy | undefined;
 
   constructor(cache: ResponseCache, forwarded: Forwarded, settings: CacheSettings, req: Request) {
     this.#cache = cache;
     this.#forwarded = forwarded;
+    this.#place = forwarded;
     this.#settings = settings;
     this.#req = req;
     this.#known = knownVersions(forwarded.plan, forwarded.right.start);
@@ -81,6 +86,10 @@ export class EntryWriter {
     // Passport and the like may have set `req.user` only after the cache was asked.
     this.#personalBy = terms.isImplied ? personalBy(this.#req, this.#settings, vary) : undefined;
     if (this.#personalBy) return undefined;
+    const groups = memberTags(this.#req, arrived.fields, this.#settings.logger);
+    if (!groups) return undefined;
+    this.nameTags(groups);
+    this.#place = this.#settings.sharedQueries.placeFor(this.#forwarded, arrived.fields);
     const date = new Date(arrived.receivedAt).toUTCString();
     const fields = { date, ...storedFields(arrived.fields, directives) };
     const { status } = arrived;
@@ -88,26 +97,31 @@ export class EntryWriter {
   }
 
   store(entry: Entry): void {
-    const { id, plan } = this.#forwarded;
+    const { plan } = this.#forwarded;
     if (plan.stores === 'shared in process') {
       this.settle('unstorable', { entry });
       return;
     }
+    this.#settings.sharedQueries.learn(this.#forwarded, entry.head);
     const storing = this.#store(entry);
-    if (this.#hasLateTags) this.#cache.announce(id, storing);
+    if (this.#hasLateTags) this.#cache.announce(this.#place.id, storing);
     // The link reports an outage; the next request fills again.
     this.settle(storing);
   }
 
   drop(entry: Entry): void {
-    this.settle(this.#cache.drop(this.#forwarded.id, entry).then(() => 'unstorable'));
+    const ids = this.#settings.sharedQueries.placesBeside(this.#forwarded);
+    const dropping = Promise.all(ids.map((id) => this.#cache.drop(id, entry)));
+    this.settle(dropping.then(() => 'unstorable'));
   }
 
   /** Stores the entry with the fields of a 304 or a HEAD about it; or removes it, and returns it unchanged. */
   refresh(entry: Entry, update: Arrived): Entry {
     const { requestedAt, receivedAt } = update;
     const fields = { ...updatedFields(entry.head.fields, update.fields), ...dateAndAge(update) };
-    this.nameTags(Object.keys(entry.head.versions));
+    // A 304 that names groups replaces those that the entry belonged to.
+    const isRegrouped = update.fields['cache-groups'] !== undefined;
+    this.nameTags(Object.keys(entry.head.versions).filter((tag) => !isRegrouped || !isGroupTag(tag)));
     const isSame = isSameRepresentation(update.fields, entry.head.fields);
     const refreshed = { status: entry.head.status, fields, requestedAt, receivedAt };
     const head = isSame ? this.headOf(refreshed) : undefined;
@@ -118,7 +132,7 @@ export class EntryWriter {
   }
 
   get #allTags(): readonly string[] {
-    return [...new Set([...this.#forwarded.tags, ...this.#named])];
+    return [...new Set([...this.#place.tags, ...this.#named])];
   }
 
   get #hasLateTags(): boolean {
@@ -131,20 +145,24 @@ export class EntryWriter {
   }
 
   async #store({ head, body }: Entry): Promise<FillOutcome> {
-    const { id, right } = this.#forwarded;
+    const { right } = this.#forwarded;
+    const { id } = this.#place;
     const versions = await this.#pin(this.#allTags);
     if (!versions) return 'invalidated';
-    const { compressAboveBytes = Number.POSITIVE_INFINITY } = this.#settings;
+    const { compressAboveBytes = Number.POSITIVE_INFINITY, sharedQueries } = this.#settings;
     const entry = await packed({ head: { ...head, versions }, body }, compressAboveBytes);
     const stored = this.#cache.store(id, entry, keepForMs(head.terms, head.fields, Date.now()));
     // Over one connection in one write: a request that goes on finds the entry.
     if (this.#cache.keepsOrder) right.end('stored');
-    await stored;
+    // Of several responses for a URL the most recent one counts (RFC 9111 §4).
+    const older = this.#forwarded.exact ? sharedQueries.placesBeside(this.#forwarded, id) : [];
+    await Promise.all([stored, ...older.map((each) => this.#cache.drop(each, entry))]);
     return 'stored';
   }
 
   async #pin(all: readonly string[]): Promise<PinnedVersions | undefined> {
-    const { id, tags, right } = this.#forwarded;
+    const { right } = this.#forwarded;
+    const { id, tags } = this.#place;
     const known = Object.fromEntries(Object.entries(this.#known).filter(([tag]) => all.includes(tag)));
     const pinned = await pinLate(this.#cache.versions, right.start, known, all);
     const late = all.filter((tag) => !Object.hasOwn(known, tag));

@@ -113,8 +113,11 @@ export class Decider {
   /** @param earlier the entry from before the request waited: another one was validated since */
   #reuseOf(visit: Visit, entry: Entry, earlier: Entry | undefined): Reuse {
     const { earlyRefresh } = this.#settings;
-    const eagerness = earlyRefresh > 0 && this.#isForOthers(visit, 'serve', entry) ? earlyRefresh : 0;
-    const reuse = reuseOf(entry.head.terms, visit.wanted, Date.now(), eagerness);
+    // Node drops the content of a request that is answered, and the handler of a QUERY needs it.
+    const isQuery = visit.req.method === 'QUERY';
+    const isEager = earlyRefresh > 0 && !isQuery && this.#isForOthers(visit, 'serve', entry);
+    const known = reuseOf(entry.head.terms, visit.wanted, Date.now(), isEager ? earlyRefresh : 0);
+    const reuse = isQuery && known === 'serve-and-refresh' ? 'stale' : known;
     return reuse === 'stale' && isAnother(entry, earlier) ? 'serve' : reuse;
   }
 
@@ -158,7 +161,7 @@ export class Decider {
   }
 
   #lookUp({ question, req }: Visit): Promise<Lookup> {
-    return this.#cache.lookUp(question.id, question.tags, req.headers as Fields);
+    return this.#settings.sharedQueries.lookUp(this.#cache, question, req.headers as Fields);
   }
 }
 

@@ -12,8 +12,10 @@ import {
   tagVersions,
 } from '../../src/tags/index.js';
 import { holdResponse } from '../response/index.js';
+import { invalidatedGroupTags } from './cache-groups.js';
 import { offerCacheTags, tagsNamed } from './handler-tags.js';
-import { changedTags, isSafe, logFailedPurge } from './purge-after-change.js';
+import { changedTags, logFailedPurge } from './purge-after-change.js';
+import { isSafe } from './safe-methods.js';
 
 /** Options of `invalidateOn`. */
 export interface InvalidateOnOptions {
@@ -111,7 +113,8 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
       const marked = mutation ? mutation.finish() : versions.invalidate(tags);
       // A handler that fails may have changed something before; it named the tags all the same.
       const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
-      const others = changed.filter((tag) => !tags.includes(tag));
+      const groups = invalidatedGroupTags(req, res, logger);
+      const others = [...changed, ...groups].filter((tag) => !tags.includes(tag));
       const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
       return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
     };

@@ -9,6 +9,7 @@ import {
   anything,
   aPositiveInteger,
   aString,
+  aWholeNumber,
   connectionChecks,
   oneOf,
 } from '../../src/read-options.js';
@@ -45,7 +46,7 @@ export interface CacheResponseOptions {
   /**
    * The cache key. It has to tell apart whatever the handler tells apart: a key with the user's id in it makes
    * personal responses cacheable.
-   * @default method, scheme, host and URL
+   * @default method, scheme, host and URL, and the content of a QUERY
    */
   readonly key?: (req: Request) => string;
   /**
@@ -53,6 +54,11 @@ export interface CacheResponseOptions {
    * @default all of them, in any order
    */
   readonly queryParams?: QueryParams;
+  /**
+   * Hear `No-Vary-Search` of a response: URLs that it calls equivalent share the response. `key` outranks it.
+   * @default true
+   */
+  readonly noVarySearch?: boolean;
   /**
    * A response header by which handlers tell this cache alone what to do, in the words of `Cache-Control`
    * (RFC 9213). It outranks `CDN-Cache-Control`, which outranks `Cache-Control`.
@@ -93,6 +99,12 @@ export interface CacheResponseOptions {
    * @default 1048576
    */
   readonly maxBodyBytes?: number;
+  /**
+   * Bytes of the largest content of a QUERY whose response is stored; 0: QUERY passes through. It is read before a parser
+   * does, and put back.
+   * @default 65536
+   */
+  readonly maxQueryBytes?: number;
   /**
    * Bytes from which on a response of a kind that shrinks (text, JSON) is stored compressed by gzip, and sent so to
    * clients that take it. Such responses have `Vary: Accept-Encoding`, and a weak ETag when compressed.
@@ -140,10 +152,12 @@ export interface CacheResponseOptions {
 
 export const defaults = {
   shared: false,
+  noVarySearch: true,
   ignoreCookies: [],
   credentialFields: ['X-API-Key', 'Api-Key', 'X-Auth-Token'],
   ignoreRequestCacheControl: false,
   maxBodyBytes: 1_048_576,
+  maxQueryBytes: 65_536,
   earlyRefresh: 0,
   onRestart: 'forget',
   timeoutMs: 100,
@@ -173,6 +187,7 @@ export const checks = {
   queryParams: queryParamLists,
   targetedHeader: aString,
   shared: aBoolean,
+  noVarySearch: aBoolean,
   hosts: aListOfStrings,
   ignoreCookies: aListOfStrings,
   credentialFields: aListOfStrings,
@@ -181,6 +196,7 @@ export const checks = {
   earlyRefresh: aNumber('a number', 1_000),
   onRestart: oneOf('forget', 'keep'),
   maxBodyBytes: aPositiveInteger('bytes', 512 * 1_048_576),
+  maxQueryBytes: aWholeNumber('bytes', 16 * 1_048_576),
   waitMs: aPositiveInteger('milliseconds', 3_600_000),
   nearCache: anything,
 };

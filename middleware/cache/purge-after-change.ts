@@ -4,13 +4,10 @@ import { consoleLogger, type Logger } from '../../src/logger.js';
 import { pathAndQuery, purgedUrlTags, type TagVersions } from '../../src/tags/index.js';
 import { recordOf } from '../request-record.js';
 import { holdResponse } from '../response/index.js';
+import { invalidatedGroupTags } from './cache-groups.js';
 import { tagsNamed } from './handler-tags.js';
+import { isSafe } from './safe-methods.js';
 import { originOf } from './target.js';
-
-// The safe methods of IANA's registry (RFC 9110 §16.1.1); QUERY is that of RFC 10008.
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY', 'REPORT', 'SEARCH']);
-
-export const isSafe = ({ method }: Request): boolean => SAFE_METHODS.has(method);
 
 /** The tags of the URLs that a successful unsafe request has changed (RFC 9111 §4.4), and those its handler named. */
 export function changedTags(req: Request, res: Response): string[] {
@@ -28,8 +25,10 @@ export function purgeAfterChange(
 ): void {
   if (isSafe(req)) return;
   holdResponse(res, next, ({ isEnd }) => {
-    if (!isEnd || res.statusCode >= 400 || recordOf(req).isReplay) return undefined;
-    const tags = changedTags(req, res);
+    if (!isEnd || recordOf(req).isReplay) return undefined;
+    const groups = invalidatedGroupTags(req, res, logger);
+    const tags = res.statusCode < 400 ? [...changedTags(req, res), ...groups] : groups;
+    if (tags.length === 0) return undefined;
     return versions.invalidate(tags).catch((err: unknown) => logFailedPurge(logger, err, tags));
   });
 }

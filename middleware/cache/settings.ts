@@ -5,6 +5,7 @@ import { requestDirectives } from '../../src/http/stale-by-age.js';
 import type { WithDefaults } from '../../src/read-options.js';
 import type { CacheResponseOptions, defaults } from './options.js';
 import { type CookieWatch, cookieMatcher, cookieWatch } from './personal.js';
+import { SharedQueries } from './shared-queries.js';
 import { hostMatcher } from './target.js';
 
 const NOTHING: Directives = new Map();
@@ -19,6 +20,7 @@ export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defau
   readonly isKnownHost: (origin: string) => boolean;
   readonly ignoresCookie: (name: string) => boolean;
   readonly watchCookies: CookieWatch;
+  readonly sharedQueries: SharedQueries;
   /** The cache directives of a request. */
   readonly wantedBy: (request: Fields) => Directives;
 };
@@ -34,6 +36,7 @@ export function settingsOf({
     ...(nearCache !== undefined && { nearCache: readNearCacheOptions(nearCache, options.redis) }),
     isKnownHost: options.hosts ? hostMatcher(options.hosts) : () => true,
     ignoresCookie,
+    sharedQueries: new SharedQueries(options),
     watchCookies: cookieWatch({ ignoresCookie }, options.logger),
     credentialFields: options.credentialFields.map((name) => name.toLowerCase()),
     targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],

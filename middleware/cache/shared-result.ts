@@ -5,8 +5,8 @@ import { errorIsTolerated, mayReplaceError } from '../../src/http/stale-by-age.j
 import type { FillEnd } from '../../src/single-flight/index.js';
 import type { CacheStatus } from './cache-status.js';
 import { usableEntry } from './entry-audience.js';
-import type { Question } from './entry-question.js';
 import type { FilledResponse } from './forwarded.js';
+import type { Question } from './question.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
 
@@ -25,14 +25,16 @@ export interface Visit {
 
 /** Serves the result of a fill that a request waited for: its response, or a stale one in place of its error. */
 export function serveShared(
-  { req, res, wanted, arrivedAt }: Visit,
+  { question, req, res, wanted, arrivedAt }: Visit,
   { outcome, result, began = 0 }: FillEnd<FilledResponse>,
   stale: Entry | undefined,
   fwd: NonNullable<CacheStatus['fwd']>,
   settings: CacheSettings,
 ): boolean {
   // The response may be older than a change from before the request arrived, unless its handler began later.
-  const entry = began >= arrivedAt ? usableEntry(result ?? {}, req, settings) : undefined;
+  const isAnswer =
+    began >= arrivedAt && (!result?.entry || settings.sharedQueries.isFor(question, result.entry));
+  const entry = isAnswer ? usableEntry(result ?? {}, req, settings) : undefined;
   if (entry) {
     serveEntry(entry, req, res, { fwd, collapsed: true });
     return true;

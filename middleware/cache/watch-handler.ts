@@ -43,7 +43,7 @@ export function watchHandler(
       if (standIn) return answerWith(standIn, forwarded, () => resetToBefore(res, before), req, res);
       if (req.method === 'HEAD') freshenByHead(arrived, forwarded, writer);
       const fits = !(Number(fields['content-length']) > settings.maxBodyBytes);
-      entryHead = req.method === 'GET' && fits ? writer.headOf(arrived) : undefined;
+      entryHead = req.method !== 'HEAD' && fits ? writer.headOf(arrived) : undefined;
       settings.watchCookies(req, writer.personalBy);
       return passOn(entryHead, forwarded, writer, req, res, settings);
     },
@@ -133,7 +133,7 @@ function passOn(
     return { keep: true, ...(isCurrent && { instead: () => sendNotModified(res) }) };
   }
   // An answer that the handler forbids to store has taken the place of the stored one.
-  if (stale && res.statusCode < 500 && req.method === 'GET' && writer.mayStore) writer.drop(stale);
+  if (stale && res.statusCode < 500 && req.method !== 'HEAD' && writer.mayStore) writer.drop(stale);
   else if (!writer.isSettled) writer.settle('unstorable');
   return { keep: false };
 }

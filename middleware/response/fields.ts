@@ -3,6 +3,8 @@ import type { Response } from 'express';
 import type { Fields } from '../../src/http/fields.js';
 
 const DECIDING = new Set(['cache-control', 'expires']);
+// Say for whom a stored response is, and when it ends, whoever set them.
+const ABOUT_STORED = new Set(['vary', 'cache-groups', 'no-vary-search']);
 
 /** A response's fields as they are now. `appendHeader` adds to the lists that `getHeaders` gives out. */
 export function headersNow(res: Response): OutgoingHttpHeaders {
@@ -28,7 +30,7 @@ export function handlersFields(
     if (value === undefined) continue;
     const isDeciding = DECIDING.has(name) || targets.includes(name);
     const isFromBefore = isSame(before[name], value);
-    if (isFromBefore && !isDeciding && name !== 'vary') continue;
+    if (isFromBefore && !isDeciding && !ABOUT_STORED.has(name)) continue;
     if (isFromBefore && isDeciding && res.statusCode >= 400) mayBeStored = false;
     own[name] = Array.isArray(value) ? value.map(String) : String(value);
   }

@@ -16,12 +16,12 @@ export function checkNames(where: string, names: unknown): readonly string[] {
   );
 }
 
-// Begin the names of tags of the toolkit: everything, a URL, a cached value.
-const RESERVED = /^(?:\*$|url:|key:|=)/;
+// Begin the names of tags of the toolkit: everything, a URL, a cached value, a cache group.
+const RESERVED = /^(?:\*$|url:|key:|group:|=)/;
 
 /**
  * Returns the tags that code has given. A tag may hold text of a client: one that is named like a tag of the toolkit
- * (`*` for everything, `url:…`, `key:…`) gets a `=` in front, so that it stays a tag like any other.
+ * (`*` for everything, `url:…`, `key:…`, `group:…`) gets a `=` in front, so that it stays a tag like any other.
  *
  * @throws ToolkitError `CACHE_TAGS_INVALID`
  */

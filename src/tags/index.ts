@@ -1,5 +1,6 @@
 export { asOwnTag, checkNames, checkTags } from './checked-names.js';
 export { freshVersion } from './fresh-version.js';
+export { groupTag, isGroupTag } from './group-tags.js';
 export { beginMutation, type Mutation, refusedMutation } from './mutation.js';
 export {
   beginFill,
@@ -15,5 +16,13 @@ export {
   tagVersions,
 } from './tag-versions.js';
 export { EVERYTHING } from './tag-writer.js';
-export { normalisedUrl, pathAndQuery, pathTag, purgedUrlTags, type QueryParams, urlTag } from './url-tags.js';
+export {
+  countingUrl,
+  normalisedUrl,
+  pathAndQuery,
+  pathTag,
+  purgedUrlTags,
+  type QueryParams,
+  urlTag,
+} from './url-tags.js';
 export type { PinnedVersions, ValuesAndVersions, Versions } from './version-reader.js';

@@ -41,7 +41,24 @@ export function pathAndQuery(url: string): string {
 }
 
 /** Path and query of the URL with its query parameters sorted by name, and without those that do not count. */
-export function normalisedUrl(given: string, params?: QueryParams): string {
+export const normalisedUrl = (given: string, params?: QueryParams): string =>
+  // A stable sort: the order of values of one name may mean something.
+  withPairs(given, params, (pairs) => pairs.sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name))));
+
+/** Path and query of the URL without the parameters that do not count; the others keep their order. */
+export const countingUrl = (given: string, params?: QueryParams): string =>
+  params ? withPairs(given, params, (pairs) => pairs) : pathAndQuery(given);
+
+interface NamedPair {
+  readonly pair: string;
+  readonly name: string;
+}
+
+function withPairs(
+  given: string,
+  params: QueryParams | undefined,
+  ordered: (pairs: NamedPair[]) => NamedPair[],
+): string {
   const url = pathAndQuery(given);
   const start = url.indexOf('?');
   if (start < 0) return url;
@@ -52,9 +69,9 @@ export function normalisedUrl(given: string, params?: QueryParams): string {
     .map((pair) => ({ pair, name: decoded(pair.split('=', 1)[0]!) }));
   const counting = params ? named.filter(({ name }) => counts(name, params)) : named;
   if (counting.length === 0) return path;
-  // A stable sort: the order of values of one name may mean something.
-  counting.sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
-  return `${path}?${counting.map(({ pair }) => pair).join('&')}`;
+  return `${path}?${ordered(counting)
+    .map(({ pair }) => pair)
+    .join('&')}`;
 }
 
 // `/users/%37` is `/users/7` (RFC 9110 §4.2.3): a purge of one reaches the other. The keys stay apart, because routers
