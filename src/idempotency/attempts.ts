@@ -35,7 +35,7 @@ export interface AttemptsOptions {
   readonly onLostLease: 'rerun' | 'refuse';
 }
 
-type Reply = readonly (Buffer | number)[];
+type AttemptReply = readonly (Buffer | number)[];
 
 /**
  * Attempts at requests that must happen once, in Redis: one hash per key of a client, with the content's fingerprint and
@@ -68,7 +68,7 @@ export class Attempts {
     const token = randomBytes(15).toString('base64url');
     const args = [token, fingerprint, leaseMs, keepMs + leaseMs, onLostLease];
     try {
-      return attemptOutcome(await this.#run<Reply>(beginAttempt, id, args), token);
+      return attemptOutcome(await this.#run<AttemptReply>(beginAttempt, id, args), token);
     } catch (error) {
       // Redis may have given the lease, or may still do so.
       this.forget(id, token).catch(() => undefined);
@@ -100,7 +100,7 @@ export class Attempts {
   }
 }
 
-function attemptOutcome([state, first, second]: Reply, token: string): AttemptOutcome {
+function attemptOutcome([state, first, second]: AttemptReply, token: string): AttemptOutcome {
   switch (String(state)) {
     case 'run':
       return { state: 'run', token, fence: Number(String(first)) };

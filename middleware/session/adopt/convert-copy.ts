@@ -18,7 +18,7 @@ const NO_OPERATIONS: SessionHost = { regenerate: nothing, destroy: nothing, save
 /** Turns sessions of express-session into ours, for this request. */
 export function copyConverter(settings: SessionSettings, req: Request): ConvertCopy {
   return async (id, { text, lifeMs }): Promise<ConvertedSession> => {
-    const { cookie, ...properties } = await parse(settings.adopt!, text);
+    const { cookie, ...properties } = await parsedCopy(settings.adopt!, text);
     const maxAge = maxAgeOf(cookie.originalMaxAge);
     const expires = typeof cookie.expires === 'string' ? Date.parse(cookie.expires) : Number.NaN;
     // Only a key without an expiry can outlive its cookie: each use moves the expiry of a key on, but not this date.
@@ -33,7 +33,7 @@ export function copyConverter(settings: SessionSettings, req: Request): ConvertC
   };
 }
 
-async function parse({ deserialize }: AdoptSettings, text: string): Promise<OldSession> {
+async function parsedCopy({ deserialize }: AdoptSettings, text: string): Promise<OldSession> {
   let session: unknown;
   try {
     session = await deserialize(text);
