@@ -62,6 +62,10 @@ export class RedisLink {
     return this.#logger;
   }
 
+  get keyPrefix(): string {
+    return this.#forms.text.keyPrefix;
+  }
+
   /** Why Redis as a whole cannot be asked; undefined when it can. */
   get outage(): Error | undefined {
     return this.#servers.whole.outage;

@@ -1,5 +1,6 @@
 import { ToolkitError } from '../errors.js';
 import { RecentMap } from '../recent-map.js';
+import type { Mirror, WriteCopy } from './mirror.js';
 import { mustHaveCopy, type OldCopies, type OldCopy, UnusableCopy } from './old-copies.js';
 import type { SessionReader, SessionTimeouts } from './session-reader.js';
 import { type StoredFields, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
@@ -28,7 +29,25 @@ export class Adoption {
     private readonly reader: SessionReader,
     private readonly users: UserSessions,
     private readonly maxBytes: number,
+    private readonly mirror: Mirror | undefined,
   ) {}
+
+  /** Sessions are also written in the format of connect-redis. */
+  get mirrors(): boolean {
+    return this.mirror !== undefined;
+  }
+
+  /** Writes a session for connect-redis too. Resolves to false when the session has ended, also there. */
+  async write(id: string, hash: string, textOf: WriteCopy): Promise<boolean> {
+    const isLiving = await this.mirror!.write(this.copies.keyOf(id), hash, textOf);
+    if (!isLiving) await this.copies.end(hash);
+    return isLiving;
+  }
+
+  /** Ends both copies. */
+  async end(id: string, hash: string): Promise<void> {
+    await Promise.all([this.copies.end(hash), this.copies.remove(id)]);
+  }
 
   /** @throws UnusableCopy */
   async load(
@@ -63,6 +82,10 @@ export class Adoption {
       return undefined;
     }
     this.#known.set(hash, true);
+    if (this.mirror && session.old && session.slidAt === session.readAt) {
+      const lifeMs = Math.min(session.idleTimeoutMs, session.expiresAt - session.readAt);
+      this.mirror.extendLater(this.copies.keyOf(id), lifeMs);
+    }
     return session;
   }
 

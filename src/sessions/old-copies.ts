@@ -1,10 +1,10 @@
 import type { Keys } from '../keys.js';
 import { loadScript, type RedisClient, type RedisLink } from '../redis/index.js';
+import { endSession } from './end-session.js';
 
 const readOldSession = loadScript('read-old-session');
 const adoptSession = loadScript('adopt-session');
 const stampEnded = loadScript('stamp-sessions-ended');
-const endAdoptable = loadScript('end-adoptable-session');
 
 // Beside the properties, connect-redis stores the attributes of the cookie.
 const COOKIE_BYTES = 1024;
@@ -53,7 +53,6 @@ export class OldCopies {
   readonly #names: Keys;
   readonly #options: OldCopiesOptions;
   readonly #ask: { readonly timeoutMs: number };
-  readonly #keyPrefix: string;
   readonly #isCluster: boolean;
 
   constructor(redis: RedisClient, link: RedisLink, names: Keys, options: OldCopiesOptions) {
@@ -61,7 +60,6 @@ export class OldCopies {
     this.#names = names;
     this.#options = options;
     this.#ask = { timeoutMs: options.timeoutMs };
-    this.#keyPrefix = redis.options.keyPrefix ?? '';
     this.#isCluster = redis.isCluster;
   }
 
@@ -112,30 +110,21 @@ export class OldCopies {
     const [exists, stamp] = await Promise.all([this.exists(id), endedAt]);
     const wasEnded = stamp !== null && (savedAt ?? 0) <= Number(stamp);
     if (exists && !wasEnded) {
-      if (this.#options.remove) await this.remove([this.keyOf(id)]);
+      if (this.#options.remove) await this.remove(id);
       return 'adopted';
     }
     await this.end(hash);
     return exists ? 'ended' : 'gone';
   }
 
-  /**
-   * Ends a session, of this user if one is given, and keeps its old copy from being adopted again. The old copy itself
-   * lies in another slot of a Cluster: `remove` deletes it.
-   */
-  async end(hash: string, user = ''): Promise<{ readonly ended: boolean; readonly oldKey: string }> {
-    const [ended, oldKey] = await this.#link.run<[number, string]>(
-      endAdoptable,
-      [this.#names.session(hash), this.#markerOf(hash)],
-      [user, this.#options.absoluteTimeoutMs],
-      this.#ask,
-    );
-    return { ended: ended === 1, oldKey };
+  /** Ends a session, which need not be ours yet, and keeps its old copy from being adopted. */
+  async end(hash: string): Promise<void> {
+    const { absoluteTimeoutMs: copyLifeMs, timeoutMs } = this.#options;
+    await endSession(this.#link, this.#names, hash, { copyLifeMs, timeoutMs });
   }
 
-  async remove(oldKeys: readonly string[]): Promise<void> {
-    if (oldKeys.length === 0) return;
-    await Promise.all(oldKeys.map((key) => this.#link.send<number>('unlink', [key], this.#ask)));
+  async remove(id: string): Promise<void> {
+    await this.#link.send<number>('unlink', [this.keyOf(id)], this.#ask);
   }
 
   /** Records that a user has ended all sessions: copies that were last saved before are not adopted any more. */
@@ -145,7 +134,7 @@ export class OldCopies {
   }
 
   #markerOf(hash: string): string {
-    return this.#names.sessionAdopted(hash, this.#keyPrefix);
+    return this.#names.sessionAdopted(hash, this.#link.keyPrefix);
   }
 }
 

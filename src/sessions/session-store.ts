@@ -47,9 +47,7 @@ export class SessionStore {
   readonly #reader: SessionReader;
   readonly #ask: { readonly timeoutMs: number };
   readonly #options: SessionStoreOptions;
-  readonly #copies: OldCopies | undefined;
   readonly #adoption: Adoption | undefined;
-  readonly #mirror: Mirror | undefined;
 
   constructor(redis: RedisClient, options: SessionStoreOptions) {
     this.#options = options;
@@ -59,15 +57,15 @@ export class SessionStore {
     this.#reader = new SessionReader(this.#link, this.#names, this.#ask);
     whenReset(redis, () => this.#reader.clear());
     const { adopt, maxBytes } = options;
-    this.#copies = adopt && new OldCopies(redis, this.#link, this.#names, { ...options, ...adopt });
-    this.users = new UserSessions(this.#link, this.#names, this.#reader, options, this.#copies);
-    this.#adoption = this.#copies && new Adoption(this.#copies, this.#reader, this.users, maxBytes);
-    this.#mirror = adopt?.mirror ? new Mirror(redis, this.#link, this.#names, this.#ask) : undefined;
+    const copies = adopt && new OldCopies(redis, this.#link, this.#names, { ...options, ...adopt });
+    this.users = new UserSessions(this.#link, this.#names, this.#reader, options, copies);
+    const mirror = adopt?.mirror ? new Mirror(redis, this.#link, this.#names, this.#ask) : undefined;
+    this.#adoption = copies && new Adoption(copies, this.#reader, this.users, maxBytes, mirror);
   }
 
   /** Sessions are also written in the format of connect-redis, by `mirror`. */
   get mirrors(): boolean {
-    return this.#mirror !== undefined;
+    return this.#adoption?.mirrors ?? false;
   }
 
   /** Reads a session and slides its idle expiry. Takes one round trip. */
@@ -83,10 +81,6 @@ export class SessionStore {
       this.#adoption && convert
         ? await this.#adoption.load(id, hash, timeouts, convert)
         : await this.#reader.load(hash, timeouts);
-    if (this.#mirror && session?.old && session.slidAt === session.readAt) {
-      const lifeMs = Math.min(session.idleTimeoutMs, session.expiresAt - session.readAt);
-      this.#mirror.extendLater(this.#copies!.keyOf(id), lifeMs);
-    }
     publish('session-loaded', () => ({ handle: hash, found: session !== undefined }));
     return session;
   }
@@ -133,8 +127,7 @@ export class SessionStore {
 
   async destroy(id: string, user?: string): Promise<void> {
     const hash = hashId(id);
-    if (this.#copies)
-      await Promise.all([this.#copies.end(hash), this.#copies.remove([this.#copies.keyOf(id)])]);
+    if (this.#adoption) await this.#adoption.end(id, hash);
     else await this.#link.send<number>('unlink', [this.#names.session(hash)], this.#ask);
     // Not earlier: a live session must stay in its user's index.
     if (user !== undefined) this.users.forgetLater(user, hash);
@@ -142,11 +135,8 @@ export class SessionStore {
   }
 
   /** Writes a session for connect-redis too. Resolves to false when the session has ended, also there. */
-  async mirror(id: string, textOf: WriteCopy): Promise<boolean> {
-    const hash = hashId(id);
-    const isLiving = await this.#mirror!.write(this.#copies!.keyOf(id), hash, textOf);
-    if (!isLiving) await this.#copies!.end(hash);
-    return isLiving;
+  mirror(id: string, textOf: WriteCopy): Promise<boolean> {
+    return this.#adoption!.write(id, hashId(id), textOf);
   }
 
   async #write(hash: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {

@@ -1,13 +1,13 @@
 import { publish } from '../diagnostics.js';
 import type { Keys } from '../keys.js';
 import { loadScript, type RedisLink } from '../redis/index.js';
+import { endSession } from './end-session.js';
 import type { OldCopies } from './old-copies.js';
 import type { SessionReader, SessionTimeouts } from './session-reader.js';
 import { type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
 const indexSession = loadScript('index-session');
 const forgetSessions = loadScript('forget-sessions');
-const endSession = loadScript('end-session');
 
 // Longer than any deadline: a login that entered the index this long ago has written its session, or has failed.
 const SPARED_MS = 60_000;
@@ -126,16 +126,10 @@ export class UserSessions {
   }
 
   async #end(user: string, handle: string): Promise<boolean> {
-    const ended = this.#copies
-      ? await this.#endWithCopy(this.#copies, user, handle)
-      : await this.#link.run<number>(endSession, [this.#names.session(handle)], [user], this.#ask);
+    const { timeoutMs } = this.#ask;
+    const { ended, oldKey } = await endSession(this.#link, this.#names, handle, { user, timeoutMs });
+    if (oldKey) await this.#link.send<number>('unlink', [oldKey], this.#ask);
     if (ended) publish('session-destroyed', () => ({ handle }));
-    return Boolean(ended);
-  }
-
-  async #endWithCopy(copies: OldCopies, user: string, handle: string): Promise<boolean> {
-    const { ended, oldKey } = await copies.end(handle, user);
-    if (oldKey) await copies.remove([oldKey]);
     return ended;
   }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { sessionActions } from '../../../../src/operations/session-actions.js';
 import { redisForFile } from '../../support/redis-for-file.js';
 import { clientOf } from '../support/session-client.js';
 import { at, serveNew, serveOld, shown } from './support/both-apps.js';
@@ -93,5 +94,26 @@ test('destroy by handle ends both copies of an adopted session', async () => {
   const [listed] = await one.sessions.list(user);
   expect(await one.sessions.destroy(user, listed!.handle)).toBe(true);
   expect(await file.redis.exists(`sess:${id}`)).toBe(0);
+  expect(await shown(at(one.url, browser))).toEqual({});
+});
+
+test('destroyById, and an operator who ends the sessions of a user, end both copies', async () => {
+  const { one, other, login } = await bothApps();
+  const [byId, byUser] = [await login(), await login()];
+  for (const { browser } of [byId, byUser]) await at(one.url, browser).get('/show');
+  expect(await other.sessions.destroyById(byId.id)).toBe(true);
+  expect(await sessionActions(file.redis, { prefix: '', timeoutMs: 1000 }).end(byUser.user)).toBe(1);
+  for (const { browser, id } of [byId, byUser]) {
+    expect(await file.redis.exists(`sess:${id}`)).toBe(0);
+    for (const { url } of [one, other]) expect(await shown(at(url, browser))).toEqual({});
+  }
+});
+
+test('an old session that no new process has read can be ended by its id, and is not adopted afterwards', async () => {
+  const { one, login } = await bothApps();
+  const { browser, id } = await login();
+  const oldCopy = (await file.redis.get(`sess:${id}`))!;
+  expect(await one.sessions.destroyById(id)).toBe(false);
+  await file.redis.set(`sess:${id}`, oldCopy, 'PX', MAX_AGE_MS);
   expect(await shown(at(one.url, browser))).toEqual({});
 });

@@ -30,7 +30,7 @@ test.each<[string, boolean]>([
   ['survive the way back with', true],
 ])(
   'old and new processes under load, forward and back: no session of the old ones is logged out, no logout undone, no change of the new ones lost; sessions of the new ones %s adopt.mirror',
-  { timeout: sized({ quick: 60_000, full: 280_000 }) },
+  { timeout: sized({ quick: 60_000, full: 480_000 }) },
   async (_outcome, mirror) => {
     const { pick } = random(printedSeed('moving from express-session'));
     const [old, fresh] = await Promise.all([start(), start({ mirror })]);
