@@ -30,6 +30,10 @@ export class Adoption {
     private readonly maxBytes: number,
   ) {}
 
+  clear(): void {
+    this.#known.clear();
+  }
+
   /** @throws UnusableCopy */
   async load(
     id: string,

@@ -57,11 +57,11 @@ export class SessionStore {
     this.#link = linkTo(redis);
     this.#names = keys(options.prefix);
     this.#reader = new SessionReader(this.#link, this.#names, this.#ask);
-    whenReset(redis, () => this.#reader.clear());
     const { adopt, maxBytes } = options;
     this.#copies = adopt && new OldCopies(redis, this.#link, this.#names, { ...options, ...adopt });
     this.users = new UserSessions(this.#link, this.#names, this.#reader, options, this.#copies);
     this.#adoption = this.#copies && new Adoption(this.#copies, this.#reader, this.users, maxBytes);
+    for (const memory of [this.#reader, this.#adoption]) whenReset(redis, () => memory?.clear());
     this.#mirror = adopt?.mirror ? new Mirror(redis, this.#link, this.#names, this.#ask) : undefined;
   }
 
