@@ -49,6 +49,10 @@ export class Adoption {
     await Promise.all([this.copies.end(hash), this.copies.remove(id)]);
   }
 
+  clear(): void {
+    this.#known.clear();
+  }
+
   /** @throws UnusableCopy */
   async load(
     id: string,

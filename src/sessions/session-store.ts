@@ -55,12 +55,12 @@ export class SessionStore {
     this.#link = linkTo(redis);
     this.#names = keys(options.prefix);
     this.#reader = new SessionReader(this.#link, this.#names, this.#ask);
-    whenReset(redis, () => this.#reader.clear());
     const { adopt, maxBytes } = options;
     const copies = adopt && new OldCopies(redis, this.#link, this.#names, { ...options, ...adopt });
     this.users = new UserSessions(this.#link, this.#names, this.#reader, options, copies);
     const mirror = adopt?.mirror ? new Mirror(redis, this.#link, this.#names, this.#ask) : undefined;
     this.#adoption = copies && new Adoption(copies, this.#reader, this.users, maxBytes, mirror);
+    for (const memory of [this.#reader, this.#adoption]) whenReset(redis, () => memory?.clear());
   }
 
   /** Sessions are also written in the format of connect-redis, by `mirror`. */
