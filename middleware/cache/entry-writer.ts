@@ -149,8 +149,8 @@ export class EntryWriter {
     const { id } = this.#place;
     const versions = await this.#pin(this.#allTags);
     if (!versions) return 'invalidated';
-    const { compressAboveBytes = Number.POSITIVE_INFINITY, sharedQueries } = this.#settings;
-    const entry = await packed({ head: { ...head, versions }, body }, compressAboveBytes);
+    const { compressAboveBytes = Number.POSITIVE_INFINITY, compressWith, sharedQueries } = this.#settings;
+    const entry = await packed({ head: { ...head, versions }, body }, compressAboveBytes, compressWith);
     const stored = this.#cache.store(id, entry, keepForMs(head.terms, head.fields, Date.now()));
     // Over one connection in one write: a request that goes on finds the entry.
     if (this.#cache.keepsOrder) right.end('stored');

@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import type { Entry } from '../../src/cache/index.js';
 import { byteRange } from '../../src/http/byte-range.js';
 import { isNotModified, rangeIsCurrent } from '../../src/http/conditional.js';
-import { gzipFields, takesGzip, varyByCoding } from '../../src/http/content-coding.js';
+import { codedFields, takesCoding, varyByCoding } from '../../src/http/content-coding.js';
 import type { Fields } from '../../src/http/fields.js';
 import { ageAt } from '../../src/http/storing.js';
 import { copyFields } from '../response/index.js';
@@ -41,7 +41,10 @@ function representationFor(entry: Entry, asked: Fields): { fields: Fields; body:
   const { head, coded } = entry;
   if (!coded) return { fields: head.fields, body: entry.body };
   const fields = { ...head.fields, vary: varyByCoding(head.fields) };
-  return takesGzip(asked) ? { fields: gzipFields(fields), body: coded } : { fields, body: entry.body };
+  const coding = head.coding!;
+  return takesCoding(asked, coding)
+    ? { fields: codedFields(fields, coding), body: coded }
+    : { fields, body: entry.body };
 }
 
 /** A 304 has the fields that update the client's copy, and none about a body (RFC 9110 §15.4.5). */

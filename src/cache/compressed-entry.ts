@@ -1,10 +1,8 @@
-import { promisify } from 'node:util';
-import { gunzip, gunzipSync, gzip } from 'node:zlib';
-import { isCompressible } from '../http/content-coding.js';
+import { isCompressible, type StoredCoding } from '../http/content-coding.js';
+import { codecFor } from './codecs.js';
 import type { Entry, EntryHead } from './record.js';
 
-const compress = promisify(gzip);
-const decompress = promisify(gunzip);
+const codecOf = ({ coding = 'gzip' }: EntryHead) => codecFor(coding)!;
 
 /** An entry that is stored compressed. Its body is unpacked when it is first read. */
 export function codedEntry(head: EntryHead, coded: Buffer, isNear?: true): Entry {
@@ -14,7 +12,7 @@ export function codedEntry(head: EntryHead, coded: Buffer, isNear?: true): Entry
     coded,
     ...(isNear && { isNear }),
     get body() {
-      plain ??= gunzipSync(coded);
+      plain ??= codecOf(head).unpackNow(coded);
       return plain;
     },
   };
@@ -22,16 +20,14 @@ export function codedEntry(head: EntryHead, coded: Buffer, isNear?: true): Entry
 
 /** The same entry with its body unpacked. Unpacking a large body in one go would block the event loop. */
 export async function unpacked({ head, coded, isNear }: Entry & { coded: Buffer }): Promise<Entry> {
-  return { head, coded, body: await decompress(coded), ...(isNear && { isNear }) };
+  return { head, coded, body: await codecOf(head).unpack(coded), ...(isNear && { isNear }) };
 }
 
 /** The entry to be stored: compressed if it is large, if its type compresses well, and if that made it smaller. */
-export async function packed(entry: Entry, aboveBytes: number): Promise<Entry> {
+export async function packed(entry: Entry, aboveBytes: number, coding: StoredCoding): Promise<Entry> {
   const { coding: _, ...head } = entry.head;
   const plain = { head, body: entry.body };
   if (entry.body.length <= aboveBytes || !isCompressible(head)) return plain;
-  const coded = await compress(entry.body);
-  return coded.length < entry.body.length
-    ? { head: { ...head, coding: 'gzip' }, body: entry.body, coded }
-    : plain;
+  const coded = await codecFor(coding)!.pack(entry.body);
+  return coded.length < entry.body.length ? { head: { ...head, coding }, body: entry.body, coded } : plain;
 }

@@ -1,3 +1,4 @@
+export { codecFor } from './codecs.js';
 export { packed } from './compressed-entry.js';
 export { type InspectedEntry, inspectEntries } from './inspect-entry.js';
 export { type NearCacheOptions, type NearCacheSettings, readNearCacheOptions } from './near/options.js';

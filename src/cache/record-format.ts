@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { RecentMap } from '../recent-map.js';
+import { codecFor } from './codecs.js';
 import { codedEntry } from './compressed-entry.js';
 import type { CacheRecord, EntryHead } from './record.js';
 
@@ -36,6 +37,8 @@ export function decodeRecord(bytes: Buffer): CacheRecord | undefined {
     const head = heads.get(stamp) ?? (JSON.parse(bytes.toString('utf8', headAt, bodyAt)) as EntryHead | null);
     if (!Array.isArray(head?.vary)) return undefined;
     if (!head.fields || !head.terms || !head.versions) return { head: { vary: head.vary } };
+    // Stored by a process whose Node has another coding.
+    if (head.coding && !codecFor(head.coding)) return undefined;
     heads.set(stamp, head);
     const body = bytes.subarray(bodyAt);
     return head.coding ? codedEntry(head, body) : { head, body };

@@ -1,3 +1,4 @@
+import type { StoredCoding } from '../http/content-coding.js';
 import type { Fields } from '../http/fields.js';
 import type { Terms } from '../http/storing.js';
 import type { PinnedVersions } from '../tags/index.js';
@@ -14,7 +15,7 @@ export interface EntryHead {
   readonly vary: readonly string[];
   readonly variant: string;
   /** The coding of the body in Redis, which is not the handler's. */
-  readonly coding?: 'gzip';
+  readonly coding?: StoredCoding;
 }
 
 export interface Entry {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { publish } from '../diagnostics.js';
-import { takesGzip } from '../http/content-coding.js';
+import { takesCoding } from '../http/content-coding.js';
 import type { Fields } from '../http/fields.js';
 import { variantOf } from '../http/vary.js';
 import { type Keys, keys } from '../keys.js';
@@ -174,7 +174,9 @@ export class ResponseCache {
 
 // A body that cannot be unpacked counts as a miss.
 async function readyFor(request: Fields, entry: Entry): Promise<Entry | undefined> {
-  return takesGzip(request) ? entry : unpacked(entry as Entry & { coded: Buffer }).catch(() => undefined);
+  return takesCoding(request, entry.head.coding!)
+    ? entry
+    : unpacked(entry as Entry & { coded: Buffer }).catch(() => undefined);
 }
 
 function nearOf(redis: RedisClient, { nearCache: given, prefix }: ResponseCacheOptions) {

@@ -14,17 +14,20 @@ export function isCompressible({ status, fields }: { status: number; fields: Fie
   return DIGESTS.every((name) => fields[name] === undefined);
 }
 
-/** Whether gzip is the best coding for a request; ranges count in the plain bytes. */
-export function takesGzip(request: Fields): boolean {
+/** The codings in which a body may be stored. */
+export type StoredCoding = 'gzip' | 'br' | 'zstd';
+
+/** Whether a request likes a coding better than the plain bytes, in which ranges count. */
+export function takesCoding(request: Fields, coding: StoredCoding): boolean {
   if (request['accept-encoding'] === undefined || request.range !== undefined) return false;
   const headers = { 'accept-encoding': combined(request, 'accept-encoding') };
-  return new Negotiator({ headers }).encoding(['gzip', 'identity']) === 'gzip';
+  return new Negotiator({ headers }).encoding([coding, 'identity']) === coding;
 }
 
-/** The fields of the gzip representation. Its bytes differ, so it must not have the strong tag (RFC 9110 §8.8.1). */
-export function gzipFields(fields: Fields): Fields {
+/** The fields of the coded representation. Its bytes differ, so it must not have the strong tag (RFC 9110 §8.8.1). */
+export function codedFields(fields: Fields, coding: StoredCoding): Fields {
   const [etag] = linesOf(fields, 'etag');
-  const coded = { ...fields, 'content-encoding': 'gzip' };
+  const coded = { ...fields, 'content-encoding': coding };
   return etag?.startsWith('"') ? { ...coded, etag: `W/${etag}` } : coded;
 }
 

@@ -1,6 +1,6 @@
 import { type ResponseDirectives, responseDirectives, secondsOf } from './cache-control.js';
 import { validatorsOf } from './conditional.js';
-import { combined, type Fields } from './fields.js';
+import { combined, type Fields, namesIn } from './fields.js';
 import { type Arrived, freshnessLifetime, hasOwnFreshness, initialAge } from './freshness.js';
 import { fieldNamesOf } from './stored-fields.js';
 import { varyNames } from './vary.js';
@@ -10,6 +10,8 @@ import { varyNames } from './vary.js';
 const KEPT_STALE_SECONDS = { least: 60, most: 600 };
 // Types of bodies that end only with the connection: nobody can wait for the end of one, or be served a stored one.
 const ENDLESS = /^\s*(?:text\/event-stream|multipart\/x-mixed-replace)\b/i;
+const DICTIONARY_CODINGS = new Set(['dcb', 'dcz']);
+const DICTIONARY_VARY = ['accept-encoding', 'available-dictionary'];
 // Those whose caching RFC 9110 defines; what `must-understand` asks for (RFC 9111 §5.2.2.3).
 const UNDERSTOOD = new Set([
   200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 414, 421, 451, 500, 501, 502,
@@ -78,7 +80,13 @@ function refusalOf({ status, fields }: Arrived, { directives }: ResponseDirectiv
   if (directives.has('private') && fieldNamesOf(directives, 'private').length === 0) return 'private';
   if (fields['set-cookie'] !== undefined) return 'set-cookie';
   if (ENDLESS.test(combined(fields, 'content-type') ?? '')) return 'stream';
-  return varyNames(fields) === undefined ? 'vary' : undefined;
+  const vary = varyNames(fields);
+  if (vary === undefined) return 'vary';
+  // Its bytes are of use only to who has the dictionary (RFC 9842).
+  const needsDictionary = namesIn(fields, 'content-encoding').some((coding) =>
+    DICTIONARY_CODINGS.has(coding),
+  );
+  return needsDictionary && !DICTIONARY_VARY.every((name) => vary.includes(name)) ? 'vary' : undefined;
 }
 
 // A response that is stale from the beginning is stored only if it says so itself and can be validated.

@@ -1,3 +1,4 @@
+import * as zlib from 'node:zlib';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { RequestHandler } from 'express';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -61,6 +62,42 @@ test.each([
     }
   },
 );
+
+const { zstdDecompressSync } = zlib as { zstdDecompressSync?: (coded: Buffer) => Buffer };
+const CODINGS = [
+  ['br', zlib.brotliDecompressSync],
+  ...(zstdDecompressSync ? [['zstd', zstdDecompressSync] as const] : []),
+] as const;
+
+describe.each(CODINGS)('with compressWith: %s', (compressWith, decode) => {
+  test.each([
+    [`gzip, ${compressWith}`, compressWith],
+    [`${compressWith};q=0.1`, compressWith],
+    ['*', compressWith],
+    [`gzip, ${compressWith};q=0`, undefined],
+    ['gzip', undefined],
+    [`${compressWith};q=0.5, identity`, undefined],
+  ])('a request with Accept-Encoding: %s gets %s', async (accepted, coding) => {
+    const app = await serveText({ cache: { compressAboveBytes: 10_000, compressWith } });
+    const answer = await app.get('/', { headers: { 'accept-encoding': accepted } });
+    expect(answer).toMatchObject({ status: 200, hit: true });
+    expect(answer.headers['content-encoding']).toBe(coding);
+    expect(answer.headers.vary).toBe('Accept-Encoding');
+    expect((coding ? decode(answer.body) : answer.body).equals(PLAIN)).toBe(true);
+    expect(await recordBytes()).toBeLessThan(PLAIN.length / 5);
+  });
+});
+
+test('a record in a coding that this Node does not have is a miss', async () => {
+  const app = await serveText();
+  const key = (await file.redis.keys('cache:*')).find((name) => !name.includes('lease'))!;
+  const bytes = (await file.redis.getBuffer(key))!;
+  bytes.write('other stamp!');
+  bytes.write('zzzz', bytes.indexOf('"gzip"') + 1);
+  await file.redis.set(key, bytes, 'EX', 60);
+  const answer = await app.get('/', { headers: { 'accept-encoding': 'zzzz' } });
+  expect([answer.status, answer.hit, answer.body.equals(PLAIN)]).toEqual([200, false, true]);
+});
 
 test('caches behind it learn with the first answer that the coding varies', async () => {
   const { miss } = await serveText();

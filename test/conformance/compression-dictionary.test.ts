@@ -1,0 +1,4 @@
+import { ROWS } from './compression-dictionary.js';
+import { conformsTo } from './exchanges.js';
+
+conformsTo(ROWS);
