@@ -1,7 +1,7 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
 import { consoleLogger } from '../logger.js';
 import { readOptions } from '../read-options.js';
-import { linkTo, type RedisClient } from '../redis/index.js';
+import { linkTo } from '../redis/index.js';
 import { SingleFlight } from '../single-flight/index.js';
 import {
   beginMutation,
@@ -79,13 +79,14 @@ export interface CacheAside {
  * Caches values that code loads, and invalidates responses that `cacheResponse` stores.
  *
  * @example
- * const cache = cacheAside(redis);
+ * const cache = cacheAside({ redis });
  * const user = await cache.getOrLoad(`user:${id}`, () => users.get(id), { ttlSeconds: 60, tags: [`user:${id}`] });
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; later `CACHE_KEY_INVALID`, `CACHE_VALUE_NOT_JSON`,
  *   `CACHE_VALUE_TOO_LARGE`
  */
-export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): CacheAside {
-  const settings: AsideSettings = readOptions('cacheAside', { redis, ...given }, checks, defaults, ['redis']);
+export function cacheAside(given: CacheAsideOptions): CacheAside {
+  const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis']);
+  const { redis } = settings;
   linkTo(redis, settings.logger);
   const versions = tagVersions(redis, settings);
   const values = new ValueStore(redis, versions, settings);

@@ -13,6 +13,8 @@ import type { CacheState } from './cache-state.js';
 
 /** Options of `cacheAside`. */
 export interface CacheAsideOptions {
+  /** The shared ioredis client (`Redis` or `Cluster`). */
+  readonly redis: RedisClient;
   /**
    * When Redis cannot set the marks of a mutation: `refuse` does not run it, `proceed` runs it, and callers may get
    * stale values until their `ttlSeconds` are over.
@@ -90,15 +92,12 @@ export const defaults = {
   timeoutMs: 100,
   waitMs: 10_000,
   prefix: '',
-} satisfies CacheAsideOptions;
+} satisfies Partial<CacheAsideOptions>;
 
 export const valueDefaults = { staleSeconds: 0, earlyRefresh: 0 } satisfies Partial<CachedValueOptions>;
 
 export const checks = {
-  redis: connectionChecks.redis,
-  prefix: connectionChecks.prefix,
-  timeoutMs: connectionChecks.timeoutMs,
-  logger: connectionChecks.logger,
+  ...connectionChecks,
   waitMs: aPositiveInteger('milliseconds', 3_600_000),
   onRestart: oneOf('forget', 'keep'),
   onUnavailable: oneOf('refuse', 'proceed'),
@@ -117,6 +116,5 @@ export const readValueOptions = (given: CachedValueOptions) =>
   readOptions('cacheAside', given, valueChecks, valueDefaults, ['ttlSeconds']);
 
 export type AsideSettings = Required<Omit<CacheAsideOptions, 'logger'>> & {
-  readonly redis: RedisClient;
   readonly logger?: Logger;
 };

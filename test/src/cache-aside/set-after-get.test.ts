@@ -6,7 +6,7 @@ import { emptyRedis } from '../../support/empty-redis.js';
 const file = redisForFile();
 beforeEach(() => emptyRedis(file.redis));
 
-const open = (redis = file.redis) => cacheAside(redis, { logger: quiet, timeoutMs: 300 });
+const open = (redis = file.redis) => cacheAside({ redis, logger: quiet, timeoutMs: 300 });
 const tagged = { ttlSeconds: 60, tags: ['team:1'] };
 const cachedValue = async (cache: CacheAside) => (await cache.get('user:7', tagged.tags)).value;
 
