@@ -26,6 +26,7 @@ import {
   type StoredValueOptions,
 } from './options.js';
 import { valueJson } from './value-json.js';
+import { lifetimeOf } from './value-lifetime.js';
 import { type LoadResult, ValueLoader } from './value-loader.js';
 import { checkKey, keyTag, tagsOfValue, ValueStore } from './value-store.js';
 
@@ -45,7 +46,7 @@ export interface CacheAside {
    * Every caller gets the value as it comes back from JSON, also the one that loaded it: a Date is a string. `null` is
    * cached; `undefined` is returned and not cached.
    */
-  getOrLoad<T>(key: string, load: () => Promise<T>, options: CachedValueOptions): Promise<T>;
+  getOrLoad<T>(key: string, load: () => Promise<T>, options: CachedValueOptions<T>): Promise<T>;
   /**
    * Returns the value of a key, or `undefined` if no fresh value is cached, and the `since` that `set` needs. With the
    * tags that the value was stored under this takes one round trip, without them two.
@@ -55,7 +56,7 @@ export interface CacheAside {
    * Stores a value that was read or computed after the `get` that returned `since`. If anything under its tags was
    * invalidated in between, the value may be old and is not stored. Resolves with whether it was stored.
    */
-  set(key: string, value: unknown, options: StoredValueOptions): Promise<boolean>;
+  set<T>(key: string, value: T, options: StoredValueOptions<T>): Promise<boolean>;
   /** Invalidates the value of a key. */
   del(key: string): Promise<void>;
   /**
@@ -108,7 +109,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
       return readValue<T>(versions, values, key, tagsOfValue(key, tags));
     },
 
-    async set(key, value, options: Partial<StoredValueOptions> = {}) {
+    async set<T>(key: string, value: T, options: Partial<StoredValueOptions<T>> = {}) {
       checkKey(key);
       return storeValue(versions, values, { key, value }, options);
     },
@@ -143,18 +144,20 @@ async function readValue<T>(
   }
 }
 
-async function storeValue(
+async function storeValue<T>(
   versions: TagVersions,
   values: ValueStore,
-  { key, value }: { readonly key: string; readonly value: unknown },
-  { since, ...given }: Partial<StoredValueOptions>,
+  { key, value }: { readonly key: string; readonly value: T },
+  { since, ...given }: Partial<StoredValueOptions<T>>,
 ): Promise<boolean> {
   checkState(since);
-  const options = readValueOptions(given as CachedValueOptions);
+  const options = readValueOptions(given as CachedValueOptions<T>);
   const json = valueJson(key, value);
   if (json === undefined) throw nothingToStore(key);
+  const lifetime = await lifetimeOf(key, value, options);
+  if (!lifetime) return false;
   const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
-  return pinned !== undefined && values.store(key, json, pinned, options);
+  return pinned !== undefined && values.store(key, json, pinned, lifetime);
 }
 
 async function mutate<T>(

@@ -1,7 +1,9 @@
 import type { Logger } from '../logger.js';
 import {
+  aFunction,
   aListOfStrings,
   aNumber,
+  anyOf,
   aPositiveInteger,
   aWholeNumber,
   connectionChecks,
@@ -10,6 +12,8 @@ import {
 } from '../read-options.js';
 import type { RedisClient } from '../redis/index.js';
 import type { CacheState } from './cache-state.js';
+
+export const LONGEST_SECONDS = 10 * 365 * 86_400;
 
 /** Options of `cacheAside`. */
 export interface CacheAsideOptions {
@@ -57,9 +61,12 @@ export interface CacheAsideOptions {
 }
 
 /** How a value is cached. */
-export interface CachedValueOptions {
-  /** Seconds for which the value is fresh. */
-  readonly ttlSeconds: number;
+export interface CachedValueOptions<Value = unknown> {
+  /**
+   * Seconds for which the value is fresh, or a function of the value that returns them. A value for which it returns 0 or
+   * less is not cached.
+   */
+  readonly ttlSeconds: number | ((value: Value) => number | Promise<number>);
   /**
    * Names under which it is invalidated.
    * @default none but its key
@@ -80,7 +87,7 @@ export interface CachedValueOptions {
 }
 
 /** How `set` stores a value. */
-export interface StoredValueOptions extends CachedValueOptions {
+export interface StoredValueOptions<Value = unknown> extends CachedValueOptions<Value> {
   /** From the `get` that was called before the value was read. */
   readonly since: CacheState;
 }
@@ -105,14 +112,14 @@ export const checks = {
 };
 
 const valueChecks = {
-  ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),
+  ttlSeconds: anyOf(aPositiveInteger('seconds', LONGEST_SECONDS), aFunction),
   tags: aListOfStrings,
-  staleSeconds: aWholeNumber('seconds', 10 * 365 * 86_400),
+  staleSeconds: aWholeNumber('seconds', LONGEST_SECONDS),
   earlyRefresh: aNumber('a number', 1_000),
 };
 
 /** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
-export const readValueOptions = (given: CachedValueOptions) =>
+export const readValueOptions = <T>(given: CachedValueOptions<T>) =>
   readOptions('cacheAside', given, valueChecks, valueDefaults, ['ttlSeconds']);
 
 export type AsideSettings = Required<Omit<CacheAsideOptions, 'logger'>> & {

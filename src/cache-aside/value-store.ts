@@ -3,7 +3,7 @@ import { isDueEarly } from '../http/early-refresh.js';
 import { isToolkits, keys } from '../keys.js';
 import { linkTo, type RedisClient, type RedisLink } from '../redis/index.js';
 import { asOwnTag, EVERYTHING, type PinnedVersions, type TagVersions } from '../tags/index.js';
-import type { CachedValueOptions } from './options.js';
+import type { ValueLifetime } from './value-lifetime.js';
 
 const KEY = /^([a-z][\w-]*):./i;
 
@@ -76,11 +76,11 @@ export class ValueStore {
     key: string,
     json: string,
     pinned: PinnedVersions,
-    { ttlSeconds, staleSeconds = 0 }: CachedValueOptions,
+    { ttlSeconds, staleSeconds }: ValueLifetime,
     loadMs = 0,
   ): Promise<boolean> {
     const about: Omit<StoredValue<never>, 'value'> = {
-      freshUntil: Date.now() + ttlSeconds * 1000,
+      freshUntil: Math.floor(Date.now() + ttlSeconds * 1000),
       loadMs,
       versions: pinned,
     };
@@ -91,6 +91,11 @@ export class ValueStore {
       this.#link.send('set', [this.#nameOf(key), stored, 'PX', expiryMs], this.#ask),
     ]);
     return isCurrent;
+  }
+
+  /** Removes a value that a newer one has replaced, which is not to be stored. */
+  async drop(key: string): Promise<void> {
+    await this.#link.send('del', [this.#nameOf(key)], this.#ask);
   }
 }
 
