@@ -15,7 +15,7 @@ import {
   tagVersions,
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
-import { CacheState, checkState } from './cache-state.js';
+import { checkState } from './cache-state.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,
@@ -25,17 +25,11 @@ import {
   readValueOptions,
   type StoredValueOptions,
 } from './options.js';
+import { type CachedValue, type CachedValues, readValue, readValues, type TagsByKey } from './read-values.js';
 import { valueJson } from './value-json.js';
-import { lifetimeOf } from './value-lifetime.js';
+import { storedLifetime } from './value-lifetime.js';
 import { type LoadResult, ValueLoader } from './value-loader.js';
 import { checkKey, keyTag, tagsOfValue, ValueStore } from './value-store.js';
-
-/** The answer of `get`. */
-export interface CachedValue<T> {
-  readonly value: T | undefined;
-  /** The state of the cache at the call of `get`, for `set`. */
-  readonly since: CacheState;
-}
 
 /** A cache for code: values by key and tag, under the same invalidations as cached responses. */
 export interface CacheAside {
@@ -52,6 +46,13 @@ export interface CacheAside {
    * tags that the value was stored under this takes one round trip, without them two.
    */
   get<T>(key: string, tags?: readonly string[]): Promise<CachedValue<T>>;
+  /**
+   * Returns the fresh values of up to 1,000 keys by key, and the `since` for each `set` of a missing one, in as many
+   * round trips as `get`.
+   *
+   * @param tags those that the values were stored under: a list for all keys, or a function of the key
+   */
+  getMany<T>(keys: readonly string[], tags?: TagsByKey): Promise<CachedValues<T>>;
   /**
    * Stores a value that was read or computed after the `get` that returned `since`. If anything under its tags was
    * invalidated in between, the value may be old and is not stored. Resolves with whether it was stored.
@@ -103,11 +104,8 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
       return loader.getOrLoad({ key, load, options, tags: tagsOfValue(key, options.tags), arrivedAt, until });
     },
 
-    async get<T>(key: string, tags?: readonly string[]): Promise<CachedValue<T>> {
-      checkKey(key);
-      if (tags) checkNames('cacheAside: get was given', tags);
-      return readValue<T>(versions, values, key, tagsOfValue(key, tags));
-    },
+    get: <T>(key: string, tags?: readonly string[]) => readValue<T>(versions, values, key, tags),
+    getMany: <T>(keys: readonly string[], tags?: TagsByKey) => readValues<T>(versions, values, keys, tags),
 
     async set<T>(key: string, value: T, options: Partial<StoredValueOptions<T>> = {}) {
       checkKey(key);
@@ -129,21 +127,6 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
   };
 }
 
-async function readValue<T>(
-  versions: TagVersions,
-  values: ValueStore,
-  key: string,
-  tags: readonly string[],
-): Promise<CachedValue<T>> {
-  try {
-    const [since, found] = await Promise.all([CacheState.now(versions, tags), values.find<T>(key, tags)]);
-    return { value: found?.isFresh ? found.value : undefined, since };
-  } catch (error) {
-    if (!isUnavailable(error)) throw error;
-    return { value: undefined, since: CacheState.unknown() };
-  }
-}
-
 async function storeValue<T>(
   versions: TagVersions,
   values: ValueStore,
@@ -154,7 +137,7 @@ async function storeValue<T>(
   const options = readValueOptions(given as CachedValueOptions<T>);
   const json = valueJson(key, value);
   if (json === undefined) throw nothingToStore(key);
-  const lifetime = await lifetimeOf(key, value, options);
+  const lifetime = await storedLifetime(key, value, options);
   if (!lifetime) return false;
   const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
   return pinned !== undefined && values.store(key, json, pinned, lifetime);

@@ -12,7 +12,7 @@ export interface ValueLifetime {
  *
  * @throws ToolkitError `OPTION_INVALID`; and what the option throws
  */
-export async function lifetimeOf<T>(
+export async function storedLifetime<T>(
   key: string,
   value: T,
   { ttlSeconds, staleSeconds = 0 }: CachedValueOptions<T>,

@@ -6,7 +6,7 @@ import { beginFill, pinVersions, type TagVersions, unknownStart } from '../tags/
 import { monotonicNow } from '../timers.js';
 import type { CachedValueOptions } from './options.js';
 import { valueJson } from './value-json.js';
-import { lifetimeOf, type ValueLifetime } from './value-lifetime.js';
+import { storedLifetime, type ValueLifetime } from './value-lifetime.js';
 import type { FoundValue, ValueStore } from './value-store.js';
 
 /** What a load came to, for the callers in this process that waited for it. */
@@ -113,7 +113,7 @@ export class ValueLoader {
       const value = await right.run(async () => call.load());
       loadMs = Math.round(monotonicNow() - began);
       json = valueJson(call.key, value);
-      if (json !== undefined) lifetime = await lifetimeOf(call.key, value, call.options);
+      if (json !== undefined) lifetime = await storedLifetime(call.key, value, call.options);
     } catch (error) {
       right.end('failed', { error });
       throw error;
