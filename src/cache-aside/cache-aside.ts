@@ -15,15 +15,16 @@ import {
   tagVersions,
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
-import { checkState } from './cache-state.js';
+import { type CacheState, checkState } from './cache-state.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,
   type CachedValueOptions,
   checks,
   defaults,
-  readValueOptions,
   type StoredValueOptions,
+  type ValueSettings,
+  valueOptionsReader,
 } from './options.js';
 import { type CachedValue, type CachedValues, readValue, readValues, type TagsByKey } from './read-values.js';
 import { valueJson } from './value-json.js';
@@ -40,7 +41,7 @@ export interface CacheAside {
    * Every caller gets the value as it comes back from JSON, also the one that loaded it: a Date is a string. `null` is
    * cached; `undefined` is returned and not cached.
    */
-  getOrLoad<T>(key: string, load: () => Promise<T>, options: CachedValueOptions<T>): Promise<T>;
+  getOrLoad<T>(key: string, load: () => Promise<T>, options?: CachedValueOptions<T>): Promise<T>;
   /**
    * Returns the value of a key, or `undefined` if no fresh value is cached, and the `since` that `set` needs. With the
    * tags that the value was stored under this takes one round trip, without them two.
@@ -90,26 +91,30 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
   const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis']);
   const { redis } = settings;
   linkTo(redis, settings.logger);
+  const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
   const values = new ValueStore(redis, versions, settings);
   const flights = new SingleFlight<LoadResult>(redis, settings);
   const loader = new ValueLoader({ values, versions, flights, logger: settings.logger ?? consoleLogger });
 
   return {
-    async getOrLoad(key, load, given) {
+    async getOrLoad<T>(key: string, load: () => Promise<T>, given?: CachedValueOptions<T>) {
       checkKey(key);
       const options = readValueOptions(given);
       const arrivedAt = monotonicNow();
-      const until = arrivedAt + settings.waitMs;
+      const until = arrivedAt + options.waitMs;
       return loader.getOrLoad({ key, load, options, tags: tagsOfValue(key, options.tags), arrivedAt, until });
     },
 
     get: <T>(key: string, tags?: readonly string[]) => readValue<T>(versions, values, key, tags),
     getMany: <T>(keys: readonly string[], tags?: TagsByKey) => readValues<T>(versions, values, keys, tags),
 
-    async set<T>(key: string, value: T, options: Partial<StoredValueOptions<T>> = {}) {
+    async set<T>(key: string, value: T, given?: Partial<StoredValueOptions<T>>) {
       checkKey(key);
-      return storeValue(versions, values, { key, value }, options);
+      const { since, ...rest } = given ?? {};
+      checkState(since);
+      const options = readValueOptions(rest as CachedValueOptions<T>);
+      return storeValue(versions, values, { key, value, since }, options);
     },
 
     async del(key) {
@@ -130,11 +135,9 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
 async function storeValue<T>(
   versions: TagVersions,
   values: ValueStore,
-  { key, value }: { readonly key: string; readonly value: T },
-  { since, ...given }: Partial<StoredValueOptions<T>>,
+  { key, value, since }: { readonly key: string; readonly value: T; readonly since: CacheState },
+  options: ValueSettings<T>,
 ): Promise<boolean> {
-  checkState(since);
-  const options = readValueOptions(given as CachedValueOptions<T>);
   const json = valueJson(key, value);
   if (json === undefined) throw nothingToStore(key);
   const lifetime = await storedLifetime(key, value, options);

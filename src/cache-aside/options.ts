@@ -9,6 +9,7 @@ import {
   connectionChecks,
   oneOf,
   readOptions,
+  type WithDefaults,
 } from '../read-options.js';
 import type { RedisClient } from '../redis/index.js';
 import type { CacheState } from './cache-state.js';
@@ -19,6 +20,21 @@ export const LONGEST_SECONDS = 10 * 365 * 86_400;
 export interface CacheAsideOptions {
   /** The shared ioredis client (`Redis` or `Cluster`). */
   readonly redis: RedisClient;
+  /**
+   * Seconds for which values are fresh whose options do not say it.
+   * @default each value's options say it
+   */
+  readonly ttlSeconds?: number;
+  /**
+   * `staleSeconds` of values whose options do not say it.
+   * @default 0
+   */
+  readonly staleSeconds?: number;
+  /**
+   * `earlyRefresh` of values whose options do not say it.
+   * @default 0
+   */
+  readonly earlyRefresh?: number;
   /**
    * When Redis cannot set the marks of a mutation: `refuse` does not run it, `proceed` runs it, and callers may get
    * stale values until their `ttlSeconds` are over.
@@ -65,8 +81,9 @@ export interface CachedValueOptions<Value = unknown> {
   /**
    * Seconds for which the value is fresh, or a function of the value that returns them. A value for which it returns 0 or
    * less is not cached.
+   * @default that of `cacheAside`
    */
-  readonly ttlSeconds: number | ((value: Value) => number | Promise<number>);
+  readonly ttlSeconds?: number | ((value: Value) => number | Promise<number>);
   /**
    * Names under which it is invalidated.
    * @default none but its key
@@ -75,16 +92,26 @@ export interface CachedValueOptions<Value = unknown> {
   /**
    * Seconds after `ttlSeconds` during which callers get the old value at once while one of them loads a new one. Never
    * after an invalidation.
-   * @default 0
+   * @default that of `cacheAside`
    */
   readonly staleSeconds?: number;
   /**
    * Refresh popular values in the background before they expire. 0 = off, 1 = recommended, more = earlier (β of
    * XFetch).
-   * @default 0
+   * @default that of `cacheAside`
    */
   readonly earlyRefresh?: number;
+  /**
+   * Milliseconds for which this call of `getOrLoad` waits at most while another caller loads the value; no more than
+   * `cacheAside` has.
+   * @default that of `cacheAside`
+   */
+  readonly waitMs?: number;
 }
+
+/** How a value is cached: its own options, and those of `cacheAside` in the gaps. */
+export type ValueSettings<Value> = CachedValueOptions<Value> &
+  Required<Omit<CachedValueOptions<Value>, 'tags'>>;
 
 /** How `set` stores a value. */
 export interface StoredValueOptions<Value = unknown> extends CachedValueOptions<Value> {
@@ -93,6 +120,8 @@ export interface StoredValueOptions<Value = unknown> extends CachedValueOptions<
 }
 
 export const defaults = {
+  staleSeconds: 0,
+  earlyRefresh: 0,
   onUnavailable: 'refuse',
   waitForReplicas: 0,
   onRestart: 'forget',
@@ -101,27 +130,41 @@ export const defaults = {
   prefix: '',
 } satisfies Partial<CacheAsideOptions>;
 
-export const valueDefaults = { staleSeconds: 0, earlyRefresh: 0 } satisfies Partial<CachedValueOptions>;
+const longestWait = 3_600_000;
+const staleSeconds = aWholeNumber('seconds', LONGEST_SECONDS);
+const earlyRefresh = aNumber('a number', 1_000);
+const ttlSeconds = aPositiveInteger('seconds', LONGEST_SECONDS);
 
 export const checks = {
   ...connectionChecks,
-  waitMs: aPositiveInteger('milliseconds', 3_600_000),
+  ttlSeconds,
+  staleSeconds,
+  earlyRefresh,
+  waitMs: aPositiveInteger('milliseconds', longestWait),
   onRestart: oneOf('forget', 'keep'),
   onUnavailable: oneOf('refuse', 'proceed'),
   waitForReplicas: aWholeNumber('replicas', 100),
 };
 
-const valueChecks = {
-  ttlSeconds: anyOf(aPositiveInteger('seconds', LONGEST_SECONDS), aFunction),
-  tags: aListOfStrings,
-  staleSeconds: aWholeNumber('seconds', LONGEST_SECONDS),
-  earlyRefresh: aNumber('a number', 1_000),
-};
+/** Reads the options of values, with those of `cacheAside` as defaults. */
+export function valueOptionsReader(settings: AsideSettings) {
+  const own = {
+    staleSeconds: settings.staleSeconds,
+    earlyRefresh: settings.earlyRefresh,
+    waitMs: settings.waitMs,
+  };
+  const valueDefaults = settings.ttlSeconds === undefined ? own : { ...own, ttlSeconds: settings.ttlSeconds };
+  const valueChecks = {
+    ttlSeconds: anyOf(ttlSeconds, aFunction),
+    tags: aListOfStrings,
+    staleSeconds,
+    earlyRefresh,
+    // Nobody waits longer: the fill that the others wait for counts as hanging then.
+    waitMs: aPositiveInteger('milliseconds', settings.waitMs),
+  };
+  /** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
+  return <T>(given: CachedValueOptions<T> = {}): ValueSettings<T> =>
+    readOptions('cacheAside', given, valueChecks, valueDefaults, ['ttlSeconds']) as ValueSettings<T>;
+}
 
-/** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
-export const readValueOptions = <T>(given: CachedValueOptions<T>) =>
-  readOptions('cacheAside', given, valueChecks, valueDefaults, ['ttlSeconds']);
-
-export type AsideSettings = Required<Omit<CacheAsideOptions, 'logger'>> & {
-  readonly logger?: Logger;
-};
+export type AsideSettings = WithDefaults<CacheAsideOptions, typeof defaults>;

@@ -1,5 +1,5 @@
 import { ToolkitError } from '../errors.js';
-import { type CachedValueOptions, LONGEST_SECONDS } from './options.js';
+import { LONGEST_SECONDS, type ValueSettings } from './options.js';
 
 /** For how long a value is stored. */
 export interface ValueLifetime {
@@ -15,7 +15,7 @@ export interface ValueLifetime {
 export async function storedLifetime<T>(
   key: string,
   value: T,
-  { ttlSeconds, staleSeconds = 0 }: CachedValueOptions<T>,
+  { ttlSeconds, staleSeconds }: ValueSettings<T>,
 ): Promise<ValueLifetime | undefined> {
   if (typeof ttlSeconds === 'number') return { ttlSeconds, staleSeconds };
   const seconds: unknown = await ttlSeconds(value);

@@ -4,7 +4,7 @@ import { logMisuse } from '../notices.js';
 import type { FillEnd, FillRight, SingleFlight, Taken } from '../single-flight/index.js';
 import { beginFill, pinVersions, type TagVersions, unknownStart } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
-import type { CachedValueOptions } from './options.js';
+import type { ValueSettings } from './options.js';
 import { valueJson } from './value-json.js';
 import { storedLifetime, type ValueLifetime } from './value-lifetime.js';
 import type { FoundValue, ValueStore } from './value-store.js';
@@ -16,7 +16,7 @@ export type LoadResult = { readonly json: string | undefined } | { readonly erro
 export interface LoadCall<T> {
   readonly key: string;
   readonly load: () => Promise<T>;
-  readonly options: CachedValueOptions<T> & { readonly earlyRefresh: number };
+  readonly options: ValueSettings<T>;
   /** All tags of the value. */
   readonly tags: readonly string[];
   readonly arrivedAt: number;

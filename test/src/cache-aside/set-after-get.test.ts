@@ -79,9 +79,10 @@ test.each([[undefined], [{}], ['now'], [{ epoch: 1 }]])('set refuses %j as since
     code: 'OPTION_INVALID',
     message: expect.stringContaining('get'),
   });
-  await expect(open().set('user:7', 'x', undefined as never)).rejects.toMatchObject({
-    code: 'OPTION_INVALID',
-  });
+  for (const nothing of [undefined, null])
+    await expect(open().set('user:7', 'x', nothing as never)).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+    });
 });
 
 test('while Redis is away get finds nothing, and set stores nothing later', async () => {
