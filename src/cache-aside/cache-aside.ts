@@ -95,7 +95,8 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
   const versions = tagVersions(redis, settings);
   const values = new ValueStore(redis, versions, settings);
   const flights = new SingleFlight<LoadResult>(redis, settings);
-  const loader = new ValueLoader({ values, versions, flights, logger: settings.logger ?? consoleLogger });
+  const { logger = consoleLogger, maxValueBytes } = settings;
+  const loader = new ValueLoader({ values, versions, flights, logger, maxValueBytes });
 
   return {
     async getOrLoad<T>(key: string, load: () => Promise<T>, given?: CachedValueOptions<T>) {
@@ -114,7 +115,8 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
       const { since, ...rest } = given ?? {};
       checkState(since);
       const options = readValueOptions(rest as CachedValueOptions<T>);
-      return storeValue(versions, values, { key, value, since }, options);
+      const json = valueJson(key, value, maxValueBytes);
+      return storeValue(versions, values, { key, value, json, since }, options);
     },
 
     async del(key) {
@@ -132,13 +134,20 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
   };
 }
 
+/** A value that is given to `set`. */
+interface GivenValue<T> {
+  readonly key: string;
+  readonly value: T;
+  readonly json: string | undefined;
+  readonly since: CacheState;
+}
+
 async function storeValue<T>(
   versions: TagVersions,
   values: ValueStore,
-  { key, value, since }: { readonly key: string; readonly value: T; readonly since: CacheState },
+  { key, value, json, since }: GivenValue<T>,
   options: ValueSettings<T>,
 ): Promise<boolean> {
-  const json = valueJson(key, value);
   if (json === undefined) throw nothingToStore(key);
   const lifetime = await storedLifetime(key, value, options);
   if (!lifetime) return false;

@@ -65,6 +65,12 @@ export interface CacheAsideOptions {
    */
   readonly waitMs?: number;
   /**
+   * Bytes of JSON of the largest value. A larger one is refused (`CACHE_VALUE_TOO_LARGE`): while Redis moves it,
+   * everybody else waits.
+   * @default 1000000
+   */
+  readonly maxValueBytes?: number;
+  /**
    * Prefix of every key in Redis; give `cacheResponse` the same.
    * @default ''
    */
@@ -127,6 +133,7 @@ export const defaults = {
   onRestart: 'forget',
   timeoutMs: 100,
   waitMs: 10_000,
+  maxValueBytes: 1_000_000,
   prefix: '',
 } satisfies Partial<CacheAsideOptions>;
 
@@ -141,6 +148,8 @@ export const checks = {
   staleSeconds,
   earlyRefresh,
   waitMs: aPositiveInteger('milliseconds', longestWait),
+  // Redis takes no longer text.
+  maxValueBytes: aPositiveInteger('bytes', 512 * 1_048_576),
   onRestart: oneOf('forget', 'keep'),
   onUnavailable: oneOf('refuse', 'proceed'),
   waitForReplicas: aWholeNumber('replicas', 100),

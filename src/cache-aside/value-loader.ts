@@ -38,6 +38,7 @@ interface LoaderParts {
   readonly versions: TagVersions;
   readonly flights: SingleFlight<LoadResult>;
   readonly logger: Logger;
+  readonly maxValueBytes: number;
 }
 
 /** Loads values that are not cached: one load of a key at a time in all processes, or in this one while Redis is away. */
@@ -46,13 +47,15 @@ export class ValueLoader {
   readonly #versions: TagVersions;
   readonly #flights: SingleFlight<LoadResult>;
   readonly #logger: Logger;
+  readonly #maxValueBytes: number;
   #toldOfNesting = false;
 
-  constructor({ values, versions, flights, logger }: LoaderParts) {
+  constructor({ values, versions, flights, logger, maxValueBytes }: LoaderParts) {
     this.#values = values;
     this.#versions = versions;
     this.#flights = flights;
     this.#logger = logger;
+    this.#maxValueBytes = maxValueBytes;
   }
 
   async getOrLoad<T>(call: LoadCall<T>): Promise<T> {
@@ -112,7 +115,7 @@ export class ValueLoader {
     try {
       const value = await right.run(async () => call.load());
       loadMs = Math.round(monotonicNow() - began);
-      json = valueJson(call.key, value);
+      json = valueJson(call.key, value, this.#maxValueBytes);
       if (json !== undefined) lifetime = await storedLifetime(call.key, value, call.options);
     } catch (error) {
       right.end('failed', { error });

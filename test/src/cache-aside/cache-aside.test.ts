@@ -198,6 +198,21 @@ test('getOrLoad refuses a value over 1 MB with its size, and nobody waits for it
   }
 });
 
+test('getOrLoad and set accept a value of maxValueBytes of JSON, and refuse one byte more', async () => {
+  const cache = cacheAside({ redis: file.redis, logger: quiet, timeoutMs: 1000, maxValueBytes: 10 });
+  const refusal = { code: 'CACHE_VALUE_TOO_LARGE', message: expect.stringContaining('raise maxValueBytes') };
+  expect(await store(cache, 'éééé')).toBe(true);
+  await expect(store(cache, 'éééé.')).rejects.toMatchObject(refusal);
+  expect(await cache.getOrLoad('user:8', async () => '12345678', tagged)).toBe('12345678');
+  await expect(cache.getOrLoad('user:9', async () => '123456789', tagged)).rejects.toMatchObject(refusal);
+});
+
+test('a value larger than 1 MB is cached if maxValueBytes permits it', async () => {
+  const cache = cacheAside({ redis: file.redis, logger: quiet, timeoutMs: 5000, maxValueBytes: 3_000_000 });
+  await cache.getOrLoad('user:7', async () => 'x'.repeat(2_000_000), tagged);
+  expect(await cachedValue(cache)).toHaveLength(2_000_000);
+});
+
 test('while Redis is away values are loaded, and mutations are refused unless onUnavailable is proceed', async () => {
   const proxy = await startProxy(file.server.port);
   const redis = connectRedis({ url: `redis://127.0.0.1:${proxy.port}`, logger: quiet });
