@@ -46,9 +46,11 @@ export {
   type CacheAsideOptions,
   type CachedValue,
   type CachedValueOptions,
+  type CachedValues,
   type CacheState,
   cacheAside,
   type StoredValueOptions,
+  type TagsByKey,
 } from './src/cache-aside/index.js';
 export { ERROR_CATALOGUE } from './src/error-catalogue.js';
 export { type ErrorCode, ToolkitError } from './src/errors.js';

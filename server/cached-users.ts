@@ -6,7 +6,7 @@ import type { UserRepository } from '../routes/user-repository.js';
  * cached themselves. Under the tag that the routes purge with each change.
  */
 export function cachedUsers(users: UserRepository, redis: RedisClient, logger: Logger): UserRepository {
-  const cache = cacheAside(redis, { logger });
+  const cache = cacheAside({ redis, logger });
   return {
     ...users,
     get: (id) => cache.getOrLoad(`user:${id}`, () => users.get(id), { ttlSeconds: 60, tags: [`user:${id}`] }),

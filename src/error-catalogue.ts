@@ -73,7 +73,7 @@ export const ERROR_CATALOGUE = {
   },
   CACHE_VALUE_TOO_LARGE: {
     status: 500,
-    help: 'A value given to `cacheAside` is more than 1 MB of JSON. Cache parts of it under keys of their own.',
+    help: 'A value given to `cacheAside` is more than `maxValueBytes` of JSON (1 MB by default). Cache parts of it under keys of their own, or raise the option.',
   },
   CACHE_VALUE_NOT_JSON: {
     status: 500,

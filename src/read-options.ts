@@ -99,6 +99,9 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
   if (given === null || typeof given !== 'object') {
     throw new ToolkitError('OPTION_INVALID', `${factory}: options must be an object`);
   }
+  if (Object.hasOwn(checks, 'redis') && anIoredisClient(given) === undefined) {
+    throw new ToolkitError('OPTION_INVALID', `${factory}: pass the client as an option: { redis }`);
+  }
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
   for (const [name, value] of named) {
     if (Object.hasOwn(checks, name)) checkOption(factory, name, value, checks as Record<string, Check>);

@@ -15,7 +15,7 @@ export class CacheService implements Pick<CacheAside, 'get' | 'set' | 'del' | 'g
   readonly #cache: CacheAside;
 
   constructor(@Inject(REDIS) redis: RedisClient) {
-    this.#cache = cacheAside(redis);
+    this.#cache = cacheAside({ redis });
   }
 
   get<T>(key: string, tags?: readonly string[]): Promise<CachedValue<T>> {

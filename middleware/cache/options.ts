@@ -39,6 +39,12 @@ export interface CacheResponseOptions {
    */
   readonly ttlSeconds?: number;
   /**
+   * Seconds after `ttlSeconds` during which clients get the old response at once while one handler call refreshes it.
+   * Never after an invalidation. Responses say it themselves with `stale-while-revalidate`.
+   * @default 0
+   */
+  readonly staleSeconds?: number;
+  /**
    * Names under which `invalidateOn` purges the response.
    * @default none but its URL
    */
@@ -157,6 +163,7 @@ export interface CacheResponseOptions {
 }
 
 export const defaults = {
+  staleSeconds: 0,
   shared: false,
   noVarySearch: true,
   ignoreCookies: [],
@@ -184,11 +191,14 @@ export const hints = {
   store: 'leave it out: responses are kept in Redis; see "redis" and "nearCache"',
   keyGenerator: 'use "key"',
   group: 'use "tags"',
+  grace: 'use "staleSeconds"',
+  staleWhileRevalidate: 'use "staleSeconds"',
 };
 
 export const checks = {
   ...connectionChecks,
   ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),
+  staleSeconds: aWholeNumber('seconds', 10 * 365 * 86_400),
   tags: aFunction,
   key: aFunction,
   queryParams: queryParamLists,

@@ -1,4 +1,5 @@
 import { type NearCacheSettings, readNearCacheOptions } from '../../src/cache/index.js';
+import { ToolkitError } from '../../src/errors.js';
 import type { Directives } from '../../src/http/cache-control.js';
 import type { Fields } from '../../src/http/fields.js';
 import { requestDirectives } from '../../src/http/stale-by-age.js';
@@ -29,6 +30,7 @@ export function settingsOf({
   nearCache,
   ...options
 }: WithDefaults<CacheResponseOptions, typeof defaults>): CacheSettings {
+  if (options.staleSeconds > 0 && options.ttlSeconds === undefined) throw staleWithoutTtl();
   const own = options.targetedHeader?.toLowerCase();
   const ignoresCookie = cookieMatcher(options.ignoreCookies);
   return {
@@ -43,4 +45,10 @@ export function settingsOf({
     ignoresCredentials: options.shared || options.key !== undefined,
     wantedBy: options.ignoreRequestCacheControl ? () => NOTHING : requestDirectives,
   };
+}
+
+function staleWithoutTtl(): ToolkitError {
+  const message =
+    'cacheResponse: option "staleSeconds" needs "ttlSeconds": responses with a freshness of their own say it by stale-while-revalidate';
+  return new ToolkitError('OPTION_INVALID', message);
 }

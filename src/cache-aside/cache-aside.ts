@@ -1,7 +1,7 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
 import { consoleLogger } from '../logger.js';
 import { readOptions } from '../read-options.js';
-import { linkTo, type RedisClient } from '../redis/index.js';
+import { linkTo } from '../redis/index.js';
 import { SingleFlight } from '../single-flight/index.js';
 import {
   beginMutation,
@@ -15,26 +15,22 @@ import {
   tagVersions,
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
-import { CacheState, checkState } from './cache-state.js';
+import { type CacheState, checkState } from './cache-state.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,
   type CachedValueOptions,
   checks,
   defaults,
-  readValueOptions,
   type StoredValueOptions,
+  type ValueSettings,
+  valueOptionsReader,
 } from './options.js';
+import { type CachedValue, type CachedValues, readValue, readValues, type TagsByKey } from './read-values.js';
 import { valueJson } from './value-json.js';
+import { storedLifetime } from './value-lifetime.js';
 import { type LoadResult, ValueLoader } from './value-loader.js';
 import { checkKey, keyTag, tagsOfValue, ValueStore } from './value-store.js';
-
-/** The answer of `get`. */
-export interface CachedValue<T> {
-  readonly value: T | undefined;
-  /** The state of the cache at the call of `get`, for `set`. */
-  readonly since: CacheState;
-}
 
 /** A cache for code: values by key and tag, under the same invalidations as cached responses. */
 export interface CacheAside {
@@ -45,17 +41,24 @@ export interface CacheAside {
    * Every caller gets the value as it comes back from JSON, also the one that loaded it: a Date is a string. `null` is
    * cached; `undefined` is returned and not cached.
    */
-  getOrLoad<T>(key: string, load: () => Promise<T>, options: CachedValueOptions): Promise<T>;
+  getOrLoad<T>(key: string, load: () => Promise<T>, options?: CachedValueOptions<T>): Promise<T>;
   /**
    * Returns the value of a key, or `undefined` if no fresh value is cached, and the `since` that `set` needs. With the
    * tags that the value was stored under this takes one round trip, without them two.
    */
   get<T>(key: string, tags?: readonly string[]): Promise<CachedValue<T>>;
   /**
+   * Returns the fresh values of up to 1,000 keys by key, and the `since` for each `set` of a missing one, in as many
+   * round trips as `get`.
+   *
+   * @param tags those that the values were stored under: a list for all keys, or a function of the key
+   */
+  getMany<T>(keys: readonly string[], tags?: TagsByKey): Promise<CachedValues<T>>;
+  /**
    * Stores a value that was read or computed after the `get` that returned `since`. If anything under its tags was
    * invalidated in between, the value may be old and is not stored. Resolves with whether it was stored.
    */
-  set(key: string, value: unknown, options: StoredValueOptions): Promise<boolean>;
+  set<T>(key: string, value: T, options: StoredValueOptions<T>): Promise<boolean>;
   /** Invalidates the value of a key. */
   del(key: string): Promise<void>;
   /**
@@ -79,37 +82,41 @@ export interface CacheAside {
  * Caches values that code loads, and invalidates responses that `cacheResponse` stores.
  *
  * @example
- * const cache = cacheAside(redis);
+ * const cache = cacheAside({ redis });
  * const user = await cache.getOrLoad(`user:${id}`, () => users.get(id), { ttlSeconds: 60, tags: [`user:${id}`] });
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; later `CACHE_KEY_INVALID`, `CACHE_VALUE_NOT_JSON`,
  *   `CACHE_VALUE_TOO_LARGE`
  */
-export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): CacheAside {
-  const settings: AsideSettings = readOptions('cacheAside', { redis, ...given }, checks, defaults, ['redis']);
+export function cacheAside(given: CacheAsideOptions): CacheAside {
+  const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis']);
+  const { redis } = settings;
   linkTo(redis, settings.logger);
+  const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
   const values = new ValueStore(redis, versions, settings);
   const flights = new SingleFlight<LoadResult>(redis, settings);
-  const loader = new ValueLoader({ values, versions, flights, logger: settings.logger ?? consoleLogger });
+  const { logger = consoleLogger, maxValueBytes } = settings;
+  const loader = new ValueLoader({ values, versions, flights, logger, maxValueBytes });
 
   return {
-    async getOrLoad(key, load, given) {
+    async getOrLoad<T>(key: string, load: () => Promise<T>, given?: CachedValueOptions<T>) {
       checkKey(key);
       const options = readValueOptions(given);
       const arrivedAt = monotonicNow();
-      const until = arrivedAt + settings.waitMs;
+      const until = arrivedAt + options.waitMs;
       return loader.getOrLoad({ key, load, options, tags: tagsOfValue(key, options.tags), arrivedAt, until });
     },
 
-    async get<T>(key: string, tags?: readonly string[]): Promise<CachedValue<T>> {
-      checkKey(key);
-      if (tags) checkNames('cacheAside: get was given', tags);
-      return readValue<T>(versions, values, key, tagsOfValue(key, tags));
-    },
+    get: <T>(key: string, tags?: readonly string[]) => readValue<T>(versions, values, key, tags),
+    getMany: <T>(keys: readonly string[], tags?: TagsByKey) => readValues<T>(versions, values, keys, tags),
 
-    async set(key, value, options: Partial<StoredValueOptions> = {}) {
+    async set<T>(key: string, value: T, given?: Partial<StoredValueOptions<T>>) {
       checkKey(key);
-      return storeValue(versions, values, { key, value }, options);
+      const { since, ...rest } = given ?? {};
+      checkState(since);
+      const options = readValueOptions(rest as CachedValueOptions<T>);
+      const json = valueJson(key, value, maxValueBytes);
+      return storeValue(versions, values, { key, value, json, since }, options);
     },
 
     async del(key) {
@@ -127,33 +134,25 @@ export function cacheAside(redis: RedisClient, given: CacheAsideOptions = {}): C
   };
 }
 
-async function readValue<T>(
-  versions: TagVersions,
-  values: ValueStore,
-  key: string,
-  tags: readonly string[],
-): Promise<CachedValue<T>> {
-  try {
-    const [since, found] = await Promise.all([CacheState.now(versions, tags), values.find<T>(key, tags)]);
-    return { value: found?.isFresh ? found.value : undefined, since };
-  } catch (error) {
-    if (!isUnavailable(error)) throw error;
-    return { value: undefined, since: CacheState.unknown() };
-  }
+/** A value that is given to `set`. */
+interface GivenValue<T> {
+  readonly key: string;
+  readonly value: T;
+  readonly json: string | undefined;
+  readonly since: CacheState;
 }
 
-async function storeValue(
+async function storeValue<T>(
   versions: TagVersions,
   values: ValueStore,
-  { key, value }: { readonly key: string; readonly value: unknown },
-  { since, ...given }: Partial<StoredValueOptions>,
+  { key, value, json, since }: GivenValue<T>,
+  options: ValueSettings<T>,
 ): Promise<boolean> {
-  checkState(since);
-  const options = readValueOptions(given as CachedValueOptions);
-  const json = valueJson(key, value);
   if (json === undefined) throw nothingToStore(key);
+  const lifetime = await storedLifetime(key, value, options);
+  if (!lifetime) return false;
   const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
-  return pinned !== undefined && values.store(key, json, pinned, options);
+  return pinned !== undefined && values.store(key, json, pinned, lifetime);
 }
 
 async function mutate<T>(

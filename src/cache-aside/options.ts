@@ -1,18 +1,40 @@
 import type { Logger } from '../logger.js';
 import {
+  aFunction,
   aListOfStrings,
   aNumber,
+  anyOf,
   aPositiveInteger,
   aWholeNumber,
   connectionChecks,
   oneOf,
   readOptions,
+  type WithDefaults,
 } from '../read-options.js';
 import type { RedisClient } from '../redis/index.js';
 import type { CacheState } from './cache-state.js';
 
+export const LONGEST_SECONDS = 10 * 365 * 86_400;
+
 /** Options of `cacheAside`. */
 export interface CacheAsideOptions {
+  /** The shared ioredis client (`Redis` or `Cluster`). */
+  readonly redis: RedisClient;
+  /**
+   * Seconds for which values are fresh whose options do not say it.
+   * @default each value's options say it
+   */
+  readonly ttlSeconds?: number;
+  /**
+   * `staleSeconds` of values whose options do not say it.
+   * @default 0
+   */
+  readonly staleSeconds?: number;
+  /**
+   * `earlyRefresh` of values whose options do not say it.
+   * @default 0
+   */
+  readonly earlyRefresh?: number;
   /**
    * When Redis cannot set the marks of a mutation: `refuse` does not run it, `proceed` runs it, and callers may get
    * stale values until their `ttlSeconds` are over.
@@ -43,6 +65,12 @@ export interface CacheAsideOptions {
    */
   readonly waitMs?: number;
   /**
+   * Bytes of JSON of the largest value. A larger one is refused (`CACHE_VALUE_TOO_LARGE`): while Redis moves it,
+   * everybody else waits.
+   * @default 1000000
+   */
+  readonly maxValueBytes?: number;
+  /**
    * Prefix of every key in Redis; give `cacheResponse` the same.
    * @default ''
    */
@@ -55,9 +83,13 @@ export interface CacheAsideOptions {
 }
 
 /** How a value is cached. */
-export interface CachedValueOptions {
-  /** Seconds for which the value is fresh. */
-  readonly ttlSeconds: number;
+export interface CachedValueOptions<Value = unknown> {
+  /**
+   * Seconds for which the value is fresh, or a function of the value that returns them. A value for which it returns 0 or
+   * less is not cached.
+   * @default that of `cacheAside`
+   */
+  readonly ttlSeconds?: number | ((value: Value) => number | Promise<number>);
   /**
    * Names under which it is invalidated.
    * @default none but its key
@@ -66,57 +98,82 @@ export interface CachedValueOptions {
   /**
    * Seconds after `ttlSeconds` during which callers get the old value at once while one of them loads a new one. Never
    * after an invalidation.
-   * @default 0
+   * @default that of `cacheAside`
    */
   readonly staleSeconds?: number;
   /**
    * Refresh popular values in the background before they expire. 0 = off, 1 = recommended, more = earlier (β of
    * XFetch).
-   * @default 0
+   * @default that of `cacheAside`
    */
   readonly earlyRefresh?: number;
+  /**
+   * Milliseconds for which this call of `getOrLoad` waits at most while another caller loads the value; no more than
+   * `cacheAside` has.
+   * @default that of `cacheAside`
+   */
+  readonly waitMs?: number;
 }
 
+/** How a value is cached: its own options, and those of `cacheAside` in the gaps. */
+export type ValueSettings<Value> = CachedValueOptions<Value> &
+  Required<Omit<CachedValueOptions<Value>, 'tags'>>;
+
 /** How `set` stores a value. */
-export interface StoredValueOptions extends CachedValueOptions {
+export interface StoredValueOptions<Value = unknown> extends CachedValueOptions<Value> {
   /** From the `get` that was called before the value was read. */
   readonly since: CacheState;
 }
 
 export const defaults = {
+  staleSeconds: 0,
+  earlyRefresh: 0,
   onUnavailable: 'refuse',
   waitForReplicas: 0,
   onRestart: 'forget',
   timeoutMs: 100,
   waitMs: 10_000,
+  maxValueBytes: 1_000_000,
   prefix: '',
-} satisfies CacheAsideOptions;
+} satisfies Partial<CacheAsideOptions>;
 
-export const valueDefaults = { staleSeconds: 0, earlyRefresh: 0 } satisfies Partial<CachedValueOptions>;
+const longestWait = 3_600_000;
+const staleSeconds = aWholeNumber('seconds', LONGEST_SECONDS);
+const earlyRefresh = aNumber('a number', 1_000);
+const ttlSeconds = aPositiveInteger('seconds', LONGEST_SECONDS);
 
 export const checks = {
-  redis: connectionChecks.redis,
-  prefix: connectionChecks.prefix,
-  timeoutMs: connectionChecks.timeoutMs,
-  logger: connectionChecks.logger,
-  waitMs: aPositiveInteger('milliseconds', 3_600_000),
+  ...connectionChecks,
+  ttlSeconds,
+  staleSeconds,
+  earlyRefresh,
+  waitMs: aPositiveInteger('milliseconds', longestWait),
+  // Redis takes no longer text.
+  maxValueBytes: aPositiveInteger('bytes', 512 * 1_048_576),
   onRestart: oneOf('forget', 'keep'),
   onUnavailable: oneOf('refuse', 'proceed'),
   waitForReplicas: aWholeNumber('replicas', 100),
 };
 
-const valueChecks = {
-  ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),
-  tags: aListOfStrings,
-  staleSeconds: aWholeNumber('seconds', 10 * 365 * 86_400),
-  earlyRefresh: aNumber('a number', 1_000),
-};
+/** Reads the options of values, with those of `cacheAside` as defaults. */
+export function valueOptionsReader(settings: AsideSettings) {
+  const own = {
+    staleSeconds: settings.staleSeconds,
+    earlyRefresh: settings.earlyRefresh,
+    waitMs: settings.waitMs,
+  };
+  const valueDefaults = settings.ttlSeconds === undefined ? own : { ...own, ttlSeconds: settings.ttlSeconds };
+  const valueChecks = {
+    ttlSeconds: anyOf(ttlSeconds, aFunction),
+    tags: aListOfStrings,
+    staleSeconds,
+    earlyRefresh,
+    // Nobody waits longer: the fill that the others wait for counts as hanging then.
+    waitMs: aPositiveInteger('milliseconds', settings.waitMs),
+  };
+  /** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
+  return <T>(given: CachedValueOptions<T> = {}): ValueSettings<T> =>
+    readOptions('cacheAside', given, valueChecks, valueDefaults, ['ttlSeconds']) as ValueSettings<T>;
+}
 
-/** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
-export const readValueOptions = (given: CachedValueOptions) =>
-  readOptions('cacheAside', given, valueChecks, valueDefaults, ['ttlSeconds']);
-
-export type AsideSettings = Required<Omit<CacheAsideOptions, 'logger'>> & {
-  readonly redis: RedisClient;
-  readonly logger?: Logger;
-};
+export type AsideSettings = WithDefaults<CacheAsideOptions, typeof defaults>;

@@ -1,8 +1,6 @@
 import { types } from 'node:util';
 import { ToolkitError, tooLarge } from '../errors.js';
 
-const LARGEST_VALUE_BYTES = 1_000_000;
-
 // JSON.stringify would drop their content, or turn them into null, without an error.
 const LOSING = [
   types.isMap,
@@ -23,15 +21,15 @@ const LOSING = [
  *
  * @throws ToolkitError `CACHE_VALUE_NOT_JSON`, `CACHE_VALUE_TOO_LARGE`
  */
-export function valueJson(key: string, value: unknown): string | undefined {
+export function valueJson(key: string, value: unknown, maxBytes: number): string | undefined {
   if (value === undefined) return undefined;
   const json = stringified(key, value);
   const bytes = Buffer.byteLength(json);
-  if (bytes <= LARGEST_VALUE_BYTES) return json;
+  if (bytes <= maxBytes) return json;
   throw tooLarge('CACHE_VALUE_TOO_LARGE', `cacheAside: the value of "${key}"`, {
     bytes,
-    maxBytes: LARGEST_VALUE_BYTES,
-    advice: 'cache parts of it',
+    maxBytes,
+    advice: 'cache parts of it, or raise maxValueBytes',
   });
 }
 

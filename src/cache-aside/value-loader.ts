@@ -4,8 +4,9 @@ import { logMisuse } from '../notices.js';
 import type { FillEnd, FillRight, SingleFlight, Taken } from '../single-flight/index.js';
 import { beginFill, pinVersions, type TagVersions, unknownStart } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
-import type { CachedValueOptions } from './options.js';
+import type { ValueSettings } from './options.js';
 import { valueJson } from './value-json.js';
+import { storedLifetime, type ValueLifetime } from './value-lifetime.js';
 import type { FoundValue, ValueStore } from './value-store.js';
 
 /** What a load came to, for the callers in this process that waited for it. */
@@ -15,11 +16,21 @@ export type LoadResult = { readonly json: string | undefined } | { readonly erro
 export interface LoadCall<T> {
   readonly key: string;
   readonly load: () => Promise<T>;
-  readonly options: CachedValueOptions & { readonly earlyRefresh: number };
+  readonly options: ValueSettings<T>;
   /** All tags of the value. */
   readonly tags: readonly string[];
   readonly arrivedAt: number;
   readonly until: number;
+}
+
+/** A value as it is stored. */
+interface LoadedValue {
+  readonly json: string | undefined;
+  /** Undefined when it is not to be stored. */
+  readonly lifetime: ValueLifetime | undefined;
+  readonly loadMs: number;
+  /** Whether Redis has an older value, which callers get meanwhile. */
+  readonly isRefresh: boolean;
 }
 
 interface LoaderParts {
@@ -27,6 +38,7 @@ interface LoaderParts {
   readonly versions: TagVersions;
   readonly flights: SingleFlight<LoadResult>;
   readonly logger: Logger;
+  readonly maxValueBytes: number;
 }
 
 /** Loads values that are not cached: one load of a key at a time in all processes, or in this one while Redis is away. */
@@ -35,13 +47,15 @@ export class ValueLoader {
   readonly #versions: TagVersions;
   readonly #flights: SingleFlight<LoadResult>;
   readonly #logger: Logger;
+  readonly #maxValueBytes: number;
   #toldOfNesting = false;
 
-  constructor({ values, versions, flights, logger }: LoaderParts) {
+  constructor({ values, versions, flights, logger, maxValueBytes }: LoaderParts) {
     this.#values = values;
     this.#versions = versions;
     this.#flights = flights;
     this.#logger = logger;
+    this.#maxValueBytes = maxValueBytes;
   }
 
   async getOrLoad<T>(call: LoadCall<T>): Promise<T> {
@@ -90,32 +104,38 @@ export class ValueLoader {
   async #refresh<T>(call: LoadCall<T>): Promise<void> {
     const begin = () => beginFill(this.#versions, call.tags);
     const { right } = await this.#flights.take(`value ${call.key}`, begin, { wait: false, until: 0 });
-    if (right) await this.#fill(call, right);
+    if (right) await this.#fill(call, right, true);
   }
 
-  async #fill<T>(call: LoadCall<T>, right: FillRight<LoadResult>): Promise<T> {
+  async #fill<T>(call: LoadCall<T>, right: FillRight<LoadResult>, isRefresh = false): Promise<T> {
     const began = monotonicNow();
     let json: string | undefined;
+    let lifetime: ValueLifetime | undefined;
+    let loadMs = 0;
     try {
-      json = valueJson(call.key, await right.run(async () => call.load()));
+      const value = await right.run(async () => call.load());
+      loadMs = Math.round(monotonicNow() - began);
+      json = valueJson(call.key, value, this.#maxValueBytes);
+      if (json !== undefined) lifetime = await storedLifetime(call.key, value, call.options);
     } catch (error) {
       right.end('failed', { error });
       throw error;
     }
-    await this.#store(call, json, right, Math.round(monotonicNow() - began));
+    await this.#store(call, right, { json, lifetime, loadMs, isRefresh });
     return valueFrom({ json });
   }
 
   async #store<T>(
-    { key, tags, options }: LoadCall<T>,
-    json: string | undefined,
+    { key, tags }: LoadCall<T>,
     right: FillRight<LoadResult>,
-    loadMs: number,
+    { json, lifetime, loadMs, isRefresh }: LoadedValue,
   ): Promise<void> {
     const pinned = pinVersions(tags, right.start.versions);
-    if (!pinned || json === undefined) return right.end('unstorable', { json });
     try {
-      await this.#values.store(key, json, pinned, options, loadMs);
+      const isCached = json !== undefined && lifetime !== undefined;
+      if (!isCached && isRefresh) await this.#values.drop(key);
+      if (!pinned || !isCached) return right.end('unstorable', { json });
+      await this.#values.store(key, json, pinned, lifetime, loadMs);
       right.end('stored', { json });
     } catch (error) {
       right.end('invalidated', { json });

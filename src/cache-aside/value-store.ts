@@ -3,7 +3,7 @@ import { isDueEarly } from '../http/early-refresh.js';
 import { isToolkits, keys } from '../keys.js';
 import { linkTo, type RedisClient, type RedisLink } from '../redis/index.js';
 import { asOwnTag, EVERYTHING, type PinnedVersions, type TagVersions } from '../tags/index.js';
-import type { CachedValueOptions } from './options.js';
+import type { ValueLifetime } from './value-lifetime.js';
 
 const KEY = /^([a-z][\w-]*):./i;
 
@@ -20,6 +20,12 @@ export interface FoundValue<T> {
   readonly value: T;
   /** Nobody has to load it again. */
   readonly isFresh: boolean;
+}
+
+/** A key, and the tags that its value must have been stored under. */
+export interface WantedValue {
+  readonly key: string;
+  readonly tags: readonly string[];
 }
 
 /** The tag by which the value of a key is invalidated. */
@@ -49,22 +55,27 @@ export class ValueStore {
   }
 
   async find<T>(key: string, tags: readonly string[], earlyRefresh = 0): Promise<FoundValue<T> | undefined> {
-    const [json, current] = await Promise.all([
-      this.#link.send<string | null>('get', [this.#nameOf(key)], this.#ask),
-      this.#versions.read(tags),
-    ]);
-    const stored = json === null ? undefined : parsedValue<T>(json);
-    if (!stored) return undefined;
-    // The value may have been stored with other tags than the caller has given.
-    const others = Object.keys(stored.versions).filter((tag) => !tags.includes(tag));
-    const all = [...current, ...(others.length > 0 ? await this.#versions.read(others) : [])];
-    const isCurrent = [...tags, ...others].every(
-      (tag, position) => all[position] !== null && stored.versions[tag] === all[position],
+    const [found] = await this.findAll<T>([{ key, tags }], earlyRefresh);
+    return found;
+  }
+
+  /** The values of several keys, in their order, in as few commands as one. */
+  async findAll<T>(wanted: readonly WantedValue[], earlyRefresh = 0): Promise<(FoundValue<T> | undefined)[]> {
+    if (wanted.length === 0) return [];
+    const names = wanted.map(({ key }) => this.#nameOf(key));
+    const tags = [...new Set(wanted.flatMap((one) => one.tags))];
+    const { values, versions } = await this.#versions.readWith(names, parsedValue<T>, tags);
+    const current = new Map(tags.map((tag, position) => [tag, versions[position]]));
+    // A value may have been stored with other tags than the caller has given.
+    const others = [...new Set(values.flatMap((stored) => Object.keys(stored?.versions ?? {})))].filter(
+      (tag) => !current.has(tag),
     );
-    if (!isCurrent) return undefined;
-    const left = stored.freshUntil - Date.now();
-    const isFresh = left > 0 && !isDueEarly({ left, cost: stored.loadMs ?? 0 }, earlyRefresh);
-    return { value: stored.value, isFresh };
+    const more = others.length > 0 ? await this.#versions.read(others) : [];
+    for (const [position, tag] of others.entries()) current.set(tag, more[position]);
+    return values.map((stored, position) => {
+      const isCurrent = stored && isCurrentUnder(stored.versions, wanted[position]!.tags, current);
+      return isCurrent ? foundValue(stored, earlyRefresh) : undefined;
+    });
   }
 
   /**
@@ -76,11 +87,11 @@ export class ValueStore {
     key: string,
     json: string,
     pinned: PinnedVersions,
-    { ttlSeconds, staleSeconds = 0 }: CachedValueOptions,
+    { ttlSeconds, staleSeconds }: ValueLifetime,
     loadMs = 0,
   ): Promise<boolean> {
     const about: Omit<StoredValue<never>, 'value'> = {
-      freshUntil: Date.now() + ttlSeconds * 1000,
+      freshUntil: Math.floor(Date.now() + ttlSeconds * 1000),
       loadMs,
       versions: pinned,
     };
@@ -91,6 +102,11 @@ export class ValueStore {
       this.#link.send('set', [this.#nameOf(key), stored, 'PX', expiryMs], this.#ask),
     ]);
     return isCurrent;
+  }
+
+  /** Removes a value that a newer one has replaced, which is not to be stored. */
+  async drop(key: string): Promise<void> {
+    await this.#link.send('del', [this.#nameOf(key)], this.#ask);
   }
 }
 
@@ -105,10 +121,29 @@ export function checkKey(key: unknown): asserts key is string {
   throw new ToolkitError('CACHE_KEY_INVALID', `cacheAside: key ${JSON.stringify(key)}: ${why}`);
 }
 
+/** Whether all tags of a value, and those that the caller wants, have the versions that it was stored with. */
+const isCurrentUnder = (
+  pinned: PinnedVersions,
+  wanted: readonly string[],
+  current: ReadonlyMap<string, string | null | undefined>,
+): boolean =>
+  [...wanted, ...Object.keys(pinned)].every(
+    (tag) => pinned[tag] !== undefined && pinned[tag] === current.get(tag),
+  );
+
+function foundValue<T>(
+  { value, freshUntil, loadMs = 0 }: StoredValue<T>,
+  earlyRefresh: number,
+): FoundValue<T> {
+  const left = freshUntil - Date.now();
+  return { value, isFresh: left > 0 && !isDueEarly({ left, cost: loadMs }, earlyRefresh) };
+}
+
 // A value under the key that was not stored by cacheAside is a miss, not an error.
-function parsedValue<T>(json: string): StoredValue<T> | undefined {
+function parsedValue<T>(json: Buffer | null): StoredValue<T> | undefined {
+  if (json === null) return undefined;
   try {
-    const stored = JSON.parse(json) as StoredValue<T> | null;
+    const stored = JSON.parse(json.toString()) as StoredValue<T> | null;
     return stored?.versions && 'value' in stored ? stored : undefined;
   } catch {
     return undefined;

@@ -42,6 +42,11 @@ export function hasOwnFreshness(fields: Fields, { directives, isTargeted }: Resp
   return named || (!isTargeted && fields.expires !== undefined);
 }
 
+/** Whether `ttlSeconds` says how long the response is fresh, if it is given. */
+export function takesDefaultTtl({ status, fields }: Arrived, control: ResponseDirectives): boolean {
+  return STATUSES_WITH_DEFAULT_TTL.has(status) && !hasOwnFreshness(fields, control);
+}
+
 /** For how many seconds after its generation the response is fresh in a shared cache (RFC 9111 §4.2.1). */
 export function freshnessLifetime(
   arrived: Arrived,
@@ -56,7 +61,7 @@ export function freshnessLifetime(
   }
   if (!control.isTargeted && fields.expires !== undefined) return lifetimeByExpires(arrived);
   if (hasOwnFreshness(fields, control)) return 0;
-  if (ttlSeconds !== undefined && STATUSES_WITH_DEFAULT_TTL.has(status)) return ttlSeconds;
+  if (ttlSeconds !== undefined && takesDefaultTtl(arrived, control)) return ttlSeconds;
   const mayGuess = HEURISTICALLY_CACHEABLE.has(status) || control.directives.has('public');
   return mayGuess ? heuristicLifetime(arrived) : 0;
 }

@@ -1,7 +1,13 @@
 import { type ResponseDirectives, responseDirectives, secondsOf } from './cache-control.js';
 import { validatorsOf } from './conditional.js';
 import { combined, type Fields, namesIn } from './fields.js';
-import { type Arrived, freshnessLifetime, hasOwnFreshness, initialAge } from './freshness.js';
+import {
+  type Arrived,
+  freshnessLifetime,
+  hasOwnFreshness,
+  initialAge,
+  takesDefaultTtl,
+} from './freshness.js';
 import { fieldNamesOf } from './stored-fields.js';
 import { varyNames } from './vary.js';
 
@@ -40,6 +46,8 @@ export interface Terms {
 
 export interface StoringRules {
   readonly ttlSeconds?: number;
+  /** `stale-while-revalidate` of responses to which `ttlSeconds` applies. */
+  readonly staleSeconds?: number;
   /** Targeted fields that outrank `Cache-Control`, most telling first. */
   readonly targets: readonly string[];
   /** The options say that credentials make no difference. */
@@ -62,7 +70,10 @@ export function termsOf(arrived: Arrived, request: Fields, rules: StoringRules):
     cost: Math.max(0, arrived.receivedAt - arrived.requestedAt) / 1000,
     validateAlways: has('no-cache') && fieldNamesOf(directives, 'no-cache').length === 0,
     neverStale: has('must-revalidate', 'proxy-revalidate', 's-maxage'),
-    staleWhileRevalidate: seconds('stale-while-revalidate'),
+    staleWhileRevalidate:
+      has('stale-while-revalidate') || !takesDefaultTtl(arrived, control)
+        ? seconds('stale-while-revalidate')
+        : (rules.staleSeconds ?? 0),
     staleIfError: seconds('stale-if-error'),
     forAuthorized: has('public', 's-maxage', 'must-revalidate'),
     isImplied: !has('public') && !hasOwnFreshness(arrived.fields, control),

@@ -6,6 +6,7 @@ import { linkBehaves } from './link.js';
 import { locksBehave } from './locks.js';
 import { middlewaresBehave } from './middlewares.js';
 import { messagesArrive } from './pubsub.js';
+import { valuesBehave } from './values.js';
 
 let cluster: TestCluster;
 beforeAll(async () => {
@@ -26,6 +27,7 @@ describe.each([
   middlewaresBehave(() => client);
   messagesArrive(() => client);
   locksBehave(() => client);
+  valuesBehave(() => client);
 
   test('the commands of one turn are one write per node', async () => {
     const link = linkTo(client);

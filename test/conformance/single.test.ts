@@ -6,6 +6,7 @@ import { linkBehaves } from './link.js';
 import { locksBehave } from './locks.js';
 import { middlewaresBehave } from './middlewares.js';
 import { messagesArrive } from './pubsub.js';
+import { valuesBehave } from './values.js';
 
 describe.each<[string, () => RedisClient]>([
   ['connectRedis', () => patient(connectRedis(inject('redisUrl')))],
@@ -24,4 +25,5 @@ describe.each<[string, () => RedisClient]>([
   middlewaresBehave(() => client);
   messagesArrive(() => client);
   locksBehave(() => client);
+  valuesBehave(() => client);
 });

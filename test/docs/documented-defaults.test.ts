@@ -6,7 +6,7 @@ import { defaults as rateLimit } from '../../middleware/rate-limit/options.js';
 import { defaults as session } from '../../middleware/session/options.js';
 import { optionsOf } from '../../scripts/options-reference.js';
 import { defaults as nearCache } from '../../src/cache/near/options.js';
-import { defaults as cacheAside, valueDefaults } from '../../src/cache-aside/options.js';
+import { defaults as cacheAside } from '../../src/cache-aside/options.js';
 import { defaults as lock } from '../../src/locks/options.js';
 import { eventsDefaults, publisherDefaults, subscriberDefaults } from '../../src/messages/options.js';
 
@@ -19,7 +19,6 @@ test.each([
   ['CacheResponseOptions', cacheResponse],
   ['InvalidateOnOptions', invalidateOn],
   ['CacheAsideOptions', cacheAside],
-  ['CachedValueOptions', valueDefaults],
   ['PublisherOptions', publisherDefaults],
   ['SubscriberOptions', subscriberDefaults],
   ['EventsOptions', eventsDefaults],

@@ -15,7 +15,7 @@ beforeAll(async () => {
   app = await startApp();
   shell = await openShell(app.redisServer.url);
   redis = connectRedis(app.redisServer.url);
-  cache = cacheAside(redis, { timeoutMs: 10_000 });
+  cache = cacheAside({ redis, timeoutMs: 10_000 });
 });
 afterAll(async () => {
   await closeRedis(redis);

@@ -26,9 +26,9 @@ async function msUntil(event: Promise<unknown>): Promise<number> {
 test("a load that waits for another process' load begins at once when its client is closed", async () => {
   const [filling, waiting] = [aClient(), aClient()];
   const load = gate<string>();
-  const filled = cacheAside(filling).getOrLoad('user:7', () => load.passed, { ttlSeconds: 60 });
+  const filled = cacheAside({ redis: filling }).getOrLoad('user:7', () => load.passed, { ttlSeconds: 60 });
   await eventually('the lease is taken', async () => (await file.redis.keys('cache-lease:*')).length > 0);
-  const waited = cacheAside(waiting).getOrLoad('user:7', async () => 'own', { ttlSeconds: 60 });
+  const waited = cacheAside({ redis: waiting }).getOrLoad('user:7', async () => 'own', { ttlSeconds: 60 });
   const isListening = async () => (await file.redis.pubsub('CHANNELS', 'cache-lease-released:*')).length > 0;
   await eventually('the waiter listens', isListening);
   await closeRedis(waiting);

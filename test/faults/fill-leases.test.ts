@@ -62,7 +62,7 @@ const slowly = <T>(value: T) => new Promise<T>((resolve) => setTimeout(() => res
 
 const kinds: Record<string, (redis: Redis) => Promise<Ask>> = {
   'getOrLoad of the key': async (redis) => {
-    const cache = cacheAside(redis, { logger: quiet });
+    const cache = cacheAside({ redis, logger: quiet });
     return () => cache.getOrLoad('page:1', () => slowly(1), { ttlSeconds: 1 });
   },
   'request for the URL': async (redis) => {

@@ -140,7 +140,7 @@ const SCENES: [string, () => Promise<Scene>][] = [
 test.each(SCENES)('%s brings an older value back with onRestart keep alone', async (_name, start) => {
   const { redis, note, comeBackOlder } = await start();
   const open = (onRestart: 'forget' | 'keep') =>
-    cacheAside(redis, { logger: quiet, timeoutMs: 1000, onRestart });
+    cacheAside({ redis, logger: quiet, timeoutMs: 1000, onRestart });
   const [forgetful, keeping] = [open('forget'), open('keep')];
   await Promise.all([answersOf(forgetful, 'one:7', 'old'), answersOf(keeping, 'two:7', 'old')]);
   await note();

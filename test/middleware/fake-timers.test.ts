@@ -55,7 +55,7 @@ test('under fake timers requests through every middleware are answered', async (
 
 test('under fake timers values, locks and messages work', async () => {
   const { redis } = file;
-  const values = cacheAside(redis);
+  const values = cacheAside({ redis });
   fakeTimers();
   expect(await values.getOrLoad('thing:1', async () => 'made', { ttlSeconds: 60 })).toBe('made');
   expect(await withLock(redis, 'thing', { ttlMs: 5_000 }, async () => 'held')).toBe('held');

@@ -14,7 +14,7 @@ import { gate } from '../support/gate.js';
 const logger = { info() {}, warn() {}, error() {} };
 const redis = connectRedis({ url: process.env.REDIS_URL!, logger });
 const database = new Redis(process.env.DATABASE!);
-const cache = cacheAside(redis, { logger });
+const cache = cacheAside({ redis, logger });
 const tags = () => ['row'];
 const app = express();
 let begun = gate();

@@ -32,7 +32,7 @@ async function startSite(tags: string, near: string) {
   return {
     database,
     keys,
-    cache: cacheAside(keys, { timeoutMs: 1000 }),
+    cache: cacheAside({ redis: keys, timeoutMs: 1000 }),
     any: () => servers[pick(servers.length)]!.url,
     async replaceOne() {
       const at = pick(servers.length);

@@ -46,7 +46,7 @@ test.each(Object.keys(shared))(
   async (how) => {
     const tags = () => [];
     const app = await serveRow({ redis: file.redis, cache: { ...shared[how], tags }, invalidate: { tags } });
-    const cache = cacheAside(file.redis, { logger: quiet, timeoutMs: 1000 });
+    const cache = cacheAside({ redis: file.redis, logger: quiet, timeoutMs: 1000 });
     const [first, second] = ['/list?page=1&utm=a', '/list?utm=b&page=1'] as const;
     for (const purge of [
       () => app.patch(second),

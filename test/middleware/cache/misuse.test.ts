@@ -63,7 +63,7 @@ test('res.cacheTags refuses a list', async () => {
 });
 
 test('cacheAside refuses a text in place of a list', async () => {
-  const cache = cacheAside(file.redis, { logger: quiet, timeoutMs: 1000 });
+  const cache = cacheAside({ redis: file.redis, logger: quiet, timeoutMs: 1000 });
   let ran = false;
   const run = async () => {
     ran = true;

@@ -67,7 +67,7 @@ describe.each(MODES)('%s, Redis killed', (mode) => {
 
   test('what was found to be invalidated does not come back', async () => {
     const { server, app, said } = await startSite(mode, TOLERANT, failures['says 503']!);
-    await cacheAside(app.redis).invalidateTags(['thing']);
+    await cacheAside({ redis: app.redis }).invalidateTags(['thing']);
     await expect.poll(async () => (await said()).status).toBe(503);
     await server.kill();
     expect(await said()).toMatchObject({ status: 503 });

@@ -57,7 +57,7 @@ test('a purge of one path leaves others: no prefix, no other query', async () =>
 test.each(['*', 'url:/secret', 'key:user:7'])(
   'a client that chooses the tag %s reaches nothing of the toolkit with it',
   async (chosen) => {
-    const aside = cacheAside(file.redis, { logger: quiet });
+    const aside = cacheAside({ redis: file.redis, logger: quiet });
     const app = await serveTagged({ tags: () => [chosen] });
     const [other, own] = [await app.isHit('/secret', 'none'), await app.isHit('/tagged', chosen)];
     await aside.getOrLoad('user:7', async () => 'value', { ttlSeconds: 60 });

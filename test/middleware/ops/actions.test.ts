@@ -149,7 +149,7 @@ test('an operator inspects the variants of a URL, and an entry that is not there
 
 test('an operator purges a value by its key, and clears the cache of responses and values', async () => {
   const { app, visit, prefix } = cached();
-  const values = cacheAside(file.redis, { prefix });
+  const values = cacheAside({ redis: file.redis, prefix });
   let loads = 0;
   const load = () => values.getOrLoad('user:7', async () => `Ada ${++loads}`, { ttlSeconds: 60, tags: [] });
   const { post } = await operator(app);

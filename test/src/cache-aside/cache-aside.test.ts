@@ -11,7 +11,7 @@ import { startProxy } from '../../support/proxy.js';
 const file = redisForFile();
 beforeEach(async () => void (await emptyRedis(file.redis)));
 
-const open = () => cacheAside(file.redis, { logger: quiet, timeoutMs: 1000 });
+const open = () => cacheAside({ redis: file.redis, logger: quiet, timeoutMs: 1000 });
 const counter = () => {
   let calls = 0;
   return async () => ({ calls: ++calls });
@@ -22,6 +22,14 @@ const store = async (cache: CacheAside, value: unknown, options: CachedValueOpti
   const { since } = await cache.get('user:7', options.tags);
   return cache.set('user:7', value, { ...options, since });
 };
+
+test('a client in place of the options, or options without one, are refused with the form that is right', () => {
+  expect(() => cacheAside(file.redis as never)).toThrow(
+    'cacheAside: pass the client as an option: { redis }',
+  );
+  expect(() => cacheAside({} as never)).toThrow('option "redis" is missing');
+  expect(() => cacheAside(undefined as never)).toThrow('options must be an object');
+});
 
 test('getOrLoad loads a value once, and Redis has it as plain JSON', async () => {
   const [cache, load] = [open(), counter()];
@@ -190,6 +198,21 @@ test('getOrLoad refuses a value over 1 MB with its size, and nobody waits for it
   }
 });
 
+test('getOrLoad and set accept a value of maxValueBytes of JSON, and refuse one byte more', async () => {
+  const cache = cacheAside({ redis: file.redis, logger: quiet, timeoutMs: 1000, maxValueBytes: 10 });
+  const refusal = { code: 'CACHE_VALUE_TOO_LARGE', message: expect.stringContaining('raise maxValueBytes') };
+  expect(await store(cache, 'éééé')).toBe(true);
+  await expect(store(cache, 'éééé.')).rejects.toMatchObject(refusal);
+  expect(await cache.getOrLoad('user:8', async () => '12345678', tagged)).toBe('12345678');
+  await expect(cache.getOrLoad('user:9', async () => '123456789', tagged)).rejects.toMatchObject(refusal);
+});
+
+test('a value larger than 1 MB is cached if maxValueBytes permits it', async () => {
+  const cache = cacheAside({ redis: file.redis, logger: quiet, timeoutMs: 5000, maxValueBytes: 3_000_000 });
+  await cache.getOrLoad('user:7', async () => 'x'.repeat(2_000_000), tagged);
+  expect(await cachedValue(cache)).toHaveLength(2_000_000);
+});
+
 test('while Redis is away values are loaded, and mutations are refused unless onUnavailable is proceed', async () => {
   const proxy = await startProxy(file.server.port);
   const redis = connectRedis({ url: `redis://127.0.0.1:${proxy.port}`, logger: quiet });
@@ -197,7 +220,7 @@ test('while Redis is away values are loaded, and mutations are refused unless on
     await closeRedis(redis, { timeoutMs: 100 });
     await proxy.close();
   });
-  const cache = cacheAside(redis, { logger: quiet, timeoutMs: 150 });
+  const cache = cacheAside({ redis, logger: quiet, timeoutMs: 150 });
   await cache.getOrLoad('user:7', async () => 'cached', tagged);
   proxy.swallow();
   expect(await cache.getOrLoad('user:7', async () => 'loaded', tagged)).toBe('loaded');
@@ -206,6 +229,6 @@ test('while Redis is away values are loaded, and mutations are refused unless on
   const run = async () => (ran = true);
   await expect(cache.mutate(['user:7'], run)).rejects.toMatchObject({ code: 'INVALIDATION_REFUSED' });
   expect(ran).toBe(false);
-  const proceeding = cacheAside(redis, { logger: quiet, timeoutMs: 150, onUnavailable: 'proceed' });
+  const proceeding = cacheAside({ redis, logger: quiet, timeoutMs: 150, onUnavailable: 'proceed' });
   expect(await proceeding.mutate(['user:7'], run)).toBe(true);
 });

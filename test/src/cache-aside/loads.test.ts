@@ -9,7 +9,7 @@ import { eventually } from '../../support/eventually.js';
 const file = redisForFile();
 beforeEach(async () => void (await emptyRedis(file.redis)));
 
-const open = (options = {}) => cacheAside(file.redis, { logger: quiet, timeoutMs: 1000, ...options });
+const open = (options = {}) => cacheAside({ redis: file.redis, logger: quiet, timeoutMs: 1000, ...options });
 const fresh = { ttlSeconds: 60 };
 const times = <T>(count: number, act: (n: number) => T) => Array.from({ length: count }, (_, n) => act(n));
 
@@ -138,10 +138,10 @@ const absences: Record<string, () => Promise<CacheAside>> = {
   'does not answer': async () => {
     const { proxy, redis } = await throughProxy(file.server);
     proxy.swallow();
-    return cacheAside(redis, { logger: quiet, timeoutMs: 100 });
+    return cacheAside({ redis, logger: quiet, timeoutMs: 100 });
   },
   'was never there': async () =>
-    cacheAside(connectRedis({ url: 'redis://127.0.0.1:1', logger: quiet }), { logger: quiet }),
+    cacheAside({ redis: connectRedis({ url: 'redis://127.0.0.1:1', logger: quiet }), logger: quiet }),
 };
 
 test.each(Object.keys(absences))(
@@ -162,7 +162,7 @@ test.each(Object.keys(absences))(
 
 test('while Redis is away a caller gets no value whose load began before its call', async () => {
   const { proxy, redis } = await throughProxy(file.server);
-  const cache = cacheAside(redis, { logger: quiet, timeoutMs: 100 });
+  const cache = cacheAside({ redis, logger: quiet, timeoutMs: 100 });
   proxy.swallow();
   let value = 'old';
   const slow = gate();

@@ -6,7 +6,7 @@ import { emptyRedis } from '../../support/empty-redis.js';
 const file = redisForFile();
 beforeEach(() => emptyRedis(file.redis));
 
-const open = (redis = file.redis) => cacheAside(redis, { logger: quiet, timeoutMs: 300 });
+const open = (redis = file.redis) => cacheAside({ redis, logger: quiet, timeoutMs: 300 });
 const tagged = { ttlSeconds: 60, tags: ['team:1'] };
 const cachedValue = async (cache: CacheAside) => (await cache.get('user:7', tagged.tags)).value;
 
@@ -79,9 +79,10 @@ test.each([[undefined], [{}], ['now'], [{ epoch: 1 }]])('set refuses %j as since
     code: 'OPTION_INVALID',
     message: expect.stringContaining('get'),
   });
-  await expect(open().set('user:7', 'x', undefined as never)).rejects.toMatchObject({
-    code: 'OPTION_INVALID',
-  });
+  for (const nothing of [undefined, null])
+    await expect(open().set('user:7', 'x', nothing as never)).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+    });
 });
 
 test('while Redis is away get finds nothing, and set stores nothing later', async () => {

@@ -7,7 +7,7 @@ import { eventually } from '../../support/eventually.js';
 const file = redisForFile();
 beforeEach(async () => void (await emptyRedis(file.redis)));
 
-const open = (redis = file.redis) => cacheAside(redis, { logger: quiet, timeoutMs: 300 });
+const open = (redis = file.redis) => cacheAside({ redis, logger: quiet, timeoutMs: 300 });
 const fresh = { ttlSeconds: 60 };
 
 class Money {

@@ -89,7 +89,7 @@ test('a Redis that is full of cached values evicts those and no job, with volati
   });
   await eventually('the first is added', () => added(queue, 0));
   for (let n = 1; n < 50; n++) await queue.add('mail', { n });
-  const cache = cacheAside(redis, { logger: quiet, timeoutMs: 5_000 });
+  const cache = cacheAside({ redis, logger: quiet, timeoutMs: 5_000 });
   const page = async () => 'x'.repeat(100_000);
   for (let id = 0; id < 100; id++) await cache.getOrLoad(`page:${id}`, page, { ttlSeconds: 60 });
   expect(Number(/evicted_keys:(\d+)/.exec(await redis.info('stats'))?.[1])).toBeGreaterThan(0);

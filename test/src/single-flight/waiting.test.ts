@@ -155,8 +155,8 @@ test('no subscriber connection is opened before a process has to wait for a fill
   const dedicated = async () => String(await file.redis.call('CLIENT', 'LIST', 'TYPE', 'pubsub')).trim();
   await eventually('those of other tests are closed', async () => (await dedicated()) === '');
   const patiently = { timeoutMs: 5_000, logger: quiet };
-  const filler = cacheAside(anotherClient(), patiently);
-  const follower = cacheAside(anotherClient(), patiently);
+  const filler = cacheAside({ redis: anotherClient(), ...patiently });
+  const follower = cacheAside({ redis: anotherClient(), ...patiently });
   const options = { ttlSeconds: 60 };
   for (const id of [1, 2]) await filler.getOrLoad(`page:${id}`, async () => id, options);
   expect(await follower.getOrLoad('page:1', async () => 0, options)).toBe(1);

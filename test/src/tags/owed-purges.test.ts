@@ -17,7 +17,7 @@ async function startCache() {
   const lines: string[] = [];
   const note = (_fields: object, message: string) => void lines.push(message);
   const logger = { info: quiet.info, warn: note, error: note };
-  const cache = cacheAside(redis, { ...options, logger });
+  const cache = cacheAside({ redis, ...options, logger });
   const versions = tagVersions(file.redis, { prefix: '', timeoutMs: 1000 });
   return {
     proxy,

@@ -51,24 +51,24 @@ test.each(['404', 'no-store'])(
 );
 
 test('the versions of a value live as long as the value', async () => {
-  const cache = cacheAside(file.redis, { logger: quiet });
+  const cache = cacheAside({ redis: file.redis, logger: quiet });
   await cache.getOrLoad('user:7', async () => 7, { ttlSeconds: 900, tags: ['team:1'] });
   expect(await lifetimes()).toEqual({ 'tag:key:user:7': 900, 'tag:team:1': 900, 'tag:*': 900 });
 });
 
 test('an entry of a short life does not shorten the version of a tag that it shares', async () => {
-  const cache = cacheAside(file.redis, { logger: quiet });
+  const cache = cacheAside({ redis: file.redis, logger: quiet });
   await cache.getOrLoad('user:7', async () => 7, { ttlSeconds: 900, tags: ['team:1'] });
   await cache.getOrLoad('user:8', async () => 8, { ttlSeconds: 10, tags: ['team:1'] });
   expect(await lifetimes()).toMatchObject({ 'tag:team:1': 900, 'tag:*': 900, 'tag:key:user:8': 120 });
 });
 
 test('an entry that is stored long after the version of its tag was created outlives its fill', async () => {
-  const cache = cacheAside(file.redis, { logger: quiet });
+  const cache = cacheAside({ redis: file.redis, logger: quiet });
   await cache.getOrLoad('user:7', async () => 7, { ttlSeconds: 100, tags: ['team:1'] });
   for (const key of await file.redis.keys('tag:*')) await file.redis.pexpire(key, 5_000);
   // Another process knows nothing of the first one's store.
-  const other = cacheAside(file.redis, { logger: quiet });
+  const other = cacheAside({ redis: file.redis, logger: quiet });
   await other.getOrLoad('user:8', async () => 8, { ttlSeconds: 100, tags: ['team:1'] });
   expect(await lifetimes()).toMatchObject({ 'tag:team:1': 100, 'tag:*': 100 });
 });
@@ -82,7 +82,7 @@ test('keep extends no mark of a mutation, and no version that another has replac
 });
 
 test('stores under one tag in a row ask to keep its version only now and then', async () => {
-  const cache = cacheAside(file.redis, { logger: quiet });
+  const cache = cacheAside({ redis: file.redis, logger: quiet });
   const keep = async (id: number) =>
     cache.getOrLoad(`user:${id}`, async () => id, { ttlSeconds: 900, tags: ['team:1'] });
   await keep(0);

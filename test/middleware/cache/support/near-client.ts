@@ -80,5 +80,5 @@ export async function twoProcesses(url: string, mode: Mode) {
   ]);
   const cli = new Observer(url);
   onTestFinished(() => cli.disconnect());
-  return { first, second, row, cli, aside: cacheAside(cli, { logger: quiet }) };
+  return { first, second, row, cli, aside: cacheAside({ redis: cli, logger: quiet }) };
 }

@@ -1,0 +1,84 @@
+import { isUnavailable, ToolkitError } from '../errors.js';
+import { checkNames, type TagVersions } from '../tags/index.js';
+import { CacheState } from './cache-state.js';
+import { checkKey, tagsOfValue, type ValueStore, type WantedValue } from './value-store.js';
+
+// One command reads them all, and Redis answers nobody else meanwhile.
+const MOST_KEYS = 1_000;
+
+/** The answer of `get`. */
+export interface CachedValue<T> {
+  readonly value: T | undefined;
+  /** The state of the cache at the call of `get`, for `set`. */
+  readonly since: CacheState;
+}
+
+/** The answer of `getMany`. */
+export interface CachedValues<T> {
+  /** The fresh values by key, in the order of the keys. A key without a fresh value is missing. */
+  readonly values: Map<string, T>;
+  /** The state of the cache at the call of `getMany`, for each `set`. */
+  readonly since: CacheState;
+}
+
+/** The tags of the values of several keys: the same for all, or a function of the key. */
+export type TagsByKey = readonly string[] | ((key: string) => readonly string[]);
+
+/** Reads one value and the state of the cache. While Redis is away there is none, and nothing can be stored. */
+export async function readValue<T>(
+  versions: TagVersions,
+  store: ValueStore,
+  key: string,
+  given: readonly string[] | undefined,
+): Promise<CachedValue<T>> {
+  checkKey(key);
+  if (given) checkNames('cacheAside: get was given', given);
+  const { values, since } = await readWanted<T>(versions, store, [{ key, tags: tagsOfValue(key, given) }]);
+  return { value: values.get(key), since };
+}
+
+/** The same for several keys, in as many round trips as for one. */
+export async function readValues<T>(
+  versions: TagVersions,
+  store: ValueStore,
+  keys: readonly string[],
+  given: TagsByKey | undefined,
+): Promise<CachedValues<T>> {
+  checkKeys(keys);
+  const tagsOf = (key: string) => (typeof given === 'function' ? given(key) : (given ?? []));
+  const wanted = keys.map((key) => ({
+    key,
+    tags: tagsOfValue(key, checkNames('cacheAside: getMany was given', tagsOf(key))),
+  }));
+  return readWanted<T>(versions, store, wanted);
+}
+
+async function readWanted<T>(
+  versions: TagVersions,
+  store: ValueStore,
+  wanted: readonly WantedValue[],
+): Promise<CachedValues<T>> {
+  const tags = [...new Set(wanted.flatMap((one) => one.tags))];
+  try {
+    const [since, found] = await Promise.all([CacheState.now(versions, tags), store.findAll<T>(wanted)]);
+    const fresh = wanted.flatMap(({ key }, position) => {
+      const one = found[position];
+      return one?.isFresh ? [[key, one.value] as const] : [];
+    });
+    return { values: new Map(fresh), since };
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    return { values: new Map(), since: CacheState.unknown() };
+  }
+}
+
+function checkKeys(keys: unknown): asserts keys is readonly string[] {
+  if (!Array.isArray(keys) || keys.length > MOST_KEYS) {
+    const given = Array.isArray(keys) ? `${keys.length} keys` : String(keys);
+    throw new ToolkitError(
+      'CACHE_KEY_INVALID',
+      `cacheAside: getMany was given ${given}: give a list of at most ${MOST_KEYS} keys`,
+    );
+  }
+  for (const key of keys) checkKey(key);
+}

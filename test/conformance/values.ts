@@ -1,0 +1,23 @@
+import { randomUUID } from 'node:crypto';
+import type { Cluster, Redis } from 'ioredis';
+import { expect, test } from 'vitest';
+import { cacheAside } from '../../src/cache-aside/cache-aside.js';
+import { quiet } from '../middleware/support/redis-for-file.js';
+
+/** Values of `cacheAside`, whose keys and tags lie on several nodes of a Cluster. */
+export function valuesBehave(client: () => Redis | Cluster): void {
+  test('getMany finds values on all nodes, and none whose tag was invalidated', async () => {
+    const cache = cacheAside({ redis: client(), prefix: `${randomUUID()}:`, logger: quiet, timeoutMs: 1000 });
+    const keys = Array.from({ length: 30 }, (_, n) => `many:${n}`);
+    const tags = (key: string) => [`of-${key}`];
+    const { values, since } = await cache.getMany<string>(keys, tags);
+    expect(values.size).toBe(0);
+    const storing = keys.map((key) =>
+      cache.set(key, `value of ${key}`, { ttlSeconds: 60, tags: tags(key), since }),
+    );
+    expect(new Set(await Promise.all(storing))).toEqual(new Set([true]));
+    await cache.invalidateTags(['of-many:3']);
+    const found = (await cache.getMany<string>(keys, tags)).values;
+    expect([...found]).toEqual(keys.filter((key) => key !== 'many:3').map((key) => [key, `value of ${key}`]));
+  });
+}
