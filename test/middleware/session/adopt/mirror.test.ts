@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { redisForFile } from '../../support/redis-for-file.js';
+import { gate, redisForFile } from '../../support/redis-for-file.js';
 import { age, keyOf } from '../support/session-age.js';
 import { clientOf } from '../support/session-client.js';
 import { at, serveNew, serveOld, shown } from './support/both-apps.js';
@@ -128,4 +128,43 @@ test('a session that is only read keeps its mirrored copy alive', async () => {
   const fresh = await serveNew(file.redis, { adopt: { mirror: true } });
   for (let i = 0; i < 2; i++) await at(fresh.url, browser).get('/show');
   expect(await file.redis.pttl(`sess:${id}`)).toBeGreaterThan(MAX_AGE_MS - 10_000);
+});
+
+/** A server whose next copy is written only when the test says so. */
+async function slowWriter() {
+  const [begun, released] = [gate(), gate()];
+  const serialize = async (session: object) => {
+    begun.open();
+    await released.passed;
+    return JSON.stringify(session);
+  };
+  const { url } = await serveNew(file.redis, { adopt: { mirror: true, serialize } });
+  return { url, begun, released };
+}
+
+test('an older state that is written late does not replace a newer one in the mirrored copy', async () => {
+  const { old, one } = await mirrored();
+  const slow = await slowWriter();
+  const browser = clientOf(one.url);
+  await browser.get('/login?user=u');
+  const late = at(slow.url, browser).get('/set/a');
+  await slow.begun.passed;
+  await browser.get('/set/b');
+  slow.released.open();
+  await late;
+  expect(await shown(at(old, browser))).toEqual({ user: 'u', a: '1', b: '1' });
+});
+
+test('a copy that is written while its session ends does not outlive it', async () => {
+  const { old, one } = await mirrored();
+  const slow = await slowWriter();
+  const browser = clientOf((await serveNew(file.redis)).url);
+  const { text: id } = await browser.get('/login?user=u');
+  const late = at(slow.url, browser).get('/set/a');
+  await slow.begun.passed;
+  await at(one.url, browser).get('/logout');
+  slow.released.open();
+  expect((await late).status).toBe(409);
+  expect(await file.redis.exists(`sess:${id}`)).toBe(0);
+  expect(await shown(at(old, browser))).toEqual({});
 });
