@@ -14,7 +14,6 @@ import { WriteBatch } from './write-batch.js';
 
 // While a hash slot moves to another node, a command with several keys is refused until the slot has arrived.
 const TRY_AGAIN_AFTER_MS = 20;
-
 const AWAITING_CONNECTION = ['wait', 'connecting', 'connect'];
 
 /**
