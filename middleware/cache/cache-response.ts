@@ -22,7 +22,10 @@ import { queryDigest } from './query-content.js';
 import type { Question } from './question.js';
 import { type CacheSettings, settingsOf } from './settings.js';
 import type { Visit } from './shared-result.js';
+import { isSkipped, passSkipped } from './skipped.js';
 import { watchHandler } from './watch-handler.js';
+
+const CACHED_METHODS = new Set(['GET', 'HEAD', 'QUERY']);
 
 /** The look-up of a request, and who could change the request since. */
 interface AskedLookup {
@@ -71,18 +74,21 @@ class CacheStep implements Step<AskedLookup> {
 
   ask(req: Request, _res: Response, before: Before): AskedLookup | undefined {
     if (!isCacheable(req, this.#settings) || isForOnePerson(req, this.#settings)) return undefined;
-    if (this.#mounted.isTaken(req)) return undefined;
+    if (this.#mounted.isTaken(req) || isSkipped(req, this.#settings)) return undefined;
     const question = this.#questions.of(req);
     return question && { question, found: this.#lookUp(question, req), before };
   }
 
   act(req: Request, res: Response, next: NextFunction, asked: unknown): unknown {
     offerCacheTags(res);
-    if (req.method === 'QUERY') return this.#actOnQuery(req, res, next);
-    if (req.method !== 'GET' && req.method !== 'HEAD') {
+    if (!CACHED_METHODS.has(req.method)) {
       purgeAfterChange(this.#cache.versions, req, res, next, this.#settings);
       return next();
     }
+    // An earlier part may have set since what `skip` reads.
+    if ((asked as AskedLookup | undefined)?.before !== 'nobody' && isSkipped(req, this.#settings))
+      return passSkipped(res, next, () => this.#mounted.isTaken(req));
+    if (req.method === 'QUERY') return this.#actOnQuery(req, res, next);
     if (!this.#mounted.take(req)) return next();
     if (asked && !isForOnePerson(req, this.#settings))
       return this.#answer(asked as AskedLookup, req, res, next);

@@ -39,10 +39,11 @@ export function takeHandlerTags(res: Response): string[] {
 export const tagsNamed = (res: Response): string[] => [...(recordOf(res.req).handlerTags ?? [])];
 
 /** Keeps the headers that name tags from the client of a response that the cache has nothing to do with. */
-export function hideHandlerTags(res: Response): void {
+export function hideHandlerTags(res: Response, onHead?: () => void): void {
   captureResponse(res, {
     maxBodyBytes: 0,
     onHead() {
+      onHead?.();
       takeHandlerTags(res);
       return { keep: false };
     },

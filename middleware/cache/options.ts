@@ -50,6 +50,12 @@ export interface CacheResponseOptions {
    */
   readonly tags?: (req: Request) => readonly string[];
   /**
+   * Requests that pass the cache: their handler answers, and its response is not stored. Changes purge all the same. It
+   * returns true or false, not a promise.
+   * @default no request is skipped
+   */
+  readonly skip?: (req: Request) => boolean;
+  /**
    * The cache key. It has to tell apart whatever the handler tells apart: a key with the user's id in it makes
    * personal responses cacheable.
    * @default method, scheme, host and URL, and the content of a QUERY
@@ -191,6 +197,8 @@ export const hints = {
   store: 'leave it out: responses are kept in Redis; see "redis" and "nearCache"',
   keyGenerator: 'use "key"',
   group: 'use "tags"',
+  bypass: 'use "skip"',
+  unless: 'use "skip"',
   grace: 'use "staleSeconds"',
   staleWhileRevalidate: 'use "staleSeconds"',
 };
@@ -200,6 +208,7 @@ export const checks = {
   ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),
   staleSeconds: aWholeNumber('seconds', 10 * 365 * 86_400),
   tags: aFunction,
+  skip: aFunction,
   key: aFunction,
   queryParams: queryParamLists,
   targetedHeader: aString,
