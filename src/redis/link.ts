@@ -22,6 +22,7 @@ const AWAITING_CONNECTION = ['wait', 'connecting', 'connect'];
  * Each client has one link.
  */
 export class RedisLink {
+  readonly keyPrefix: string;
   readonly #client: RedisClient;
   readonly #batch: WriteBatch;
   readonly #deadlines = new Deadlines();
@@ -38,6 +39,7 @@ export class RedisLink {
     this.#client = client;
     this.#batch = new WriteBatch(client);
     const { keyPrefix = '' } = client.options;
+    this.keyPrefix = keyPrefix;
     this.#forms = {
       text: { replyEncoding: 'utf8', keyPrefix },
       bytes: { replyEncoding: null, keyPrefix },
@@ -59,10 +61,6 @@ export class RedisLink {
 
   get logger(): Logger {
     return this.#logger;
-  }
-
-  get keyPrefix(): string {
-    return this.#forms.text.keyPrefix;
   }
 
   /** Why Redis as a whole cannot be asked; undefined when it can. */
