@@ -145,7 +145,7 @@ const fields: Row[] = [
   [
     '9111 §4.2.3',
     'Age is the age by Date where that is more',
-    ...stored({ Date: ago(200), Age: '100' }, { Age: /^20[0-3]$/ }),
+    ...stored({ Date: ago(200), Age: '100' }, { Age: /^2[0-5]\d$/ }),
   ],
   ['9211 §2.1', 'a hit says so, with its ttl', ...stored({}, { 'Cache-Status': /^toolkit;hit;ttl=3\d{3}$/ })],
 ];
