@@ -1,6 +1,7 @@
 import type { Response } from 'express';
 import { serializeList, Token } from 'structured-headers';
 import { memoize } from '../../src/memoize.js';
+import type { CacheReason } from './reasons.js';
 
 /** Parameters of RFC 9211 §2. Strings become tokens; undefined is left out. */
 export interface CacheStatus {
@@ -10,7 +11,7 @@ export interface CacheStatus {
   readonly ttl?: number;
   readonly stored?: boolean;
   readonly collapsed?: true;
-  readonly detail?: string;
+  readonly detail?: CacheReason | undefined;
 }
 
 const CACHE_NAME = new Token('toolkit');
