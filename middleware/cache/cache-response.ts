@@ -10,7 +10,7 @@ import { SingleFlight } from '../../src/single-flight/index.js';
 import { monotonicNow } from '../../src/timers.js';
 import { type Before, middlewareOf, type Step } from '../stack/index.js';
 import { type AlwaysPersonalWatch, alwaysPersonalWatch } from './always-personal.js';
-import { setCacheStatus } from './cache-status.js';
+import { noteArrival, setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
 import { isCacheable, isForOnePerson, questions } from './entry-question.js';
 import type { Decision, FilledResponse } from './forwarded.js';
@@ -123,6 +123,7 @@ class CacheStep implements Step<AskedLookup> {
     const arrivedAt = monotonicNow();
     try {
       const question = this.#questions.renewed(asked.question, asked.before, req);
+      noteArrival(req, question.id);
       const wanted = this.#settings.wantedBy(req.headers as Fields);
       const visit = { question, req, res, wanted, arrivedAt, until: arrivedAt + this.#settings.waitMs };
       const found = question === asked.question ? asked.found : this.#lookUp(question, req);

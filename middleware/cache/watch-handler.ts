@@ -128,13 +128,14 @@ export function resetToBefore(res: Response, before: ReturnType<Response['getHea
 /** Sends the handler's own answer to the client, and keeps it if it has a head to be stored under. */
 function passOn(
   entryHead: EntryHead | undefined,
-  { fwd, asked, stale }: Forwarded,
+  { fwd, asked, stale, inBackground }: Forwarded,
   writer: EntryWriter,
   req: Request,
   res: Response,
   { compressAboveBytes }: CacheSettings,
 ): CaptureDecision {
-  setCacheStatus(res, { fwd, ...writer.storing });
+  // In the background the client has its answer, and its status, already.
+  if (!inBackground) setCacheStatus(res, { fwd, ...writer.storing });
   if (entryHead) {
     // Its length is not known yet; the next client may have it in another coding.
     if (compressAboveBytes !== undefined && isCompressible(entryHead)) res.vary('Accept-Encoding');

@@ -16,6 +16,7 @@ import {
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import { CacheState, checkState } from './cache-state.js';
+import { publishLookup } from './lookup-event.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,
@@ -133,11 +134,14 @@ async function readValue<T>(
   key: string,
   tags: readonly string[],
 ): Promise<CachedValue<T>> {
+  const askedAt = monotonicNow();
   try {
     const [since, found] = await Promise.all([CacheState.now(versions, tags), values.find<T>(key, tags)]);
+    publishLookup(key, found?.isFresh ? found : undefined, askedAt);
     return { value: found?.isFresh ? found.value : undefined, since };
   } catch (error) {
     if (!isUnavailable(error)) throw error;
+    publishLookup(key, 'away', askedAt);
     return { value: undefined, since: CacheState.unknown() };
   }
 }

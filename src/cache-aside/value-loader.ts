@@ -1,9 +1,11 @@
+import { publish } from '../diagnostics.js';
 import { isUnavailable } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { logMisuse } from '../notices.js';
 import type { FillEnd, FillRight, SingleFlight, Taken } from '../single-flight/index.js';
 import { beginFill, pinVersions, type TagVersions, unknownStart } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
+import { publishLookup } from './lookup-event.js';
 import type { CachedValueOptions } from './options.js';
 import { valueJson } from './value-json.js';
 import type { FoundValue, ValueStore } from './value-store.js';
@@ -46,6 +48,7 @@ export class ValueLoader {
 
   async getOrLoad<T>(call: LoadCall<T>): Promise<T> {
     const found = await unlessAway(this.#find(call));
+    publishLookup(call.key, found, call.arrivedAt);
     if (found === 'away') return this.#load(call, 'away');
     if (!found) return this.#load(call, 'there');
     // The next caller tries again.
@@ -99,9 +102,11 @@ export class ValueLoader {
     try {
       json = valueJson(call.key, await right.run(async () => call.load()));
     } catch (error) {
+      publishLoad(call.key, true, began);
       right.end('failed', { error });
       throw error;
     }
+    publishLoad(call.key, false, began);
     await this.#store(call, json, right, Math.round(monotonicNow() - began));
     return valueFrom({ json });
   }
@@ -128,6 +133,10 @@ export class ValueLoader {
     this.#toldOfNesting = true;
     logMisuse(this.#logger, 'CACHE_LOAD_NESTED', { key, tags });
   }
+}
+
+function publishLoad(key: string, failed: boolean, began: number): void {
+  publish('value-loaded', () => ({ key, failed, durationMs: monotonicNow() - began }));
 }
 
 /**

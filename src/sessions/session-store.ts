@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import { publish } from '../diagnostics.js';
+import type { SessionSavedEvent } from '../diagnostic-events.js';
+import { type DiagnosticName, isObserved, publish } from '../diagnostics.js';
 import { ToolkitError, tooLarge } from '../errors.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, type Script, whenReset } from '../redis/index.js';
+import { monotonicNow } from '../timers.js';
 import { Adoption, type ConvertCopy } from './adoption.js';
 import { Mirror, type WriteCopy } from './mirror.js';
 import { OldCopies } from './old-copies.js';
@@ -75,8 +77,10 @@ export class SessionStore {
     id: string,
     maxIdleMs = this.#options.maxIdleMs,
     convert?: ConvertCopy,
+    request?: object,
   ): Promise<StoredSession | undefined> {
     const hash = hashId(id);
+    const began = clockOf('session-loaded');
     const { absoluteTimeoutMs } = this.#options;
     const timeouts = { maxIdleMs, absoluteTimeoutMs };
     const session =
@@ -87,7 +91,12 @@ export class SessionStore {
       const lifeMs = Math.min(session.idleTimeoutMs, session.expiresAt - session.readAt);
       this.#mirror.extendLater(this.#copies!.keyOf(id), lifeMs);
     }
-    publish('session-loaded', () => ({ handle: hash, found: session !== undefined }));
+    const event = () => ({
+      handle: hash,
+      found: session !== undefined,
+      durationMs: clockOf('session-loaded') - began,
+    });
+    publish('session-loaded', event, request);
     return session;
   }
 
@@ -100,6 +109,7 @@ export class SessionStore {
   async create(id: string, fields: StoredFields, idleTimeoutMs: number): Promise<void> {
     const { absoluteTimeoutMs, maxBytes, maxPerUser } = this.#options;
     refuseOversize(fields, maxBytes);
+    const began = clockOf('session-saved');
     const hash = hashId(id);
     const user = fields.get(SYSTEM_FIELDS.user);
     const created = this.#run<number>(createSession, hash, [
@@ -114,11 +124,12 @@ export class SessionStore {
       throw new ToolkitError('SESSION_NOT_FOUND', 'session: genid returned an id that is in use');
     }
     if (user !== undefined && maxPerUser) await this.users.addAndMakeRoom(user, hash);
-    publish('session-saved', () => ({ handle: hash, created: true }));
+    publishSaved(hash, 'created', began);
   }
 
   /** Writes changed properties of a stored session. */
   async update(id: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {
+    const began = clockOf('session-saved');
     const hash = hashId(id);
     const newUser = changes.set.get(SYSTEM_FIELDS.user);
     // The index comes first: "log out everywhere" could not end a session that its user's index lacks.
@@ -127,7 +138,7 @@ export class SessionStore {
     if (newUser !== undefined && updated === true && this.#options.maxPerUser) {
       await this.users.addAndMakeRoom(newUser, hash);
     }
-    publish('session-saved', () => ({ handle: hash, created: false, existed: updated !== false }));
+    publishSaved(hash, updated === true ? 'updated' : updated ? 'conflict' : 'absent', began);
     return updated;
   }
 
@@ -166,6 +177,13 @@ export class SessionStore {
   #run<Reply>(script: Script, hash: string, args: readonly (string | number)[]): Promise<Reply> {
     return this.#link.run<Reply>(script, [this.#names.session(hash)], args, this.#ask);
   }
+}
+
+// Nobody looks at the clock without a subscriber.
+const clockOf = (name: DiagnosticName): number => (isObserved(name) ? monotonicNow() : 0);
+
+function publishSaved(handle: string, outcome: SessionSavedEvent['outcome'], began: number): void {
+  publish('session-saved', () => ({ handle, outcome, durationMs: monotonicNow() - began }));
 }
 
 const flat = (fields: StoredFields): string[] => [...fields].flat();
