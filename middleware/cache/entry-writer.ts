@@ -2,7 +2,6 @@ import type { Request } from 'express';
 import { type Entry, type EntryHead, packed, type ResponseCache } from '../../src/cache/index.js';
 import { responseDirectives } from '../../src/http/cache-control.js';
 import { isSameRepresentation } from '../../src/http/conditional.js';
-import type { Fields } from '../../src/http/fields.js';
 import type { Arrived } from '../../src/http/freshness.js';
 import { storedFields, updatedFields } from '../../src/http/stored-fields.js';
 import { keepForMs, termsOf } from '../../src/http/storing.js';
@@ -11,6 +10,7 @@ import type { FillOutcome } from '../../src/single-flight/index.js';
 import { isGroupTag, type PinnedVersions, pinLate } from '../../src/tags/index.js';
 import { memberTags } from './cache-groups.js';
 import type { CacheStatus } from './cache-status.js';
+import { dateAndAge } from './date-and-age.js';
 import { isForOnePerson } from './entry-question.js';
 import { knownVersions } from './fill-plan.js';
 import type { FilledResponse, Forwarded } from './forwarded.js';
@@ -193,10 +193,4 @@ export class EntryWriter {
     this.#cache.rememberHandlerTags(id, pinned ? all.filter((tag) => !tags.includes(tag)) : late);
     return pinned;
   }
-}
-
-// A 304 without them was made now.
-function dateAndAge({ fields, receivedAt }: Arrived): Fields {
-  const date = fields.date ?? new Date(receivedAt).toUTCString();
-  return fields.age === undefined ? { date } : { date, age: fields.age };
 }

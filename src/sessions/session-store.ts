@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { SessionSavedEvent } from '../diagnostic-events.js';
-import { type DiagnosticName, isObserved, publish } from '../diagnostics.js';
+import { publish } from '../diagnostics.js';
 import { ToolkitError, tooLarge } from '../errors.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, type Script, whenReset } from '../redis/index.js';
-import { monotonicNow } from '../timers.js';
 import { Adoption, type ConvertCopy } from './adoption.js';
 import { Mirror, type WriteCopy } from './mirror.js';
 import { OldCopies } from './old-copies.js';
+import { clockOf, publishLoaded, publishSaved } from './session-events.js';
 import { SessionReader } from './session-reader.js';
 import {
   hashId,
@@ -91,12 +90,7 @@ export class SessionStore {
       const lifeMs = Math.min(session.idleTimeoutMs, session.expiresAt - session.readAt);
       this.#mirror.extendLater(this.#copies!.keyOf(id), lifeMs);
     }
-    const event = () => ({
-      handle: hash,
-      found: session !== undefined,
-      durationMs: clockOf('session-loaded') - began,
-    });
-    publish('session-loaded', event, request);
+    publishLoaded(hash, session !== undefined, began, request);
     return session;
   }
 
@@ -177,13 +171,6 @@ export class SessionStore {
   #run<Reply>(script: Script, hash: string, args: readonly (string | number)[]): Promise<Reply> {
     return this.#link.run<Reply>(script, [this.#names.session(hash)], args, this.#ask);
   }
-}
-
-// Nobody looks at the clock without a subscriber.
-const clockOf = (name: DiagnosticName): number => (isObserved(name) ? monotonicNow() : 0);
-
-function publishSaved(handle: string, outcome: SessionSavedEvent['outcome'], began: number): void {
-  publish('session-saved', () => ({ handle, outcome, durationMs: monotonicNow() - began }));
 }
 
 const flat = (fields: StoredFields): string[] => [...fields].flat();
