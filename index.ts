@@ -52,6 +52,21 @@ export {
   type StoredValueOptions,
   type TagsByKey,
 } from './src/cache-aside/index.js';
+export type {
+  CacheEvent,
+  FilledEvent,
+  IdempotencyEvent,
+  LimitEvent,
+  PolicyReading,
+  PurgedEvent,
+  RequestEvent,
+  SessionDestroyedEvent,
+  SessionLoadedEvent,
+  SessionLostEvent,
+  SessionSavedEvent,
+  UncountedEvent,
+} from './src/diagnostic-events.js';
+export type { DiagnosticEvents, DiagnosticName } from './src/diagnostics.js';
 export { ERROR_CATALOGUE } from './src/error-catalogue.js';
 export { type ErrorCode, ToolkitError } from './src/errors.js';
 export type { Algorithm, Policy, Quota } from './src/limits/index.js';
@@ -79,3 +94,14 @@ export {
   type RedisClient,
 } from './src/redis/index.js';
 export type { SessionData, SessionDevice, SessionSummary } from './src/sessions/index.js';
+export type {
+  AuditEvent,
+  FallbackEvent,
+  LockAcquiredEvent,
+  LockRefusedEvent,
+  LockReleasedEvent,
+  RecoveredEvent,
+  UnavailableEvent,
+  ValueEvent,
+  ValueLoadedEvent,
+} from './src/work-events.js';

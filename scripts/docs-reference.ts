@@ -1,15 +1,21 @@
 import { ERROR_CATALOGUE } from '../src/error-catalogue.js';
 import { NOTICE_CATALOGUE } from '../src/notices.js';
+import { cacheReasonTable } from './cache-reasons.js';
 import { optionsOf } from './options-reference.js';
 
 const SECTION = /(<!-- reference: (\w+) -->\n)(.*?)(<!-- end -->)/gs;
+const REASONS = /(<!-- reasons -->\n)(.*?)(<!-- end -->)/s;
 const LITERAL = /^(?:'.*'|[\d_.]+|true|false|\[.*\]|\{.*\})$/;
 
-/** A page with every section between `<!-- reference: … -->` and `<!-- end -->` made from the sources. */
+/** A page with every section between `<!-- reference: … -->` and `<!-- end -->` made from the sources, and that of the reasons. */
 export function withReference(page: string): string {
-  return page.replace(SECTION, (_all, open: string, name: string, _old: string, end: string) => {
-    return `${open}\n${optionRows(name).map(tableRow).join('\n')}\n\n${end}`;
-  });
+  return page
+    .replace(SECTION, (_all, open: string, name: string, _old: string, end: string) => {
+      return `${open}\n${optionRows(name).map(tableRow).join('\n')}\n\n${end}`;
+    })
+    .replace(REASONS, (_all, open: string, _old: string, end: string) => {
+      return `${open}\n${cacheReasonTable()}\n\n${end}`;
+    });
 }
 
 /** docs/errors.md: a section per code, for links from log lines and answers. */

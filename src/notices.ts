@@ -24,6 +24,8 @@ export const NOTICE_CATALOGUE = {
     'A session of express-session could not be adopted, so its request got a new session. The old one stays untouched in Redis. Further ones with the same reason are not reported. See the options `adopt` and `secret`.',
   CACHE_COOKIES_PERSONAL:
     '`cacheResponse` set aside the first 100 requests of a route because of their cookies. Name the cookies that make no difference in `ignoreCookies` (e.g. `_ga*`), or have the handler send `Cache-Control: public, max-age=…`.',
+  CACHE_ALWAYS_PERSONAL:
+    'In development: `cacheResponse` set aside the first three requests of a route because a middleware before it makes each of them personal, such as `passport.session()`, or a `keyGenerator` that reads `req.session`. Mount `cacheResponse` before that middleware, give a `key` with the user in it, or `shared: true` if all users get the same response.',
   CACHE_MOUNTED_TWICE:
     'A request came through two `cacheResponse`, or through one of them twice. The first one answers it, and the others do nothing: their options do not count. Mount one per route.',
   CACHE_GROUPS_UNREADABLE:

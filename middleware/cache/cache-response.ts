@@ -9,7 +9,8 @@ import { UnavailableNotices } from '../../src/redis-unavailable.js';
 import { SingleFlight } from '../../src/single-flight/index.js';
 import { monotonicNow } from '../../src/timers.js';
 import { type Before, middlewareOf, type Step } from '../stack/index.js';
-import { setCacheStatus } from './cache-status.js';
+import { type AlwaysPersonalWatch, alwaysPersonalWatch } from './always-personal.js';
+import { noteArrival, setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
 import { isCacheable, isForOnePerson, questions } from './entry-question.js';
 import type { Decision, FilledResponse } from './forwarded.js';
@@ -17,9 +18,11 @@ import { hideHandlerTags, offerCacheTags } from './handler-tags.js';
 import { Decider } from './hit-or-handler.js';
 import { mountedOnce } from './mounted-once.js';
 import { type CacheResponseOptions, checks, defaults, hints } from './options.js';
+import { personalBy } from './personal.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { queryDigest } from './query-content.js';
 import type { Question } from './question.js';
+import type { BypassReason } from './reasons.js';
 import { type CacheSettings, settingsOf } from './settings.js';
 import type { Visit } from './shared-result.js';
 import { isSkipped, passSkipped } from './skipped.js';
@@ -57,6 +60,7 @@ class CacheStep implements Step<AskedLookup> {
   readonly #questions;
   readonly #mounted;
   readonly #notices: UnavailableNotices;
+  readonly #watchPersonal: AlwaysPersonalWatch;
   readonly #passedOn: PassedOn = new RecentMap<true>(10_000);
 
   constructor(settings: CacheSettings) {
@@ -69,6 +73,7 @@ class CacheStep implements Step<AskedLookup> {
     this.#questions = questions(settings);
     whenReset(redis, () => this.#passedOn.clear());
     this.#mounted = mountedOnce(logger);
+    this.#watchPersonal = alwaysPersonalWatch(logger);
     this.#notices = new UnavailableNotices('cacheResponse', link, logger);
   }
 
@@ -92,7 +97,7 @@ class CacheStep implements Step<AskedLookup> {
     if (!this.#mounted.take(req)) return next();
     if (asked && !isForOnePerson(req, this.#settings))
       return this.#answer(asked as AskedLookup, req, res, next);
-    return bypass(res, next);
+    return this.#bypass(req, res, next);
   }
 
   // Not asked early: a parser in front would read the content at the same time.
@@ -102,14 +107,29 @@ class CacheStep implements Step<AskedLookup> {
     const isShared = maxQueryBytes > 0 && !isForOnePerson(req, this.#settings);
     const content = isShared ? await queryDigest(req, maxQueryBytes) : undefined;
     const question = content === undefined ? undefined : this.#questions.of(req, content);
-    if (!question) return bypass(res, next);
+    if (!question) return this.#bypass(req, res, next, content === undefined ? 'content' : 'host');
     return this.#answer({ question, found: this.#lookUp(question, req), before: 'nobody' }, req, res, next);
+  }
+
+  #bypass(req: Request, res: Response, next: NextFunction, otherwise?: BypassReason): void {
+    const detail = isForOnePerson(req, this.#settings)
+      ? 'session-before'
+      : (otherwise ?? this.#unaskedFor(req));
+    this.#watchPersonal(req, detail);
+    setCacheStatus(res, { fwd: 'bypass', detail });
+    hideHandlerTags(res);
+    next();
+  }
+
+  #unaskedFor(req: Request): BypassReason {
+    return isCacheable(req, this.#settings) ? 'host' : 'content';
   }
 
   async #answer(asked: AskedLookup, req: Request, res: Response, next: NextFunction): Promise<void> {
     const arrivedAt = monotonicNow();
     try {
       const question = this.#questions.renewed(asked.question, asked.before, req);
+      noteArrival(req, question.id);
       const wanted = this.#settings.wantedBy(req.headers as Fields);
       const visit = { question, req, res, wanted, arrivedAt, until: arrivedAt + this.#settings.waitMs };
       const found = question === asked.question ? asked.found : this.#lookUp(question, req);
@@ -117,6 +137,7 @@ class CacheStep implements Step<AskedLookup> {
       if (!decided) return;
       // The client has left before anything listened for it: the right would end only with the lease.
       if (res.closed && !decided.inBackground) return decided.right.end('abandoned');
+      this.#watchPersonal(req, personalBy(req, this.#settings));
       const headers = headersAsAsked(req);
       if (decided.fwd !== 'bypass') prepareRequest(req, question.id, decided, this.#passedOn);
       watchHandler(this.#cache, { ...question, asked: headers, ...decided }, req, res, this.#settings);
@@ -142,12 +163,6 @@ class CacheStep implements Step<AskedLookup> {
     found.catch(ignoreRejection);
     return found;
   }
-}
-
-function bypass(res: Response, next: NextFunction): void {
-  setCacheStatus(res, { fwd: 'bypass' });
-  hideHandlerTags(res);
-  next();
 }
 
 function ignoreRejection(): void {}

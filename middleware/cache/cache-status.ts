@@ -1,6 +1,10 @@
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
 import { serializeList, Token } from 'structured-headers';
+import { isObserved, publish } from '../../src/diagnostics.js';
 import { memoize } from '../../src/memoize.js';
+import { monotonicNow } from '../../src/timers.js';
+import { recordOf } from '../request-record.js';
+import type { CacheReason } from './reasons.js';
 
 /** Parameters of RFC 9211 §2. Strings become tokens; undefined is left out. */
 export interface CacheStatus {
@@ -10,7 +14,7 @@ export interface CacheStatus {
   readonly ttl?: number;
   readonly stored?: boolean;
   readonly collapsed?: true;
-  readonly detail?: string;
+  readonly detail?: CacheReason | undefined;
 }
 
 const CACHE_NAME = new Token('toolkit');
@@ -18,11 +22,40 @@ const CACHE_NAME = new Token('toolkit');
 // There are few of them, and a hit is said more often than anything else.
 const memberFor = memoize(1_000, (json) => serialized(JSON.parse(json) as CacheStatus));
 
-/** Adds a member to `Cache-Status` (RFC 9211), behind those of caches nearer to the origin. */
+declare module '../request-record.js' {
+  interface RequestRecord {
+    /** When the request arrived at the cache, on the monotonic clock; only while somebody listens. */
+    cacheArrivedAt?: number;
+    /** The entry that it asks for; only while somebody listens. */
+    cacheId?: string;
+  }
+}
+
+/** Notes when a request arrives, for the events. */
+export function noteArrival(req: Request, id: string): void {
+  const isHeard = isObserved('hit') || isObserved('miss') || isObserved('bypassed');
+  if (isHeard) Object.assign(recordOf(req), { cacheArrivedAt: monotonicNow(), cacheId: id });
+}
+
+/** Adds a member to `Cache-Status` (RFC 9211), behind those of caches nearer to the origin, and publishes the decision. */
 export function setCacheStatus(res: Response, parameters: CacheStatus): void {
   const own = memberFor(JSON.stringify(parameters));
   const earlier = res.getHeader('Cache-Status');
   res.setHeader('Cache-Status', earlier === undefined ? own : `${String(earlier)}, ${own}`);
+  const name = parameters.hit ? 'hit' : parameters.fwd === 'bypass' ? 'bypassed' : 'miss';
+  publish(name, () => eventOf(parameters, res.req), res.req);
+}
+
+function eventOf({ fwd, stored = false, collapsed, detail }: CacheStatus, req: Request) {
+  const { cacheArrivedAt, cacheId } = recordOf(req);
+  return {
+    ...(cacheId !== undefined && { id: cacheId }),
+    ...(fwd && { fwd }),
+    stored,
+    collapsed: collapsed === true,
+    ...(detail && { detail }),
+    ...(cacheArrivedAt !== undefined && { durationMs: monotonicNow() - cacheArrivedAt }),
+  };
 }
 
 function serialized(parameters: CacheStatus): string {

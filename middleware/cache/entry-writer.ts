@@ -2,7 +2,6 @@ import type { Request } from 'express';
 import { type Entry, type EntryHead, packed, type ResponseCache } from '../../src/cache/index.js';
 import { responseDirectives } from '../../src/http/cache-control.js';
 import { isSameRepresentation } from '../../src/http/conditional.js';
-import type { Fields } from '../../src/http/fields.js';
 import type { Arrived } from '../../src/http/freshness.js';
 import { storedFields, updatedFields } from '../../src/http/stored-fields.js';
 import { keepForMs, termsOf } from '../../src/http/storing.js';
@@ -10,11 +9,14 @@ import { variantOf, varyNames } from '../../src/http/vary.js';
 import type { FillOutcome } from '../../src/single-flight/index.js';
 import { isGroupTag, type PinnedVersions, pinLate } from '../../src/tags/index.js';
 import { memberTags } from './cache-groups.js';
+import type { CacheStatus } from './cache-status.js';
+import { dateAndAge } from './date-and-age.js';
 import { isForOnePerson } from './entry-question.js';
 import { knownVersions } from './fill-plan.js';
 import type { FilledResponse, Forwarded } from './forwarded.js';
 import { type PersonalBy, personalBy } from './personal.js';
 import type { Question } from './question.js';
+import type { CacheReason } from './reasons.js';
 import type { CacheSettings } from './settings.js';
 
 /** Stores the response of one handler call under the versions from before it, or gives the fill right back. */
@@ -29,6 +31,7 @@ export class EntryWriter {
   #place: Question;
   #isSettled = false;
   #personalBy: PersonalBy | undefined;
+  #refusedBy: CacheReason | undefined;
 
   constructor(cache: ResponseCache, forwarded: Forwarded, settings: CacheSettings, req: Request) {
     this.#cache = cache;
@@ -50,10 +53,19 @@ export class EntryWriter {
 
   /** Whether the response may be stored, as far as the request decides. */
   get mayStore(): boolean {
-    const { tags, plan } = this.#forwarded;
-    if (plan.stores === 'pinned')
-      return tags.every((tag) => Object.hasOwn(this.#known, tag)) && this.#isForAll;
-    return plan.stores === 'late' && this.#isForAll;
+    return this.#requestRefusal === undefined;
+  }
+
+  /** What `Cache-Status` says about storing the response. Late tags may yet prevent it, so nothing is promised then. */
+  get storing(): Pick<CacheStatus, 'stored' | 'detail'> {
+    const refusal = this.#requestRefusal ?? this.#refusedBy;
+    const detail = refusal ?? (this.#hasLateTags ? 'late-tags' : undefined);
+    return detail ? { detail } : { stored: true };
+  }
+
+  /** The response is not stored for this reason. */
+  refuse(by: CacheReason): undefined {
+    this.#refusedBy = by;
   }
 
   /** Whether it may be stored, or used by requests that wait in this process. */
@@ -79,15 +91,16 @@ export class EntryWriter {
   /** The head under which a response is stored, or shared while Redis is away; undefined when it may not be. */
   headOf(arrived: Arrived): EntryHead | undefined {
     const { asked } = this.#forwarded;
-    const terms = this.mayUse ? termsOf(arrived, asked, this.#settings) : 'not-stored';
-    if (typeof terms === 'string') return undefined;
+    if (!this.mayUse) return undefined;
+    const terms = termsOf(arrived, asked, this.#settings);
+    if (typeof terms === 'string') return this.refuse(terms);
     const { directives } = responseDirectives(arrived.fields, this.#settings.targets);
     const vary = varyNames(arrived.fields) ?? [];
     // Passport and the like may have set `req.user` only after the cache was asked.
     this.#personalBy = terms.isImplied ? personalBy(this.#req, this.#settings, vary) : undefined;
-    if (this.#personalBy) return undefined;
+    if (this.#personalBy) return this.refuse(this.#personalBy);
     const groups = memberTags(this.#req, arrived.fields, this.#settings.logger);
-    if (!groups) return undefined;
+    if (!groups) return this.refuse('cache-groups');
     this.nameTags(groups);
     this.#place = this.#settings.sharedQueries.placeFor(this.#forwarded, arrived.fields);
     const date = new Date(arrived.receivedAt).toUTCString();
@@ -124,7 +137,7 @@ export class EntryWriter {
     this.nameTags(Object.keys(entry.head.versions).filter((tag) => !isRegrouped || !isGroupTag(tag)));
     const isSame = isSameRepresentation(update.fields, entry.head.fields);
     const refreshed = { status: entry.head.status, fields, requestedAt, receivedAt };
-    const head = isSame ? this.headOf(refreshed) : undefined;
+    const head = isSame ? this.headOf(refreshed) : this.refuse('other-validator');
     if (head) this.store({ head, body: entry.body });
     else if (this.mayStore) this.drop(entry);
     else this.settle('unstorable');
@@ -137,6 +150,16 @@ export class EntryWriter {
 
   get #hasLateTags(): boolean {
     return !this.#allTags.every((tag) => Object.hasOwn(this.#known, tag));
+  }
+
+  get #requestRefusal(): CacheReason | undefined {
+    const { tags, plan, fwd } = this.#forwarded;
+    if (fwd === 'bypass') return 'redis-unavailable';
+    if (!this.#isForAll)
+      return isForOnePerson(this.#req, this.#settings) ? 'session-read' : 'request-no-store';
+    if (plan.stores === 'late') return undefined;
+    if (plan.stores !== 'pinned') return 'head';
+    return tags.every((tag) => Object.hasOwn(this.#known, tag)) ? undefined : 'tag-marked';
   }
 
   get #isForAll(): boolean {
@@ -170,10 +193,4 @@ export class EntryWriter {
     this.#cache.rememberHandlerTags(id, pinned ? all.filter((tag) => !tags.includes(tag)) : late);
     return pinned;
   }
-}
-
-// A 304 without them was made now.
-function dateAndAge({ fields, receivedAt }: Arrived): Fields {
-  const date = fields.date ?? new Date(receivedAt).toUTCString();
-  return fields.age === undefined ? { date } : { date, age: fields.age };
 }

@@ -28,7 +28,7 @@ export function serveEntry(
   if (res.statusMessage) res.statusMessage = '';
   copyFields(res, fields);
   res.setHeader('Age', age);
-  const near = isNear && status.hit ? { detail: 'near' } : {};
+  const near = isNear && status.hit ? ({ detail: 'near' } as const) : {};
   setCacheStatus(res, { ...status, ttl: Math.floor(terms.lifetime - age), ...near });
   if (head.status !== 200) sendBody(req, res, body);
   else if (isNotModified(asked, fields)) sendNotModified(res);

@@ -42,8 +42,7 @@ export function watchHandler(
       const standIn = standInFor(arrived, forwarded, writer, settings);
       if (standIn) return answerWith(standIn, forwarded, () => resetToBefore(res, before), req, res);
       if (req.method === 'HEAD') freshenByHead(arrived, forwarded, writer);
-      const fits = !(Number(fields['content-length']) > settings.maxBodyBytes);
-      entryHead = req.method !== 'HEAD' && fits ? writer.headOf(arrived) : undefined;
+      entryHead = headToStore(arrived, writer, req, settings);
       settings.watchCookies(req, writer.personalBy);
       return passOn(entryHead, forwarded, writer, req, res, settings);
     },
@@ -67,6 +66,17 @@ export function watchHandler(
   });
 }
 
+function headToStore(
+  arrived: Arrived,
+  writer: EntryWriter,
+  req: Request,
+  { maxBodyBytes }: CacheSettings,
+): EntryHead | undefined {
+  if (req.method === 'HEAD') return writer.refuse('head');
+  const isTooLarge = Number(arrived.fields['content-length']) > maxBodyBytes;
+  return isTooLarge ? writer.refuse('too-large') : writer.headOf(arrived);
+}
+
 interface StandIn {
   readonly entry: Entry;
   readonly status: CacheStatus;
@@ -82,7 +92,7 @@ function standInFor(
   const { status } = arrived;
   if (stale && status === 304) {
     const entry = writer.refresh(stale, arrived);
-    return { entry, status: { fwd, 'fwd-status': status, stored: writer.mayStore } };
+    return { entry, status: { fwd, 'fwd-status': status, ...writer.storing } };
   }
   const entry = stale ?? lastResort;
   const isReplaced = stale
@@ -118,14 +128,14 @@ export function resetToBefore(res: Response, before: ReturnType<Response['getHea
 /** Sends the handler's own answer to the client, and keeps it if it has a head to be stored under. */
 function passOn(
   entryHead: EntryHead | undefined,
-  { fwd, asked, stale }: Forwarded,
+  { fwd, asked, stale, inBackground }: Forwarded,
   writer: EntryWriter,
   req: Request,
   res: Response,
   { compressAboveBytes }: CacheSettings,
 ): CaptureDecision {
-  const detail = entryHead ? undefined : writer.personalBy;
-  setCacheStatus(res, { fwd, stored: entryHead !== undefined && writer.mayStore, ...(detail && { detail }) });
+  // In the background the client has its answer, and its status, already.
+  if (!inBackground) setCacheStatus(res, { fwd, ...writer.storing });
   if (entryHead) {
     // Its length is not known yet; the next client may have it in another coding.
     if (compressAboveBytes !== undefined && isCompressible(entryHead)) res.vary('Accept-Encoding');

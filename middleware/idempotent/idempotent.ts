@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { publish } from '../../src/diagnostics.js';
 import { isUnavailable, ToolkitError } from '../../src/errors.js';
 import { type AttemptOutcome, Attempts, type KeptAnswer } from '../../src/idempotency/index.js';
 import { consoleLogger } from '../../src/logger.js';
@@ -86,6 +87,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
 
   #follow(outcome: AttemptOutcome, id: string, req: Request, res: Response, next: NextFunction): unknown {
     const { documentationUrl } = this.#settings;
+    publish('idempotency', () => ({ state: outcome.state }), req);
     switch (outcome.state) {
       case 'run':
         req.idempotency = { id, fence: outcome.fence };

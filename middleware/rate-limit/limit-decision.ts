@@ -1,3 +1,4 @@
+import type { Request } from 'express';
 import { publish } from '../../src/diagnostics.js';
 import type { QuotaVerdict, RateLimiter, RefusedClients } from '../../src/limits/index.js';
 import { monotonicNow } from '../../src/timers.js';
@@ -14,6 +15,16 @@ export interface QuotaDecision {
 }
 
 type Source = 'redis' | 'memory' | 'process';
+
+/** A question, and the request that asks it. */
+interface AskedQuestion extends QuotaQuestion {
+  readonly req: Request;
+  readonly askedAt: number;
+}
+
+/** The name of a limiter in its events. */
+export const identifierOf = (policies: readonly { readonly name: string }[]): string =>
+  policies.map(({ name }) => name).join(', ');
 
 /** Decides from the memory of refused clients, by Redis, and without Redis as `onUnavailable` says. */
 export class QuotaDecider {
@@ -32,19 +43,19 @@ export class QuotaDecider {
     this.#remembersRefusals = !options.skipFailedRequests && !options.skipSuccessfulRequests;
   }
 
-  decide(question: QuotaQuestion): QuotaDecision | Promise<QuotaDecision | undefined> {
+  decide(question: QuotaQuestion, req: Request): QuotaDecision | Promise<QuotaDecision | undefined> {
     const { key, policies, cost } = question;
     const known = this.#refused.recall(key, policies, cost);
-    if (known) return this.#published('memory', question, known, () => undefined);
     const askedAt = monotonicNow();
+    if (known) return this.#published('memory', { ...question, req, askedAt }, known, () => undefined);
     return this.#limiter.consume(key, policies, cost).then(
-      (verdict) => this.#byRedis(question, verdict, askedAt),
-      (error: unknown) => this.#afterFailure(question, error),
+      (verdict) => this.#byRedis({ ...question, req, askedAt }, verdict),
+      (error: unknown) => this.#afterFailure({ ...question, req, askedAt }, error),
     );
   }
 
-  #byRedis(question: QuotaQuestion, verdict: QuotaVerdict, askedAt: number): QuotaDecision {
-    const { key, policies, cost } = question;
+  #byRedis(question: AskedQuestion, verdict: QuotaVerdict): QuotaDecision {
+    const { key, policies, cost, askedAt } = question;
     // A refusal writes nothing, so it does not show that Redis takes writes again.
     if (verdict.admitted) this.#withoutRedis.ended();
     else if (this.#remembersRefusals) this.#refused.remember(key, policies, cost, verdict, askedAt);
@@ -54,22 +65,27 @@ export class QuotaDecider {
     return this.#published('redis', question, verdict, refund);
   }
 
-  #afterFailure(question: QuotaQuestion, error: unknown): QuotaDecision | undefined {
+  #afterFailure(question: AskedQuestion, error: unknown): QuotaDecision | undefined {
     const local = this.#withoutRedis.decide(question, error);
-    return local && this.#published('process', question, local.verdict, local.refund);
+    if (local) return this.#published('process', question, local.verdict, local.refund);
+    const identifier = identifierOf(question.policies);
+    publish('uncounted', () => ({ identifier, reason: 'redis-unavailable' }), question.req);
+    return undefined;
   }
 
   #published(
     by: Source,
-    { key, cost }: QuotaQuestion,
+    { key, cost, policies, req, askedAt }: AskedQuestion,
     verdict: QuotaVerdict,
     refund: () => void,
   ): QuotaDecision {
     const name = this.#isDryRun ? 'dry-run' : verdict.admitted ? 'admitted' : 'refused';
-    publish(name, () => {
-      const { charges: _, ...details } = verdict;
-      return { key, cost, by, ...details };
-    });
+    const details = () => {
+      const { charges: _, ...decided } = verdict;
+      const durationMs = monotonicNow() - askedAt;
+      return { identifier: identifierOf(policies), key, cost, by, ...decided, durationMs };
+    };
+    publish(name, details, req);
     return { key, verdict, refund };
   }
 }

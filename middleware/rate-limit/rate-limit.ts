@@ -1,4 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
+import { publish } from '../../src/diagnostics.js';
 import { declareLimiter, RateLimiter, RefusedClients } from '../../src/limits/index.js';
 import { linkTo, whenReset } from '../../src/redis/index.js';
 import { whenSettled } from '../../src/settle.js';
@@ -6,7 +7,7 @@ import { middlewareOf, type Step, type StepAnswer } from '../stack/index.js';
 import { dryRunStep } from './dry-run.js';
 import { setLegacyHeaders, setStandardHeaders } from './headers.js';
 import { type RateLimitCalls, rateLimitCalls } from './instance-api.js';
-import { QuotaDecider, type QuotaDecision } from './limit-decision.js';
+import { identifierOf, QuotaDecider, type QuotaDecision } from './limit-decision.js';
 import { checkNameReuse, type MisuseWatch, misuseWatch } from './misuse.js';
 import type { RateLimitOptions, RateLimitSettings } from './options.js';
 import { declarationOf, hasFixedWindow, readPolicies } from './policies.js';
@@ -58,7 +59,11 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   // It charges, so it is not asked again for a request that it has met.
   const ask = (req: Request, res: Response) => {
     if (misuse.hasMet(req)) return undefined;
-    return whenSettled(questionOf(req, res), (question) => question && decider.decide(question));
+    return whenSettled(questionOf(req, res), (question) => {
+      if (question) return decider.decide(question, req);
+      publish('uncounted', () => ({ identifier: identifierOf(declared), reason: 'skipped' }), req);
+      return undefined;
+    });
   };
   const step = options.dryRun
     ? dryRunStep({ ask, meet: misuse.meet, refundByOutcome }, options)

@@ -44,7 +44,7 @@ function loaderFor(
   refusals: AdoptionRefusals | undefined,
 ): (id: string) => Promise<StoredSession | undefined> {
   const maxIdleMs = settings.maxIdleMsFor(req);
-  if (!refusals) return (id) => store.load(id, maxIdleMs);
+  if (!refusals) return (id) => store.load(id, maxIdleMs, undefined, req);
   const convert = copyConverter(settings, req);
-  return (id) => store.load(id, maxIdleMs, convert).catch((error) => refusals.unusable(error, id));
+  return (id) => store.load(id, maxIdleMs, convert, req).catch((error) => refusals.unusable(error, id));
 }

@@ -1,6 +1,8 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
 import { checkNames, type TagVersions } from '../tags/index.js';
+import { monotonicNow } from '../timers.js';
 import { CacheState } from './cache-state.js';
+import { publishLookup } from './lookup-event.js';
 import { checkKey, tagsOfValue, type ValueStore, type WantedValue } from './value-store.js';
 
 // One command reads them all, and Redis answers nobody else meanwhile.
@@ -59,15 +61,18 @@ async function readWanted<T>(
   wanted: readonly WantedValue[],
 ): Promise<CachedValues<T>> {
   const tags = [...new Set(wanted.flatMap((one) => one.tags))];
+  const askedAt = monotonicNow();
   try {
     const [since, found] = await Promise.all([CacheState.now(versions, tags), store.findAll<T>(wanted)]);
     const fresh = wanted.flatMap(({ key }, position) => {
       const one = found[position];
+      publishLookup(key, one?.isFresh ? one : undefined, askedAt);
       return one?.isFresh ? [[key, one.value] as const] : [];
     });
     return { values: new Map(fresh), since };
   } catch (error) {
     if (!isUnavailable(error)) throw error;
+    for (const { key } of wanted) publishLookup(key, 'away', askedAt);
     return { values: new Map(), since: CacheState.unknown() };
   }
 }

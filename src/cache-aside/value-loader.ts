@@ -1,9 +1,11 @@
+import { publish } from '../diagnostics.js';
 import { isUnavailable } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { logMisuse } from '../notices.js';
 import type { FillEnd, FillRight, SingleFlight, Taken } from '../single-flight/index.js';
 import { beginFill, pinVersions, type TagVersions, unknownStart } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
+import { publishLookup } from './lookup-event.js';
 import type { ValueSettings } from './options.js';
 import { valueJson } from './value-json.js';
 import { storedLifetime, type ValueLifetime } from './value-lifetime.js';
@@ -60,6 +62,7 @@ export class ValueLoader {
 
   async getOrLoad<T>(call: LoadCall<T>): Promise<T> {
     const found = await unlessAway(this.#find(call));
+    publishLookup(call.key, found, call.arrivedAt);
     if (found === 'away') return this.#load(call, 'away');
     if (!found) return this.#load(call, 'there');
     // The next caller tries again.
@@ -118,9 +121,11 @@ export class ValueLoader {
       json = valueJson(call.key, value, this.#maxValueBytes);
       if (json !== undefined) lifetime = await storedLifetime(call.key, value, call.options);
     } catch (error) {
+      publishLoad(call.key, true, began);
       right.end('failed', { error });
       throw error;
     }
+    publishLoad(call.key, false, began);
     await this.#store(call, right, { json, lifetime, loadMs, isRefresh });
     return valueFrom({ json });
   }
@@ -148,6 +153,10 @@ export class ValueLoader {
     this.#toldOfNesting = true;
     logMisuse(this.#logger, 'CACHE_LOAD_NESTED', { key, tags });
   }
+}
+
+function publishLoad(key: string, failed: boolean, began: number): void {
+  publish('value-loaded', () => ({ key, failed, durationMs: monotonicNow() - began }));
 }
 
 /**

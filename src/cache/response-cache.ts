@@ -90,7 +90,6 @@ export class ResponseCache {
     // An invalidated response must not even stand in for an error.
     if (isEntry(found) && !current) this.#records.forget(this.#keyOf(id, found));
     const entry = current?.coded ? await readyFor(request, current) : current;
-    publish(entry ? 'hit' : 'miss', () => ({ id, tags }));
     return { ...(entry ? { entry } : {}), miss: varies ? 'vary-miss' : 'uri-miss' };
   }
 
@@ -119,7 +118,8 @@ export class ResponseCache {
       this.#records.write(this.#keyOf(id, entry), entry, keepMs),
       entry.head.vary.length > 0 && this.#storeSignpost(id, entry, keepMs),
     ]);
-    publish('filled', () => ({ id, bytes: entry.body.length, keepMs }));
+    const tags = () => Object.keys(entry.head.versions);
+    publish('filled', () => ({ id, tags: tags(), bytes: entry.body.length, keepMs }));
   }
 
   /** Removes the response that a request was found to have made old. */

@@ -54,8 +54,20 @@ export interface StoringRules {
   readonly ignoresCredentials?: boolean;
 }
 
+/** Why a response may not be stored. */
+export type StoringRefusal =
+  | 'authorization'
+  | 'must-understand'
+  | 'no-store'
+  | 'not-fresh'
+  | 'private'
+  | 'set-cookie'
+  | 'status'
+  | 'stream'
+  | 'vary';
+
 /** The terms on which a response may be stored by a shared cache (RFC 9111 §3), or why it may not. */
-export function termsOf(arrived: Arrived, request: Fields, rules: StoringRules): Terms | string {
+export function termsOf(arrived: Arrived, request: Fields, rules: StoringRules): Terms | StoringRefusal {
   const control = responseDirectives(arrived.fields, rules.targets);
   const refusal = refusalOf(arrived, control);
   if (refusal) return refusal;
@@ -83,7 +95,10 @@ export function termsOf(arrived: Arrived, request: Fields, rules: StoringRules):
   return isUseful(terms, arrived, control) ? terms : 'not-fresh';
 }
 
-function refusalOf({ status, fields }: Arrived, { directives }: ResponseDirectives): string | undefined {
+function refusalOf(
+  { status, fields }: Arrived,
+  { directives }: ResponseDirectives,
+): StoringRefusal | undefined {
   if (status < 200 || status === 206 || status === 304) return 'status';
   if (directives.has('must-understand')) {
     if (!UNDERSTOOD.has(status)) return 'must-understand';

@@ -1,7 +1,9 @@
+import { publish } from '../diagnostics.js';
 import { isUnavailable, type ToolkitError } from '../errors.js';
 import { onAbort } from '../listeners.js';
 import type { RedisClient } from '../redis/index.js';
-import { takeLock } from './acquire.js';
+import { monotonicNow } from '../timers.js';
+import { type TakenLock, takeLock } from './acquire.js';
 import { noteHeld } from './held-locks.js';
 import { Lease, lockLost, NOT_OURS } from './lease.js';
 import { joinQueue } from './local-queue.js';
@@ -55,25 +57,44 @@ export async function withLock<T>(
   const scripts = lockScripts(resource, settings);
   const place = joinQueue(redis, scripts.channel);
   try {
-    const { fencing, sentAt } = await takeLock(resource, scripts, place, settings);
+    const { fencing, sentAt } = await published(resource, takeLock(resource, scripts, place, settings));
     const lease = new Lease(scripts.renew, sentAt, settings.ttlMs);
     // The next caller of this process may try as soon as other processes may.
     lease.lost.addEventListener('abort', place.leave);
     const noteEnd = noteHeld(redis, resource);
-    return await runUnderLease(scripts, lease, fencing, settings.signal, run).finally(noteEnd);
+    return await runUnderLease({ resource, scripts, lease, fencing }, settings.signal, run).finally(noteEnd);
   } finally {
     place.leave();
   }
 }
 
+async function published(resource: string, taking: Promise<TakenLock>): Promise<TakenLock> {
+  const askedAt = monotonicNow();
+  const waitedMs = () => monotonicNow() - askedAt;
+  try {
+    const taken = await taking;
+    publish('lock-acquired', () => ({ resource, fencing: taken.fencing, waitedMs: waitedMs() }));
+    return taken;
+  } catch (error) {
+    publish('lock-refused', () => ({ resource, error, waitedMs: waitedMs() }));
+    throw error;
+  }
+}
+
+interface HeldLock {
+  readonly resource: string;
+  readonly scripts: LockScripts;
+  readonly lease: Lease;
+  readonly fencing: number;
+}
+
 async function runUnderLease<T>(
-  scripts: LockScripts,
-  lease: Lease,
-  fencing: number,
+  { resource, scripts, lease, fencing }: HeldLock,
   caller: AbortSignal | undefined,
   run: (hold: LockHold) => T | PromiseLike<T>,
 ): Promise<T> {
   const stop = new AbortController();
+  const began = monotonicNow();
   // AbortSignal.any() would stay registered with a caller's signal that lives as long as the process.
   const abortByCaller = () => stop.abort(caller?.reason);
   if (caller?.aborted) abortByCaller();
@@ -84,6 +105,8 @@ async function runUnderLease<T>(
   lease.end();
   const lossAtRelease = await release(scripts);
   const loss = (lease.lost.reason as ToolkitError | undefined) ?? lossAtRelease;
+  const lost = loss !== undefined;
+  publish('lock-released', () => ({ resource, lost, heldMs: monotonicNow() - began }));
   if (outcome.status === 'fulfilled') {
     if (loss) throw loss;
     return outcome.value;

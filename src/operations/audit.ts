@@ -1,18 +1,9 @@
 import { publish } from '../diagnostics.js';
+import type { AuditEvent } from '../work-events.js';
+
+export type { AuditEvent };
 
 const KEPT = 20;
-
-/** An action of an operator: published on `diagnostics_channel` as `express-redis-toolkit:audit`. */
-export interface AuditEvent {
-  readonly action: string;
-  /** The person, as `authorize` named them. */
-  readonly actor: string;
-  /** When, in ISO 8601. */
-  readonly at: string;
-  readonly outcome: 'done' | 'failed';
-  /** The action was asked for on this: a client, a user, tags. */
-  readonly on: Readonly<Record<string, unknown>>;
-}
 
 const recent: AuditEvent[] = [];
 

@@ -39,7 +39,7 @@ interface CountedEvent {
   readonly admitted?: unknown;
   readonly route?: unknown;
   readonly id?: unknown;
-  readonly created?: unknown;
+  readonly outcome?: unknown;
   readonly middleware?: unknown;
 }
 
@@ -72,7 +72,7 @@ export class Counters {
       on('filled', total('filled')),
       on('purged', total('purged')),
       on('session-loaded', total('loaded')),
-      on('session-saved', (event) => count(event.created ? 'created' : 'saved')),
+      on('session-saved', (event) => count(event.outcome === 'created' ? 'created' : 'saved')),
       on('session-destroyed', total('ended')),
       on('session-lost', total('lost')),
       on('fallback', (event) => this.#fallbacks.add(textOr(event.middleware, '?'), 'requests')),

@@ -41,6 +41,8 @@ export function connectRedis(target: string | ConnectRedisOptions = {}): Redis {
   if (complaint) throw new ToolkitError('OPTION_INVALID', `connectRedis: option "logger" ${complaint}`);
   const { url, logger, ...given } = typeof target === 'string' ? { url: target } : target;
   const options: RedisOptions = {
+    // For the operator, in CLIENT LIST. It must not contain spaces.
+    connectionName: 'express-redis-toolkit',
     enableAutoPipelining: true,
     // Fails unanswered commands when the connection breaks. autoResendUnfulfilledCommands: false would leave them
     // pending for ever, and every auto-pipelined command behind them.

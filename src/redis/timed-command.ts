@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { AtMostOnceCommand, type CommandArguments, type CommandForm } from './at-most-once-command.js';
 import type { Pending } from './deadlines.js';
 import { endsService, failureOf, failureOfOutage, unavailable } from './failures.js';
@@ -20,6 +21,8 @@ export interface CommandOwner {
  */
 export class TimedCommand extends AtMostOnceCommand implements Pending {
   settled = false;
+  // Commands are sent at the end of a turn, for several requests at once: a trace must find each under its own request.
+  readonly #asker = new AsyncResource('express-redis-toolkit:command');
   #server: Availability | undefined;
   #repliesBefore = 0;
   /** Sends the text of the script instead, once, when Redis does not know its digest. */
@@ -47,6 +50,11 @@ export class TimedCommand extends AtMostOnceCommand implements Pending {
       if (error.name === 'ReplyError') this.#server?.noteReply();
       this.fail(error, endsService(error));
     };
+  }
+
+  /** Sends the command in the asynchronous context of whoever asked for it. */
+  sendBy(send: (command: this) => unknown): void {
+    this.#asker.runInAsyncScope(send, undefined, this);
   }
 
   /** Names the server that is going to answer. */
@@ -101,7 +109,7 @@ export class TimedCommand extends AtMostOnceCommand implements Pending {
     const { substitute } = this;
     if (substitute && cause.message.startsWith('NOSCRIPT')) {
       this.substitute = undefined;
-      substitute().then(
+      this.#asker.runInAsyncScope(substitute).then(
         (reply) => this.#fulfil(reply),
         (error: Error) => this.#end(error),
       );

@@ -1,6 +1,8 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Command, Redis } from 'ioredis';
 import { setImmediate } from '../timers.js';
 import type { RedisClient } from './client.js';
+import type { TimedCommand } from './timed-command.js';
 
 /**
  * Sends the commands of one turn of the event loop as one write, whatever the client's auto-pipelining setting: all
@@ -8,7 +10,7 @@ import type { RedisClient } from './client.js';
  */
 export class WriteBatch {
   readonly #client: RedisClient;
-  #commands: Command[] = [];
+  #commands: TimedCommand[] = [];
   #isDue = false;
   #beforeNext: (() => void)[] = [];
   #turn: Promise<void> | undefined;
@@ -17,23 +19,28 @@ export class WriteBatch {
     this.#client = client;
   }
 
-  add(command: Command): void {
+  add(command: TimedCommand): void {
     this.#commands.push(command);
     this.#fallDue();
   }
 
-  /** Does the work at the end of this turn, before its commands are sent. Commands of the work are sent with them. */
+  /**
+   * Does the work at the end of this turn, before its commands are sent. Commands of the work are sent with them, in the
+   * asynchronous context of the caller: a question that several requests share belongs to the one that asked first.
+   */
   beforeSending(work: () => void): void {
-    this.#beforeNext.push(work);
+    this.#beforeNext.push(AsyncResource.bind(work));
     this.#fallDue();
   }
 
   endOfTurn(): Promise<void> {
     this.#turn ??= new Promise((resolve) => {
-      this.beforeSending(() => {
+      // It asks nothing, and its awaiters go on in their own contexts.
+      this.#beforeNext.push(() => {
         this.#turn = undefined;
         resolve();
       });
+      this.#fallDue();
     });
     return this.#turn;
   }
@@ -55,7 +62,7 @@ export class WriteBatch {
   }
 }
 
-function sendToServer(redis: Redis, commands: readonly Command[]): void {
+function sendToServer(redis: Redis, commands: readonly TimedCommand[]): void {
   let chunks: (string | Buffer)[] | undefined = [];
   // ioredis writes each command to the stream that it is given, as it does for its own pipelines.
   const collector = {
@@ -64,7 +71,8 @@ function sendToServer(redis: Redis, commands: readonly Command[]): void {
       else redis.stream.write(chunk);
     },
   };
-  for (const command of commands) redis.sendCommand(command, collector as never);
+  const send = (command: Command) => redis.sendCommand(command, collector as never);
+  for (const command of commands) command.sendBy(send);
   const batch = chunks;
   chunks = undefined;
   if (batch.length > 0) redis.stream.write(joined(batch));
@@ -78,10 +86,11 @@ function joined(chunks: readonly (string | Buffer)[]): string | Buffer {
 // ioredis chooses the node of each command; corking the sockets of all nodes makes one write per node.
 function sendToCluster(
   cluster: { nodes(): Redis[]; sendCommand(command: Command): unknown },
-  commands: readonly Command[],
+  commands: readonly TimedCommand[],
 ): void {
   const streams = cluster.nodes().map((node) => node.stream);
   for (const stream of streams) stream?.cork();
-  for (const command of commands) cluster.sendCommand(command);
+  const send = (command: Command) => cluster.sendCommand(command);
+  for (const command of commands) command.sendBy(send);
   for (const stream of streams) stream?.uncork();
 }

@@ -6,6 +6,7 @@ import { linkTo, loadScript, type RedisClient, type Script, whenReset } from '..
 import { Adoption, type ConvertCopy } from './adoption.js';
 import { Mirror, type WriteCopy } from './mirror.js';
 import { OldCopies } from './old-copies.js';
+import { clockOf, publishLoaded, publishSaved } from './session-events.js';
 import { SessionReader } from './session-reader.js';
 import {
   hashId,
@@ -73,15 +74,17 @@ export class SessionStore {
     id: string,
     maxIdleMs = this.#options.maxIdleMs,
     convert?: ConvertCopy,
+    request?: object,
   ): Promise<StoredSession | undefined> {
     const hash = hashId(id);
+    const began = clockOf('session-loaded');
     const { absoluteTimeoutMs } = this.#options;
     const timeouts = { maxIdleMs, absoluteTimeoutMs };
     const session =
       this.#adoption && convert
         ? await this.#adoption.load(id, hash, timeouts, convert)
         : await this.#reader.load(hash, timeouts);
-    publish('session-loaded', () => ({ handle: hash, found: session !== undefined }));
+    publishLoaded(hash, session !== undefined, began, request);
     return session;
   }
 
@@ -94,6 +97,7 @@ export class SessionStore {
   async create(id: string, fields: StoredFields, idleTimeoutMs: number): Promise<void> {
     const { absoluteTimeoutMs, maxBytes, maxPerUser } = this.#options;
     refuseOversize(fields, maxBytes);
+    const began = clockOf('session-saved');
     const hash = hashId(id);
     const user = fields.get(SYSTEM_FIELDS.user);
     const created = this.#run<number>(createSession, hash, [
@@ -108,11 +112,12 @@ export class SessionStore {
       throw new ToolkitError('SESSION_NOT_FOUND', 'session: genid returned an id that is in use');
     }
     if (user !== undefined && maxPerUser) await this.users.addAndMakeRoom(user, hash);
-    publish('session-saved', () => ({ handle: hash, created: true }));
+    publishSaved(hash, 'created', began);
   }
 
   /** Writes changed properties of a stored session. */
   async update(id: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {
+    const began = clockOf('session-saved');
     const hash = hashId(id);
     const newUser = changes.set.get(SYSTEM_FIELDS.user);
     // The index comes first: "log out everywhere" could not end a session that its user's index lacks.
@@ -121,7 +126,7 @@ export class SessionStore {
     if (newUser !== undefined && updated === true && this.#options.maxPerUser) {
       await this.users.addAndMakeRoom(newUser, hash);
     }
-    publish('session-saved', () => ({ handle: hash, created: false, existed: updated !== false }));
+    publishSaved(hash, updated === true ? 'updated' : updated ? 'conflict' : 'absent', began);
     return updated;
   }
 

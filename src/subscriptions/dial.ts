@@ -11,7 +11,7 @@ const CLUSTER_PATIENCE_MS = 600;
 export async function dial(client: RedisClient, attempt: number): Promise<Redis> {
   const template = client.isCluster ? await nodeOf(client as Cluster, attempt) : (client as Redis);
   const { sentinels } = template.options;
-  return connectAnother(template, sentinels ? { sentinels: rotated(sentinels, attempt) } : {});
+  return connectAnother(template, 'subscriber', sentinels ? { sentinels: rotated(sentinels, attempt) } : {});
 }
 
 /** Whether the node has left the Cluster, so that the messages of the Cluster do not reach it. */

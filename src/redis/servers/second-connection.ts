@@ -25,8 +25,14 @@ const OWN_SETTINGS: RedisOptions = {
 };
 
 /** Opens another connection to the server of a client, and resolves when it is ready. */
-export async function connectAnother(template: Redis, overrides: RedisOptions = {}): Promise<Redis> {
-  const redis = template.duplicate({ ...OWN_SETTINGS, ...overrides });
+export async function connectAnother(
+  template: Redis,
+  purpose: 'subscriber' | 'check',
+  overrides: RedisOptions = {},
+): Promise<Redis> {
+  const { connectionName } = template.options;
+  const named = connectionName ? { connectionName: `${connectionName}:${purpose}` } : {};
+  const redis = template.duplicate({ ...OWN_SETTINGS, ...named, ...overrides });
   let cause: Error | undefined;
   redis.on('error', (error: Error) => (cause ??= error));
   const connected = redis.connect().then(
@@ -53,7 +59,7 @@ export function hangUp(redis: Redis): void {
 export async function leadsToPrimary(template: Redis): Promise<boolean> {
   let redis: Redis | undefined;
   try {
-    redis = await connectAnother(template);
+    redis = await connectAnother(template, 'check');
     const [role] = (await redis.role()) as [string];
     return role === 'master';
   } catch {

@@ -53,7 +53,11 @@ describe.each(MODES)('%s, Redis killed', (mode) => {
   test('a handler that answers is heard', async () => {
     const { server, said } = await startSite(mode, TOLERANT, failures.answers!);
     await server.kill();
-    expect(await said()).toMatchObject({ status: 200, body: 'new', said: 'toolkit;fwd=bypass' });
+    expect(await said()).toMatchObject({
+      status: 200,
+      body: 'new',
+      said: 'toolkit;fwd=bypass;detail=redis-unavailable',
+    });
   });
 
   test.each(['max-age=60', 'max-age=60, must-revalidate, stale-if-error=600'])(

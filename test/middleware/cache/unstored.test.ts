@@ -163,7 +163,7 @@ test('without Redis the handler answers, and Cache-Status says bypass', async ()
     expect({ status, body: body.toString(), said: headers['cache-status'] }).toEqual({
       status: 200,
       body: 'from the handler',
-      said: 'toolkit;fwd=bypass',
+      said: 'toolkit;fwd=bypass;detail=redis-unavailable',
     });
   }
   proxy.thaw();

@@ -1,5 +1,6 @@
 import { expect, inject, onTestFinished, test, vi } from 'vitest';
 import { ToolkitError } from '../../../src/errors.js';
+import { subscriber } from '../../../src/messages/index.js';
 import { closeRedis, connectRedis, ping } from '../../../src/redis/connect.js';
 import { linkTo } from '../../../src/redis/link.js';
 import { recordingLogger } from '../../faults/clients.js';
@@ -31,6 +32,18 @@ test('connects to a URL, to options, to REDIS_URL, and otherwise to 127.0.0.1:63
   vi.stubEnv('REDIS_URL', undefined);
   const { host, port } = connect({ lazyConnect: true }).options;
   expect([host, port]).toEqual([expect.stringMatching(/^(localhost|127\.0\.0\.1)$/), 6379]);
+});
+
+test('each connection has a name for CLIENT LIST, from connectionName if it is given', async () => {
+  const url = inject('redisUrl');
+  const plain = connect(url);
+  expect(await plain.client('GETNAME')).toBe('express-redis-toolkit');
+  const mine = connect({ url, connectionName: 'mine' });
+  const events = subscriber(mine);
+  onTestFinished(() => events.close());
+  await events.on('named', () => undefined);
+  expect(await mine.client('GETNAME')).toBe('mine');
+  expect(await mine.client('LIST', 'TYPE', 'PUBSUB')).toMatch(/ name=mine:subscriber /);
 });
 
 test.each([5, null, true])('connectRedis refuses %o as a target', (target) => {
