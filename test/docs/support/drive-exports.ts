@@ -44,6 +44,25 @@ const CALLS: Record<string, Call> = {
     },
     expected: [5, 5],
   },
+  names: {
+    async run({ names }) {
+      const id = randomUUID();
+      const read = (name: string) => async (keys: string[]) => new Map(keys.map((key) => [key, name]));
+      const seen = [await names([id], read('old')), await names([id], read('new'))];
+      return seen.map((found: Map<string, string>) => found.get(`product:${id}`));
+    },
+    expected: ['old', 'old'],
+  },
+  'found token': {
+    async run({ token, found }) {
+      const id = randomUUID();
+      const load = (text: string) => async () => ({ text, expiresIn: 60 });
+      const seen = [await token(id, load('one')), await token(id, load('two'))];
+      const hits = [await found(id, async () => [id]), await found(id, async () => [])];
+      return [...seen.map(({ text }) => text), ...hits.map(({ length }) => length)];
+    },
+    expected: ['one', 'one', 1, 1],
+  },
   importPrices: { run: ({ importPrices }) => importPrices(async () => undefined), expected: undefined },
   rebuildReport: {
     async run({ rebuildReport }) {
