@@ -28,9 +28,10 @@ export interface AppDeps {
   config: Pick<Config, 'sessionSecret' | 'secureCookie' | 'trustProxy' | 'opsAdmins'>;
   /** The page at `/`. */
   page?: Router | undefined;
+  metrics?: Router | undefined;
 }
 
-export function createApp({ redis, pool, events, logger, config, page }: AppDeps): Express {
+export function createApp({ redis, pool, events, logger, config, page, metrics }: AppDeps): Express {
   const users = createUserRepository(pool);
   const accounts = createAccounts(pool);
   const { limit, signUpLimit, loginLimits } = createLimits(redis, logger);
@@ -60,6 +61,7 @@ export function createApp({ redis, pool, events, logger, config, page }: AppDeps
   // Here too: the page asks once a second.
   if (config.opsAdmins.length > 0) app.use('/ops', sessions);
   app.use('/ops', ops({ redis, logger, authorize: operatorsOf(config.opsAdmins) }));
+  if (metrics) app.use(metrics);
   if (page) app.use(page);
   app.use(httpLogging(logger));
   app.use(fromOwnOrigin);

@@ -9,6 +9,7 @@ import { closable } from './closable.js';
 import { CommandLog } from './command-log.js';
 import { readConfig } from './config.js';
 import { createLogger } from './logging.js';
+import { createMetrics } from './metrics.js';
 import { migrate } from './migrate.js';
 import { pageRouter } from './page.js';
 import { openPool } from './postgres.js';
@@ -42,7 +43,10 @@ async function main(): Promise<void> {
     const commands = config.production ? undefined : new CommandLog(redis, services.redisUrl);
     cleanup.unshift(async () => commands?.close());
     const page = commands && pageRouter(commands);
-    const server = createServer(createApp({ redis, pool, events, logger, config, page }));
+    const metrics = createMetrics();
+    cleanup.unshift(metrics.stop);
+    const deps = { redis, pool, events, logger, config, page, metrics: metrics.router };
+    const server = createServer(createApp(deps));
     const closeServer = closable(server);
     const endStreamsFirst = () => {
       events.close();

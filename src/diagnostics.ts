@@ -98,6 +98,16 @@ export function publish<Name extends DiagnosticName>(
   target.publish(request ? ofRequest(event, request) : event);
 }
 
+/** Calls the listener with each event of a channel. Returns a function that ends it. */
+export function listenTo<Name extends DiagnosticName>(
+  name: Name,
+  listener: (event: DiagnosticEvents[Name]) => void,
+): () => void {
+  const onMessage = (event: unknown) => listener(event as DiagnosticEvents[Name]);
+  channels[name].subscribe(onMessage);
+  return () => void channels[name].unsubscribe(onMessage);
+}
+
 function ofRequest(event: object, request: object): object {
   const { path } = (request as { route?: { path?: unknown } }).route ?? {};
   const routed = path === undefined ? event : { ...event, route: String(path) };

@@ -21,6 +21,7 @@ function built(path: string): string[] {
 const isPage = (path: string) => path.startsWith('middleware/ops/page/');
 const sources = [
   'index.ts',
+  'opentelemetry.ts',
   'ops.ts',
   'testing.ts',
   ...filesIn(root, 'src'),
@@ -64,7 +65,11 @@ const required = packed
   .map(([, specifier = '']) => specifier.match(/^(?:@[^/]+\/)?[^/]+/)?.[0] ?? specifier)
   .filter((name) => !name.startsWith('node:') && !builtinModules.includes(name));
 const peers = Object.keys(manifest.peerDependencies);
-deepStrictEqual(peers.sort(), ['express', 'ioredis'], 'express and ioredis are peers');
+deepStrictEqual(
+  peers.sort(),
+  ['@opentelemetry/api', 'express', 'ioredis'],
+  'express and ioredis are peers, and OpenTelemetry an optional one',
+);
 deepStrictEqual(
   Object.keys(manifest.dependencies).sort(),
   [...new Set(required)].filter((name) => !peers.includes(name)).sort(),

@@ -66,9 +66,12 @@ test('a path that looks like a file makes nothing cacheable: the response decide
   expect((await app.get('/me/x.css')).hit).toBe(false);
 });
 
-test('nothing in src/ lists or empties the keys of Redis', () => {
+// The command line has a process and a client of its own, and tests of applications have a prefix of their own.
+const MAY_SCAN = ['operations/find-locks.ts', 'testing/remove-keys.ts'];
+
+test('nothing in src/ that serves requests lists or empties the keys of Redis', () => {
   const files = readdirSync(join(__dirname, '../../../src'), { recursive: true, encoding: 'utf8' });
-  for (const name of files.filter((each) => /\.(ts|lua)$/.test(each))) {
+  for (const name of files.filter((each) => /\.(ts|lua)$/.test(each) && !MAY_SCAN.includes(each))) {
     const source = readFileSync(join(__dirname, '../../../src', name), 'utf8');
     expect(source, name).not.toMatch(/['"](keys|scan|flushdb|flushall)['"]/i);
   }

@@ -56,14 +56,14 @@ test('a stale query is not refreshed in the background, where its content would 
 test('content that is too large for the cache reaches the handler whole', async () => {
   const { query, contents } = await serveQueries('max-age=60', { maxQueryBytes: 1000 });
   const content = Array.from({ length: 40_000 }, (_, n) => String(n % 10)).join('');
-  expect((await query(content)).status).toBe('toolkit;fwd=bypass');
+  expect((await query(content)).status).toBe('toolkit;fwd=bypass;detail=content');
   expect(contents).toEqual([content]);
 });
 
 test('a query that a parser read before the cache passes through', async () => {
   const { query, contents } = await serveQueries('max-age=60', { before: [express.text()] });
   await query('a');
-  expect((await query('a')).status).toBe('toolkit;fwd=bypass');
+  expect((await query('a')).status).toBe('toolkit;fwd=bypass;detail=content');
   expect(contents).toEqual(['a', 'a']);
 });
 

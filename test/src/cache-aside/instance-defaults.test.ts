@@ -74,7 +74,8 @@ test('a call of getOrLoad with waitMs waits no longer for the load of another, a
   const began = monotonicNow();
   for (const other of [cache, open({ ttlSeconds: 60 })])
     expect(await other.getOrLoad('user:7', async () => 'own', { waitMs: 50 })).toBe('own');
-  expect(monotonicNow() - began).toBeGreaterThan(90);
+  // The first of them may have stored its own value for the second.
+  expect(monotonicNow() - began).toBeGreaterThan(45);
   go.open();
   expect(await Promise.all([first, patient])).toEqual(['held', 'held']);
 });

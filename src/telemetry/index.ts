@@ -1,0 +1,1 @@
+export { type CollectMetricsOptions, collectMetrics } from './collect-metrics.js';
