@@ -29,7 +29,9 @@ export class WriteBatch {
    * asynchronous context of the caller: a question that several requests share belongs to the one that asked first.
    */
   beforeSending(work: () => void): void {
-    this.#beforeNext.push(AsyncResource.bind(work));
+    // Not AsyncResource.bind, which defines properties: that took 7 µs of a request.
+    const asker = new AsyncResource('express-redis-toolkit:turn');
+    this.#beforeNext.push(() => asker.runInAsyncScope(work));
     this.#fallDue();
   }
 

@@ -72,7 +72,7 @@ function startWorker(): void {
 }
 
 const JOBS = sized({ quick: 30, full: 1_000 });
-const KILLS = sized({ quick: 3, full: 40 });
+const KILLS = sized({ quick: 2, full: 40 });
 
 test(
   `workers that are killed at random lose no mail and send none twice: ${JOBS} jobs, ${KILLS} kills`,

@@ -9,7 +9,7 @@ import { forkTypeScript, type TypeScriptChild } from '../support/processes.js';
 import { startRedis } from '../support/redis.js';
 import { sized } from '../support/size.js';
 
-const PROCESS_CRASHES = sized({ quick: 3, full: 100 });
+const PROCESS_CRASHES = sized({ quick: 2, full: 100 });
 const REDIS_CRASHES = sized({ quick: 1, full: 40 });
 const headers = { host: 'site.example' };
 

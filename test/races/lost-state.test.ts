@@ -128,7 +128,7 @@ test('Redis is flushed, and the mutating process is killed after its commit: no 
   expect((await site.read()).value).toBe('1');
 }, 30_000);
 
-const ROUNDS = sized({ quick: 2, full: 60 });
+const ROUNDS = sized({ quick: 1, full: 60 });
 
 test(`${ROUNDS} losses at random moments of a mutation of 300 ms: no older value is served after its 2xx`, async () => {
   const site = await startSite();

@@ -62,7 +62,7 @@ interface Case {
   reads: number;
 }
 
-const [whole, part] = [sized({ quick: 700, full: 100_000 }), sized({ quick: 500, full: 25_000 })];
+const [whole, part] = [sized({ quick: 400, full: 100_000 }), sized({ quick: 300, full: 25_000 })];
 const cases: Case[] = [
   { tags: 'by request', near: 'none', boundMs: 0, reads: whole },
   { tags: 'by handler', near: 'none', boundMs: 0, reads: part },
