@@ -16,7 +16,7 @@ async function judged(algorithm: string, tallies: boolean) {
     limit: LIMIT,
     windowMs: WINDOW_MS,
     clients: 6,
-    requests: sized({ quick: 2_000, full: 40_000 }),
+    requests: sized({ quick: 3_000, full: 40_000 }),
     seed,
     prefix: `oracle-${algorithm}-${seed}:`,
     tallies,

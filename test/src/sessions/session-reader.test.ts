@@ -103,7 +103,8 @@ test('a known session slides in time after another process shortened its idle ti
   const id = await known(store, 24 * 60 * MINUTE);
   // A twentieth of it is over long before the minute that this process reckons with.
   await other.update(id, { set: fields({ '@cookie': { originalMaxAge: 10_000 } }), deleted: [] }, 10_000);
-  expect(await file.redis.pttl(keyOf(id))).toBeLessThanOrEqual(10_000);
+  // A write within the millisecond of the last one counts from the next.
+  expect(await file.redis.pttl(keyOf(id))).toBeLessThanOrEqual(10_001);
   await eventually('its expiry has moved by half a second', async () => (await slideBy(store, id)) >= 500);
 });
 
