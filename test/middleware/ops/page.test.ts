@@ -72,7 +72,8 @@ test('the page shows processes, limits, refused clients, the cache and locks, an
   await shows(page, '#processes', `:${process.pid}:`);
   await shows(page, '#limits', prefix.slice(0, -1));
   await shows(page, '#clients', 'grace');
-  await shows(page, '#routes', '/cached1');
+  // The pattern of the route, and one hit.
+  await shows(page, '#routes', '/^\\/cached/1');
   await shows(page, '#locks', 'report:7');
   held.open();
   await locked;
