@@ -24,8 +24,8 @@ cp "$root/test/types/"session-{data,null}.test-d.ts .
 npx tsc
 node app.js
 # The oldest TypeScript of the table in README.
-npm install --silent --no-save typescript-5-4@npm:typescript@5.4
-node node_modules/typescript-5-4/bin/tsc --noEmit
+npm install --silent --prefix "$work/typescript-5.4" typescript@5.4
+node "$work/typescript-5.4/node_modules/typescript/bin/tsc" --noEmit
 # With both packages' types express-session's decide what can be assigned to req.session.
 rm session-null.test-d.ts
 # A migrating project may still have express-session's types: nothing worse than what README.md says.

@@ -62,7 +62,7 @@ async function askMiddlewares(redis) {
 
 async function useTheRest(redis) {
   const prefix = `${randomUUID()}:`;
-  const cache = toolkit.cacheAside(redis, { prefix, timeoutMs });
+  const cache = toolkit.cacheAside({ redis, prefix, timeoutMs });
   const load = async () => 'loaded';
   deepStrictEqual(await cache.getOrLoad('thing:1', load, { ttlSeconds: 60 }), 'loaded');
   deepStrictEqual((await cache.get('thing:1')).value, 'loaded');
