@@ -3,6 +3,7 @@ import { ToolkitError } from '../../src/errors.js';
 import { consoleLogger, logInfo } from '../../src/logger.js';
 import { audit, type Operations } from '../../src/operations/index.js';
 import { type Action, actionsOf, knownLimiter } from './actions.js';
+import { asyncHandler } from './async-handler.js';
 import { actorOf } from './authorization.js';
 import { forgeryToken, withToken } from './forgery-token.js';
 import { Input, InputRefused } from './input.js';
@@ -17,26 +18,38 @@ export function api(
   { readOnly, logger = consoleLogger }: Pick<OpsSettings, 'readOnly' | 'logger'>,
 ): Router {
   const router = Router();
-  router.get('/state', async (req, res) => {
-    res.json({
-      ...(await operations.overview()),
-      actor: actorOf(req),
-      readOnly,
-      token: readOnly ? undefined : forgeryToken(req, res),
-    });
-  });
+  router.get(
+    '/state',
+    asyncHandler(async (req, res) => {
+      res.json({
+        ...(await operations.overview()),
+        actor: actorOf(req),
+        readOnly,
+        token: readOnly ? undefined : forgeryToken(req, res),
+      });
+    }),
+  );
   for (const [path, answer] of Object.entries(questionsOf(operations))) {
-    router.get(path, async (req, res) => {
-      res.json(await answer(new Input(req.query)));
-    });
+    router.get(
+      path,
+      asyncHandler(async (req, res) => {
+        res.json(await answer(new Input(req.query)));
+      }),
+    );
   }
   const mayAct: RequestHandler = (_req, res, next) =>
     readOnly ? refuseWith(res, 403, 'Actions are turned off here (readOnly).') : next();
   for (const [path, action] of Object.entries(actionsOf(operations))) {
     const inBody = express.json({ limit: MOST_BYTES });
-    router.post(`/${path}`, mayAct, withToken, inBody, async (req, res) => {
-      res.json(await audited({ path, action, req }, (event) => logInfo(logger, event, `ops: ${path}`)));
-    });
+    router.post(
+      `/${path}`,
+      mayAct,
+      withToken,
+      inBody,
+      asyncHandler(async (req, res) => {
+        res.json(await audited({ path, action, req }, (event) => logInfo(logger, event, `ops: ${path}`)));
+      }),
+    );
   }
   router.use((_req, res) => refuseWith(res, 404, 'There is no such question or action.'));
   router.use(answerErrors);
