@@ -17,14 +17,14 @@ export function readContent(
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const finish = (result: Buffer | ContentFailure) => {
+    const finish = (failure?: ContentFailure) => {
       clearTimeout(timer);
       req.removeListener('readable', onReadable);
       req.removeListener('close', onClose);
       const content = Buffer.concat(chunks, bytes);
       // In the tick of the last read: a stream that has ended takes nothing back.
       if (bytes > 0 && !req.destroyed) req.unshift(content);
-      resolve(result);
+      resolve(failure ?? content);
     };
     const onReadable = () => {
       // Nothing is read when nothing is there: that would end the stream before its parser listens.
@@ -35,7 +35,7 @@ export function readContent(
         bytes += chunk.length;
         if (bytes > maxBytes) return finish('too large');
       }
-      if (req.complete) finish(Buffer.concat(chunks, bytes));
+      if (req.complete) finish();
     };
     const onClose = () => finish('broken');
     const timer = setTimeout(() => finish('too slow'), timeoutMs);

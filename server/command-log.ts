@@ -84,7 +84,7 @@ export class CommandLog {
   #note([name = '', ...args]: string[], source: string): void {
     const command = name.toUpperCase();
     if (command === 'ECHO') this.#awaited.get(args[0] ?? '')?.(source);
-    // What a script runs is part of the script.
+    // A command that a script runs is part of the script.
     if (command === 'ECHO' || source === 'lua') return;
     this.#ran.push({ number: ++this.#last, source, text: this.#textOf(command, args) });
     if (this.#ran.length > 2 * KEPT) this.#ran = this.#ran.slice(-KEPT);

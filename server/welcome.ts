@@ -2,7 +2,7 @@ import { DEMO_PASSWORD } from './seed.js';
 
 export const DEMO_EMAIL = 'alice@example.com';
 
-/** What to try, in the order that tells the most: a miss and a hit, a login, a change that is visible at once, a 429. */
+/** The requests to try, in the order that tells the most: a miss and a hit, a login, a change that is visible at once, a 429. */
 export function welcome(port: number, userId: string): string {
   const url = `http://localhost:${port}`;
   const json = "-H 'Content-Type: application/json'";

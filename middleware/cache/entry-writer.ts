@@ -56,7 +56,7 @@ export class EntryWriter {
     return this.#requestRefusal === undefined;
   }
 
-  /** What `Cache-Status` says about storing the response. Late tags may yet prevent it, so nothing is promised then. */
+  /** The part of `Cache-Status` about storing the response. Late tags may yet prevent that, so nothing is promised then. */
   get storing(): Pick<CacheStatus, 'stored' | 'detail'> {
     const refusal = this.#requestRefusal ?? this.#refusedBy;
     const detail = refusal ?? (this.#hasLateTags ? 'late-tags' : undefined);

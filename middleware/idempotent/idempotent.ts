@@ -91,7 +91,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     switch (outcome.state) {
       case 'run':
         req.idempotency = { id, fence: outcome.fence };
-        keepAnswer(this.#attempts, { id, token: outcome.token }, { req, res, next }, this.#settings);
+        keepAnswer(this.#attempts, { id, token: outcome.token }, { res, next }, this.#settings);
         return next();
       case 'done':
         recordOf(req).isReplay = true;

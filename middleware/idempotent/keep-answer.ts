@@ -1,5 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import type { NextFunction, Request, Response } from 'express';
+import type { NextFunction, Response } from 'express';
+import type { Directives } from '../../src/http/cache-control.js';
+import { storedFields } from '../../src/http/stored-fields.js';
 import type { Attempts, KeptAnswer } from '../../src/idempotency/index.js';
 import { consoleLogger } from '../../src/logger.js';
 import { clearInterval, setInterval } from '../../src/timers.js';
@@ -9,23 +11,9 @@ import type { IdempotentSettings } from './options.js';
 // Answers that say "not now", and those of 500 and above: a retry may do better. 409 and 422 are kept.
 const NOT_KEPT = new Set([401, 403, 408, 425, 429]);
 
-// For one connection, one client or one moment: they are made anew, or belong to whoever was answered first.
-const NOT_REPLAYED = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'content-length',
-  'date',
-  'age',
-  'set-cookie',
-  'retry-after',
-  'server-timing',
-  'cache-status',
-]);
+// For one client or one moment, besides what no cache stores: they are made anew.
+const MADE_ANEW = /^(?:date|retry-after|server-timing|(?:x-)?ratelimit.*)$/;
+const NO_DIRECTIVES: Directives = new Map();
 
 /** The attempt whose handler runs. */
 export interface RunningAttempt {
@@ -40,11 +28,11 @@ export interface RunningAttempt {
 export function keepAnswer(
   attempts: Attempts,
   attempt: RunningAttempt,
-  { req, res, next }: { readonly req: Request; readonly res: Response; readonly next: NextFunction },
+  { res, next }: { readonly res: Response; readonly next: NextFunction },
   { maxBodyBytes, leaseMs, logger = consoleLogger }: IdempotentSettings,
 ): void {
   const before = headersNow(res);
-  const stopRenewing = renewing(attempts, attempt, res, leaseMs);
+  const stopRenewing = renewing(attempts, attempt, leaseMs);
   let kept: Omit<KeptAnswer, 'body'> | undefined;
   let isTooLarge = false;
   let ended = (_storing: Promise<void>) => {};
@@ -77,7 +65,7 @@ export function keepAnswer(
       if (by === 'application') {
         kept = undefined;
         end(undefined);
-      } else if (req.method) stopRenewing.soon();
+      } else stopRenewing.soon();
     },
   });
 }
@@ -88,8 +76,8 @@ function answerWorthKeeping(
 ): Omit<KeptAnswer, 'body'> | undefined {
   const { statusCode: status } = res;
   if (status >= 500 || NOT_KEPT.has(status)) return undefined;
-  const fields = Object.entries(handlersFields(res, before, []))
-    .filter(([name]) => !NOT_REPLAYED.has(name) && !/^(x-)?ratelimit/.test(name))
+  const fields = Object.entries(storedFields(handlersFields(res, before, []), NO_DIRECTIVES))
+    .filter(([name]) => !MADE_ANEW.test(name))
     .map(([name, value]) => [name, value!] as const);
   return { status, fields: Object.fromEntries(fields) };
 }
@@ -120,14 +108,10 @@ interface StopRenewing {
   soon(): void;
 }
 
+const RENEWALS_PER_LEASE = 3;
 const LEASES_WITHOUT_CLIENT = 10;
 
-function renewing(
-  attempts: Attempts,
-  { id, token }: RunningAttempt,
-  res: Response,
-  leaseMs: number,
-): StopRenewing {
+function renewing(attempts: Attempts, { id, token }: RunningAttempt, leaseMs: number): StopRenewing {
   let left = Number.POSITIVE_INFINITY;
   const stop = () => clearInterval(renewal);
   const renewal = setInterval(() => {
@@ -138,11 +122,11 @@ function renewing(
       (isOurs) => isOurs || stop(),
       () => undefined,
     );
-  }, leaseMs / 3);
+  }, leaseMs / RENEWALS_PER_LEASE);
   renewal.unref();
   return Object.assign(stop, {
     soon: () => {
-      if (!res.writableEnded) left = LEASES_WITHOUT_CLIENT * 3;
+      left = LEASES_WITHOUT_CLIENT * RENEWALS_PER_LEASE;
     },
   });
 }

@@ -1,5 +1,6 @@
 import type { Response } from 'express';
 import { ERROR_CATALOGUE } from '../../src/error-catalogue.js';
+import { sendProblem } from '../send-problem.js';
 
 // The titles are those of draft-ietf-httpapi-idempotency-key-header-07.
 const TITLES = {
@@ -26,7 +27,6 @@ export function answerProblem(
   if (documentationUrl !== undefined) res.append('Link', `<${documentationUrl}>; rel="describedby"`);
   // The rest of a content that nobody reads must not be taken for the next request.
   if (status === 413 || status === 408) res.set('Connection', 'close');
-  res.status(status).set('Cache-Control', 'no-store').type('application/problem+json');
-  const type = documentationUrl ?? 'about:blank';
-  res.send(JSON.stringify({ type, title: TITLES[code], status, detail: help, code }));
+  const type = documentationUrl && { type: documentationUrl };
+  sendProblem(res, { status, ...type, title: TITLES[code], detail: help, code });
 }

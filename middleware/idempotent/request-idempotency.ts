@@ -1,4 +1,4 @@
-/** What the handler of a request with an idempotency key can use. */
+/** The id and the fence of an attempt, for the handler of a request with an idempotency key. */
 export interface Idempotency {
   /**
    * The same for every attempt of one key. Commit it under a UNIQUE constraint in the transaction of the change: a later

@@ -4,7 +4,7 @@ import { type Input, InputRefused } from './input.js';
 
 const LONGEST_BLOCK_SECONDS = 366 * 24 * 3_600;
 
-/** What an action is asked for on, for the audit, and the action itself. */
+/** An action that is ready to run, and its target for the audit. */
 export interface PreparedAction {
   readonly on: Readonly<Record<string, unknown>>;
   readonly run: () => Promise<object>;

@@ -2,8 +2,8 @@ import express, { type ErrorRequestHandler, type Request, type RequestHandler, R
 import { ToolkitError } from '../../src/errors.js';
 import { consoleLogger, logInfo } from '../../src/logger.js';
 import { audit, type Operations } from '../../src/operations/index.js';
+import { stack } from '../stack/index.js';
 import { type Action, actionsOf, knownLimiter } from './actions.js';
-import { asyncHandler } from './async-handler.js';
 import { actorOf } from './authorization.js';
 import { forgeryToken, withToken } from './forgery-token.js';
 import { Input, InputRefused } from './input.js';
@@ -20,7 +20,7 @@ export function api(
   const router = Router();
   router.get(
     '/state',
-    asyncHandler(async (req, res) => {
+    stack(async (req, res) => {
       res.json({
         ...(await operations.overview()),
         actor: actorOf(req),
@@ -32,7 +32,7 @@ export function api(
   for (const [path, answer] of Object.entries(questionsOf(operations))) {
     router.get(
       path,
-      asyncHandler(async (req, res) => {
+      stack(async (req, res) => {
         res.json(await answer(new Input(req.query)));
       }),
     );
@@ -46,7 +46,7 @@ export function api(
       mayAct,
       withToken,
       inBody,
-      asyncHandler(async (req, res) => {
+      stack(async (req, res) => {
         res.json(await audited({ path, action, req }, (event) => logInfo(logger, event, `ops: ${path}`)));
       }),
     );

@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { kindOf } from '../../src/kind-of.js';
-import { asyncHandler } from './async-handler.js';
+import { stack } from '../stack/index.js';
 import { isFromLoopback } from './loopback.js';
 import type { OpsSettings } from './options.js';
 import { refuseWith } from './problem-answer.js';
@@ -13,7 +13,7 @@ export const actorOf = (req: Request): string => actors.get(req)!;
 
 /** Lets through whom the option `authorize` admits, and answers 403 to everybody else. */
 export function authorization({ authorize }: Pick<OpsSettings, 'authorize'>): RequestHandler {
-  return asyncHandler(async (req, res, next) => {
+  return stack(async (req, res, next) => {
     const actor =
       authorize === 'loopback' ? isFromLoopback(req) && 'loopback' : actorIn(await authorize(req, res));
     if (res.headersSent) return;

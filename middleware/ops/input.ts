@@ -4,7 +4,7 @@ const MOST = 100;
 /** Input that cannot be used; its message says what to change. */
 export class InputRefused extends Error {}
 
-/** What was sent with a request: the fields of its query or of its body. */
+/** The input of a request: the fields of its query or of its body. */
 export class Input {
   readonly #fields: Readonly<Record<string, unknown>>;
 

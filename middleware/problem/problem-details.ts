@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
 import { ToolkitError } from '../../src/errors.js';
+import { sendProblem } from '../send-problem.js';
 
 /**
  * An error handler that answers every `ToolkitError` as problem+json (RFC 9457) with its `status`, its `code`, and the
@@ -15,8 +15,6 @@ export function problemDetails(): ErrorRequestHandler {
     if (!(error instanceof ToolkitError)) return next(error);
     if (res.headersSent) return void res.destroy();
     const { status, code, problem } = error;
-    const body = { type: 'about:blank', title: STATUS_CODES[status], status, code, ...problem };
-    res.status(status).set('Cache-Control', 'no-store').type('application/problem+json');
-    res.send(JSON.stringify(body));
+    sendProblem(res, { status, code, ...problem });
   };
 }

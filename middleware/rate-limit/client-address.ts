@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js';
 import { memoize } from '../../src/memoize.js';
 import { whenSettled } from '../../src/settle.js';
 import { aSubnet, type RateLimitSettings } from './options.js';
-import { invalidResult } from './policies.js';
+import { resolved } from './policies.js';
 
 type Subnet = RateLimitSettings['ipv6Subnet'];
 
@@ -32,11 +32,9 @@ export function addressKeys(ipv6Subnet: Subnet): (req: Request, res: Response) =
   if (typeof ipv6Subnet !== 'function') return keysOfSubnet(ipv6Subnet);
   const addressOf = keysOfSubnet(false);
   return (req, res) =>
-    whenSettled(ipv6Subnet(req, res), (bits) => {
-      const complaint = aSubnet(bits);
-      if (complaint !== undefined) throw invalidResult('ipv6Subnet', bits, complaint);
-      return ipKeyGenerator(addressOf(req), bits);
-    });
+    whenSettled(resolved('ipv6Subnet', ipv6Subnet, aSubnet, req, res), (bits) =>
+      ipKeyGenerator(addressOf(req), bits),
+    );
 }
 
 function keysOfSubnet(ipv6Subnet: number | false): (req: Request) => string {

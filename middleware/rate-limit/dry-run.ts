@@ -27,7 +27,7 @@ export function dryRunStep(
   const report = dryRunLog(settings);
   return {
     asksWhenFirst: true,
-    // What an option needs may be set by an earlier part of the stack: then the limiter is asked again when it acts.
+    // An option may read what an earlier part of the stack sets: then the limiter is asked again when it acts.
     ask(req, res) {
       failures.delete(req);
       try {

@@ -29,7 +29,7 @@ export interface RateLimitCalls {
   resetKey(key: RateLimitKey): Promise<void>;
 }
 
-/** What a `limit` or `windowMs` is for a client, where it is a function of the request. */
+/** The numbers of one client, for a `limit` or `windowMs` that is a function of the request. */
 export interface RateLimitTerms {
   readonly limit?: number;
   readonly windowMs?: number;

@@ -18,7 +18,9 @@ import {
 import type { RedisClient } from '../../src/redis/index.js';
 
 /** A value, or a function of the request that returns it or a promise of it. */
-export type PerRequest<T> = T | ((req: Request, res: Response) => T | PromiseLike<T>);
+export type PerRequest<T> = T | PerRequestFunction<T>;
+
+export type PerRequestFunction<T> = (req: Request, res: Response) => T | PromiseLike<T>;
 
 /** Identifies a client. Numbers and bigints are the same key as their text. */
 export type RateLimitKey = string | number | bigint;

@@ -14,6 +14,7 @@ import {
   aLimit,
   aWindow,
   type PerRequest,
+  type PerRequestFunction,
   policyChecks,
   type RateLimitOptions,
   type RateLimitPolicy,
@@ -85,7 +86,7 @@ export const hasFixedWindow = (policy: DeclaredPolicy): policy is DeclaredPolicy
 export const declaredCounter = (policy: DeclaredPolicy): string =>
   hasFixedWindow(policy) ? counterName(policy) : `${policy.name}/${policy.algorithm}`;
 
-/** What an operator has to know of a limiter. */
+/** The facts about a limiter that an operator needs. */
 export function declarationOf(declared: readonly DeclaredPolicy[], prefix: string): LimiterDeclaration {
   const fixed = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : null);
   const policies = declared.map(({ name, algorithm, ...numbers }) => ({
@@ -116,15 +117,16 @@ export function resolveCost(cost: PerRequest<number>, req: Request, res: Respons
   return typeof cost === 'number' ? cost : resolved('cost', cost, aCost, req, res);
 }
 
-function resolved(
+/** The value of an option for a request; a promise only if the option's function returns one. */
+export function resolved<T>(
   option: string,
-  value: PerRequest<number>,
+  value: PerRequest<T>,
   check: Check,
   req: Request,
   res: Response,
-): number | Promise<number> {
+): T | Promise<T> {
   if (typeof value !== 'function') return value;
-  return whenSettled(value(req, res), (result) => {
+  return whenSettled((value as PerRequestFunction<T>)(req, res), (result) => {
     const complaint = check(result);
     if (complaint === undefined) return result;
     throw invalidResult(option, result, complaint);

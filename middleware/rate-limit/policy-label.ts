@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import type { QuotaVerdict } from '../../src/limits/index.js';
 import { whenSettled } from '../../src/settle.js';
 import { aFieldString, type RateLimitSettings } from './options.js';
-import { invalidResult } from './policies.js';
+import { resolved } from './policies.js';
 
 /** The verdict with the name that the function `identifier` gives its policy, for headers and `req.rateLimit`. */
 export function labelled(
@@ -12,9 +12,8 @@ export function labelled(
   res: Response,
 ): QuotaVerdict | Promise<QuotaVerdict> {
   if (typeof identifier !== 'function') return verdict;
-  return whenSettled(identifier(req, res), (name) => {
-    const complaint = aFieldString(name);
-    if (complaint !== undefined) throw invalidResult('identifier', name, complaint);
-    return { ...verdict, quotas: verdict.quotas.map((quota) => ({ ...quota, name })) };
-  });
+  return whenSettled(resolved('identifier', identifier, aFieldString, req, res), (name) => ({
+    ...verdict,
+    quotas: verdict.quotas.map((quota) => ({ ...quota, name })),
+  }));
 }

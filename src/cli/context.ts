@@ -3,7 +3,7 @@ import type { RedisClient } from '../redis/index.js';
 import type { Options } from './arguments.js';
 import type { Confirm, Outcome } from './output.js';
 
-/** What each command needs. */
+/** The things that each command needs. */
 export interface CommandContext {
   readonly redis: RedisClient;
   readonly operations: Operations;

@@ -11,7 +11,7 @@ export interface DeclaredLimit {
   readonly algorithm: Algorithm;
 }
 
-/** What has to be known about a limiter to find its clients in Redis. */
+/** The facts about a limiter by which its clients are found in Redis. */
 export interface LimiterDeclaration {
   readonly prefix: string;
   /** Names the limiter in the key of a block. */

@@ -29,12 +29,6 @@ for i = 10, #ARGV do bytes = bytes + #ARGV[i] end
 with_arguments('HSET', KEYS[1], 10, #ARGV)
 local expires = removes and 0 or now + life
 redis.call('HSET', KEYS[1], '@old', string.format('%.0f %s %s', expires, ARGV[4], ARGV[5]))
-write_meta(KEYS[1], {
-  created = now,
-  absolute = now + tonumber(ARGV[2]),
-  idle = idle,
-  seen = now,
-  bytes = bytes,
-})
+write_new_meta(KEYS[1], idle, tonumber(ARGV[2]), bytes)
 redis.call('SET', KEYS[2], 1, 'PX', string.format('%.0f', math.max(1, life)))
 return 'adopted'

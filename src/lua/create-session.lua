@@ -10,11 +10,5 @@ if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local bytes = 0
 for i = 3, #ARGV do bytes = bytes + #ARGV[i] end
 with_arguments('HSET', KEYS[1], 3, #ARGV)
-write_meta(KEYS[1], {
-  created = now,
-  absolute = now + tonumber(ARGV[2]),
-  idle = idle,
-  seen = now,
-  bytes = bytes,
-})
+write_new_meta(KEYS[1], idle, tonumber(ARGV[2]), bytes)
 return 1

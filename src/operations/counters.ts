@@ -1,5 +1,4 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { DiagnosticName } from '../diagnostics.js';
+import { type DiagnosticName, listenTo } from '../diagnostics.js';
 import { shortId } from '../keys.js';
 import { type CounterTerms, counterName } from '../limits/index.js';
 import { NamedCounts, type Numbers } from './named-counts.js';
@@ -50,20 +49,17 @@ export class Counters {
   readonly #fallbacks = new NamedCounts<'requests'>(MOST_NAMES);
   readonly #clients = new TopCounts<Omit<RefusedClient, 'refused'>>(MOST_CLIENTS);
   readonly #totals: Record<Counted, number>;
-  readonly #subscriptions: readonly [channel: string, listener: (message: unknown) => void][];
+  readonly #ends: readonly (() => void)[];
 
   constructor() {
     this.#totals = { filled: 0, purged: 0, loaded: 0, created: 0, saved: 0, ended: 0, lost: 0 };
     const on = (name: DiagnosticName, note: (event: CountedEvent) => void) =>
-      [`express-redis-toolkit:${name}`, (message: unknown) => note(message as CountedEvent)] as [
-        string,
-        (message: unknown) => void,
-      ];
+      listenTo(name, (event) => note(event as CountedEvent));
     const count = (name: Counted) => {
       this.#totals[name] += 1;
     };
     const total = (name: Counted) => () => count(name);
-    this.#subscriptions = [
+    this.#ends = [
       on('admitted', (event) => this.#limits.add(limiterOf(event), 'admitted')),
       on('refused', (event) => this.#countRefusal(event)),
       on('dry-run', (event) => this.#limits.add(limiterOf(event), event.admitted ? 'admitted' : 'refused')),
@@ -77,11 +73,10 @@ export class Counters {
       on('session-lost', total('lost')),
       on('fallback', (event) => this.#fallbacks.add(textOr(event.middleware, '?'), 'requests')),
     ];
-    for (const [channel, listener] of this.#subscriptions) subscribe(channel, listener);
   }
 
   stop(): void {
-    for (const [channel, listener] of this.#subscriptions) unsubscribe(channel, listener);
+    for (const end of this.#ends) end();
   }
 
   counts(): Counts {

@@ -1,4 +1,4 @@
-import { subscribe } from 'node:diagnostics_channel';
+import { listenTo } from '../diagnostics.js';
 
 const KEPT = 5;
 
@@ -19,14 +19,12 @@ let isWatching = false;
 export function watchOutages(): void {
   if (isWatching) return;
   isWatching = true;
-  subscribe('express-redis-toolkit:unavailable', (message) => {
-    const { server, cause } = message as { server?: unknown; cause?: unknown };
+  listenTo('unavailable', ({ server, cause }) => {
     const why = cause instanceof Error ? cause.message : String(cause);
     outages.unshift({ server: String(server), cause: why, at: new Date().toISOString() });
     outages.length = Math.min(outages.length, KEPT);
   });
-  subscribe('express-redis-toolkit:recovered', (message) => {
-    const { server, outageMs } = message as { server?: unknown; outageMs?: unknown };
+  listenTo('recovered', ({ server, outageMs }) => {
     const position = outages.findIndex((each) => each.server === String(server) && !('outageMs' in each));
     if (position >= 0) outages[position] = { ...outages[position]!, outageMs: Math.round(Number(outageMs)) };
   });

@@ -3,7 +3,7 @@ import { RecentMap } from '../recent-map.js';
 import type { Mirror, WriteCopy } from './mirror.js';
 import { mustHaveCopy, type OldCopies, type OldCopy, UnusableCopy } from './old-copies.js';
 import type { SessionReader, SessionTimeouts } from './session-reader.js';
-import { type StoredFields, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
+import { bytesOf, type StoredFields, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 import type { UserSessions } from './user-sessions.js';
 
 const MAX_KNOWN_SESSIONS = 10_000;
@@ -132,8 +132,7 @@ export class Adoption {
   }
 
   #refuseOversize(fields: StoredFields): void {
-    let bytes = 0;
-    for (const [name, json] of fields) bytes += Buffer.byteLength(name) + Buffer.byteLength(json);
+    const bytes = bytesOf(fields);
     if (bytes > this.maxBytes) throw new UnusableCopy(`it has ${bytes} bytes, which is more than maxBytes`);
   }
 }

@@ -75,6 +75,13 @@ export function takeOld(fields: Map<string, string>): string | undefined {
   return old;
 }
 
+/** The size of a session: the bytes of its names and JSON. */
+export function bytesOf(fields: StoredFields): number {
+  let bytes = 0;
+  for (const [name, json] of fields) bytes += Buffer.byteLength(name) + Buffer.byteLength(json);
+  return bytes;
+}
+
 const META = /^(\d+) (\d+) (\d+) (\d+) (\d+)$/;
 
 /** Parses the field `@meta`: created, absolute expiry, idle timeout, last seen (ms), and the bytes of the session. */

@@ -9,6 +9,7 @@ import { OldCopies } from './old-copies.js';
 import { clockOf, publishLoaded, publishSaved } from './session-events.js';
 import { SessionReader } from './session-reader.js';
 import {
+  bytesOf,
   hashId,
   isSystemField,
   pairs,
@@ -177,8 +178,7 @@ function expectations({ set, deleted, loaded }: SessionChanges): string[] {
 
 // The scripts refuse oversize too. This check saves sending it.
 function refuseOversize(fields: StoredFields, maxBytes: number): void {
-  let bytes = 0;
-  for (const [name, json] of fields) bytes += Buffer.byteLength(name) + Buffer.byteLength(json);
+  const bytes = bytesOf(fields);
   if (bytes > maxBytes) throw sessionTooLarge(bytes, maxBytes, fields);
 }
 

@@ -1,6 +1,5 @@
 import type { Exchange, Row } from './exchanges.js';
-
-const fresh = { 'Cache-Control': 'max-age=60' };
+import { fresh, hit, miss } from './get-exchanges.js';
 
 /** A GET that the origin answers, as a member of groups. */
 const filled = (
@@ -13,14 +12,8 @@ const filled = (
   from: 'origin',
   ...more,
 });
-// A response whose groups were new is stored after it was sent. A change in between would keep it out; a hit awaits it.
-const hit = (path: string, more: Partial<Exchange> = {}): Exchange => ({ path, from: 'cache', ...more });
-const miss = (path: string, more: Partial<Exchange> = {}): Exchange => ({
-  path,
-  origin: { headers: fresh },
-  from: 'origin',
-  ...more,
-});
+// A response whose groups were new is stored after it was sent. A change in between would keep it out, so a row awaits a
+// hit first.
 /** A request whose answer invalidates groups. */
 const names = (groups: string | readonly string[], more: Partial<Exchange> = {}): Exchange => ({
   method: 'POST',

@@ -1,19 +1,12 @@
 import type { Exchange, Row } from './exchanges.js';
+import { fresh, hit, miss } from './get-exchanges.js';
 
 type Field = string | readonly string[];
-const fresh = { 'Cache-Control': 'max-age=60' };
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toUTCString();
 
 const filled = (search: string, field: Field, more: Partial<Exchange> = {}): Exchange => ({
   path: `/p${search}`,
   origin: { headers: { ...fresh, 'No-Vary-Search': field } },
-  from: 'origin',
-  ...more,
-});
-const hit = (path: string, more: Partial<Exchange> = {}): Exchange => ({ path, from: 'cache', ...more });
-const miss = (path: string, more: Partial<Exchange> = {}): Exchange => ({
-  path,
-  origin: { headers: fresh },
   from: 'origin',
   ...more,
 });

@@ -6,18 +6,18 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-cp -R "$here/bundles" "$work/app"
+cp -R "$here/cjs" "$work/app"
 cd "$work/app"
 npm install --silent "$tarball" express@5 ioredis@6 esbuild@0.28 rolldown@1
 mkdir "$work/elsewhere"
 npx esbuild app.js --bundle --platform=node --outfile="$work/elsewhere/esbuild.cjs" --log-level=warning
-npx rolldown app.mjs --platform node --format esm --file "$work/elsewhere/rolldown.mjs" --logLevel warn
+npx rolldown app.js --platform node --format esm --file "$work/elsewhere/rolldown.mjs" --logLevel warn
 for function in withLock rateLimit session cacheResponse invalidateOn cacheAside publisher; do
   echo "import { $function } from 'express-redis-toolkit'; console.log($function);" >"$function.mjs"
   npx esbuild "$function.mjs" --bundle --platform=node --format=esm --external:ioredis --external:express \
     --minify --outfile="out/$function.mjs" --metafile="out/$function.json" --log-level=warning
 done
-node check-contents.js
+node "$here/check-bundle-contents.js"
 
 # What is bundled is all that there is.
 rm -rf "$work/app"

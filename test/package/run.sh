@@ -37,6 +37,7 @@ cp -R "$root/test/package/cjs" "$work/cjs"
 cd "$work/cjs"
 npm install --silent "$tarball" express@5 ioredis@5
 node app.js
+node lua.js
 
 echo "Bundled, and moved to another folder"
 "$root/test/package/bundles.sh" "$tarball"

@@ -27,6 +27,11 @@ local function write_meta(key, s)
   redis.call('PEXPIREAT', key, string.format('%.0f', math.min(s.seen + s.idle, s.absolute)))
 end
 
+-- A session that begins now.
+local function write_new_meta(key, idle, absolute_timeout, bytes)
+  write_meta(key, { created = now, absolute = now + absolute_timeout, idle = idle, seen = now, bytes = bytes })
+end
+
 -- unpack is limited to some 8,000 values.
 local function with_arguments(command, key, first, last)
   for from = first, last, 1000 do
