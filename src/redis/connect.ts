@@ -44,8 +44,6 @@ export function connectRedis(target: string | ConnectRedisOptions = {}): Redis {
     // For the operator, in CLIENT LIST. It must not contain spaces.
     connectionName: 'express-redis-toolkit',
     enableAutoPipelining: true,
-    // Up to 5.8.2 ioredis puts its own CLIENT SETNAME into the pipeline of the application, before the connection is ready.
-    autoPipeliningIgnoredCommands: ['client'],
     // Fails unanswered commands when the connection breaks. autoResendUnfulfilledCommands: false would leave them
     // pending for ever, and every auto-pipelined command behind them.
     maxRetriesPerRequest: 0,
@@ -53,6 +51,8 @@ export function connectRedis(target: string | ConnectRedisOptions = {}): Redis {
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     retryStrategy: (attempt) => Math.min(attempt * 50, 500),
     ...given,
+    // Up to 5.8.2 ioredis puts its own CLIENT SETNAME into the pipeline of the application, before the connection is ready.
+    autoPipeliningIgnoredCommands: ['client', ...(given.autoPipeliningIgnoredCommands ?? [])],
   };
   const address = url ?? (given.host || given.path || given.sentinels ? undefined : process.env.REDIS_URL);
   const client = address === undefined ? new Redis(options) : new Redis(address, options);

@@ -38,6 +38,8 @@ test('each connection has a name for CLIENT LIST, from connectionName if it is g
   const url = inject('redisUrl');
   const plain = connect(url);
   expect(await plain.client('GETNAME')).toBe('express-redis-toolkit');
+  const ignoring = connect({ url, autoPipeliningIgnoredCommands: ['get'] });
+  expect(await ignoring.client('GETNAME')).toBe('express-redis-toolkit');
   const mine = connect({ url, connectionName: 'mine' });
   const events = subscriber(mine);
   onTestFinished(() => events.close());
