@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import type { SessionStore } from '../../src/sessions/index.js';
 import { leaveToolkit } from '../leaving.js';
 import { recordOf } from '../request-record.js';
 import type { SessionOperations } from './operations.js';
@@ -18,7 +19,13 @@ declare global {
 declare module '../request-record.js' {
   interface RequestRecord {
     /** The session of the request. `open` makes its operations when they are first needed; most requests need none. */
-    session?: { operations?: SessionOperations; readonly open: () => SessionOperations };
+    session?: {
+      operations?: SessionOperations;
+      readonly open: () => SessionOperations;
+      readonly store: SessionStore;
+    };
+    /** The application asked for the session by the method `load`. */
+    isLookedUp?: boolean;
   }
 }
 
@@ -48,8 +55,8 @@ const PROPERTIES: PropertyDescriptorMap & ThisType<Request> = {
 };
 
 /** Gives the request a session. `open` is called when somebody first reads it, which most requests never do. */
-export function attachSession(req: Request, open: () => SessionOperations): void {
-  recordOf(req).session = { open };
+export function attachSession(req: Request, store: SessionStore, open: () => SessionOperations): void {
+  recordOf(req).session = { open, store };
 }
 
 /** Puts `session` and `sessionID` on the request, as express-session names them. */
@@ -83,5 +90,6 @@ export function sessionUserOf(req: Request): string | undefined {
 
 /** Whether the application has read `req.session` during this request: then the response may be personal. */
 export function sessionWasRead(req: Request): boolean {
-  return openedOperationsOf(req)?.current.wasRead ?? false;
+  const { session, isLookedUp = false } = recordOf(req);
+  return session?.operations?.current.wasRead || isLookedUp;
 }
