@@ -1,4 +1,5 @@
 import { ToolkitError } from './errors.js';
+import { isThenable } from './settle.js';
 
 /** Returns a complaint about a value, or undefined when the value is valid. */
 export type Check = (value: unknown) => string | undefined;
@@ -32,6 +33,21 @@ export const aListOfStrings: Check = (value) =>
   Array.isArray(value) && value.every((item) => typeof item === 'string')
     ? undefined
     : 'must be a list of strings';
+
+/** The name of a header field (RFC 9110 §5.1). */
+export const aFieldName: Check = (value) =>
+  typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value)
+    ? undefined
+    : 'must be the name of a header field, such as "X-API-Key"';
+
+/** A list, perhaps empty, of which each item passes. */
+export function aListOf(check: Check): Check {
+  return (value) => {
+    if (!Array.isArray(value)) return 'must be a list';
+    const complaint = value.map(check).find((each) => each !== undefined);
+    return complaint && `has an item that ${complaint}`;
+  };
+}
 
 export function oneOf(...allowed: readonly unknown[]): Check {
   return (value) =>
@@ -96,7 +112,7 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
   required: readonly (keyof Given & string)[] = [],
   hints: Readonly<Record<string, string>> = {},
 ): WithDefaults<Given, Defaults> {
-  if (given === null || typeof given !== 'object') {
+  if (!isOptions(given)) {
     throw new ToolkitError('OPTION_INVALID', `${factory}: options must be an object`);
   }
   if (Object.hasOwn(checks, 'redis') && anIoredisClient(given) === undefined) {
@@ -116,6 +132,11 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
   }
   return options;
 }
+
+// A list, a Map or a promise would count as no options at all.
+const isOptions = (given: unknown): boolean =>
+  ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(given)) &&
+  !isThenable(given);
 
 function checkOption(factory: string, name: string, value: unknown, checks: Record<string, Check>): void {
   const complaint = checks[name]?.(value);

@@ -3,18 +3,19 @@ import { codecFor, type NearCacheOptions } from '../../src/cache/index.js';
 import type { Logger } from '../../src/logger.js';
 import {
   aBoolean,
+  aFieldName,
   aFunction,
-  aListOfStrings,
+  aListOf,
   aNumber,
   anything,
   aPositiveInteger,
-  aString,
   aWholeNumber,
   connectionChecks,
   oneOf,
 } from '../../src/read-options.js';
 import type { RedisClient } from '../../src/redis/index.js';
 import type { QueryParams } from '../../src/tags/index.js';
+import { aListOfHosts } from './target.js';
 
 // Here, because who imports the package sees this file.
 declare global {
@@ -78,7 +79,7 @@ export interface CacheResponseOptions {
    */
   readonly targetedHeader?: string;
   /**
-   * Hosts whose responses are cached: `example.com`, `example.com:3000` or `*.example.com`. Requests to other hosts
+   * Hosts whose responses are cached: `example.com` (any port), `example.com:3000` or `*.example.com`. Requests to other hosts
    * reach the handler. Without it a client that invents hosts makes an entry for each.
    * @default all hosts
    */
@@ -90,9 +91,9 @@ export interface CacheResponseOptions {
    */
   readonly ignoreCookies?: readonly string[];
   /**
-   * Request fields that carry credentials. A request with one of them is personal where freshness comes from
-   * `ttlSeconds`.
-   * @default ['X-API-Key', 'Api-Key', 'X-Auth-Token']
+   * Request fields that carry credentials, or in which a proxy names who logged in. A request with one of them is
+   * personal where freshness comes from `ttlSeconds`.
+   * @default ['X-API-Key', 'Api-Key', 'X-Auth-Token', 'X-Forwarded-User', 'X-Auth-Request-User', 'X-Remote-User', 'Remote-User', 'Client-Cert', 'X-Forwarded-Client-Cert']
    */
   readonly credentialFields?: readonly string[];
   /**
@@ -173,7 +174,17 @@ export const defaults = {
   shared: false,
   noVarySearch: true,
   ignoreCookies: [],
-  credentialFields: ['X-API-Key', 'Api-Key', 'X-Auth-Token'],
+  credentialFields: [
+    'X-API-Key',
+    'Api-Key',
+    'X-Auth-Token',
+    'X-Forwarded-User',
+    'X-Auth-Request-User',
+    'X-Remote-User',
+    'Remote-User',
+    'Client-Cert',
+    'X-Forwarded-Client-Cert',
+  ],
   ignoreRequestCacheControl: false,
   maxBodyBytes: 1_048_576,
   maxQueryBytes: 65_536,
@@ -203,6 +214,14 @@ export const hints = {
   staleWhileRevalidate: 'use "staleSeconds"',
 };
 
+const aListOfFieldNames = aListOf(aFieldName);
+// Cookie names have no white space; a pattern that does would never match.
+const aListOfCookieNames = aListOf((value) =>
+  typeof value === 'string' && /^[^\s;=]+$/.test(value)
+    ? undefined
+    : 'must be a cookie name, without white space, ";" and "="',
+);
+
 export const checks = {
   ...connectionChecks,
   ttlSeconds: aPositiveInteger('seconds', 10 * 365 * 86_400),
@@ -211,12 +230,12 @@ export const checks = {
   skip: aFunction,
   key: aFunction,
   queryParams: queryParamLists,
-  targetedHeader: aString,
+  targetedHeader: aFieldName,
   shared: aBoolean,
   noVarySearch: aBoolean,
-  hosts: aListOfStrings,
-  ignoreCookies: aListOfStrings,
-  credentialFields: aListOfStrings,
+  hosts: aListOfHosts,
+  ignoreCookies: aListOfCookieNames,
+  credentialFields: aListOfFieldNames,
   ignoreRequestCacheControl: aBoolean,
   compressAboveBytes: aNumber('bytes', 512 * 1_048_576),
   compressWith: aKnownCoding,

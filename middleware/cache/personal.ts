@@ -1,3 +1,4 @@
+import type { TLSSocket } from 'node:tls';
 import type { Request } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { loggedPath, NOTICE_CATALOGUE } from '../../src/notices.js';
@@ -8,7 +9,12 @@ import { recordOf } from '../request-record.js';
  * By what a request may be told apart from those of other people. A response whose freshness its handler did not
  * declare is personal then: it is neither stored nor answered from the cache.
  */
-export type PersonalBy = 'foreign-cookie' | 'foreign-session' | 'user' | 'credential-field';
+export type PersonalBy =
+  | 'client-certificate'
+  | 'credential-field'
+  | 'foreign-cookie'
+  | 'foreign-session'
+  | 'user';
 
 /** By which requests are told apart. */
 export interface PersonalRules {
@@ -31,19 +37,42 @@ export function personalBy(
   if (settings.ignoresCredentials) return undefined;
   const hasCredential = (name: string) => req.headers[name] !== undefined && !vary.includes(name);
   if (settings.credentialFields.some(hasCredential)) return 'credential-field';
-  if ((req as { user?: unknown }).user) return 'user';
+  if (hasUser(req)) return 'user';
+  if (hasCertificate(req.socket)) return 'client-certificate';
   // A look at a session of ours would make the response personal by itself.
   if (recordOf(req).session === undefined && (req as { session?: unknown }).session) return 'foreign-session';
-  const hasCookie = !vary.includes('cookie') && foreignCookie(req, settings) !== undefined;
-  return hasCookie ? 'foreign-cookie' : undefined;
+  const sent = vary.includes('cookie') ? undefined : foreignCookie(cookiesOf(req), settings);
+  return (sent ?? foreignCookie(cookiesSet(req), settings)) === undefined ? undefined : 'foreign-cookie';
+}
+
+// `auth` is that of express-jwt and its like, `locals.user` that of many middlewares that are written by hand.
+function hasUser(req: Request): boolean {
+  const { user, auth } = req as { user?: unknown; auth?: unknown };
+  return Boolean(user || auth || req.res?.locals?.user);
+}
+
+// A server that takes certificates of any authority lets the handler judge them.
+function hasCertificate(socket: Request['socket']): boolean {
+  const { authorized, authorizationError } = socket as Partial<TLSSocket>;
+  if (authorized || !authorizationError) return authorized === true;
+  return Object.keys((socket as TLSSocket).getPeerCertificate() ?? {}).length > 0;
+}
+
+const NO_COOKIES: readonly string[] = [];
+
+const cookiesOf = ({ headers }: Request): readonly string[] => headers.cookie?.split(';') ?? NO_COOKIES;
+
+/** Cookies that an earlier middleware sets: it may have told the handler about the visitor whom it just made. */
+function cookiesSet({ res }: Request): readonly string[] {
+  const set = res?.getHeader('set-cookie');
+  return set === undefined ? NO_COOKIES : [set].flat().map((line) => String(line).split(';', 1)[0]!);
 }
 
 function foreignCookie(
-  { headers }: Request,
+  pairs: readonly string[],
   { ignoresCookie }: Pick<PersonalRules, 'ignoresCookie'>,
 ): string | undefined {
-  if (headers.cookie === undefined) return undefined;
-  for (const pair of headers.cookie.split(';')) {
+  for (const pair of pairs) {
     if (pair.trim() === '') continue;
     const end = pair.indexOf('=');
     // A cookie may have an empty name.
@@ -80,7 +109,8 @@ export function cookieWatch(
     if (requests >= WATCHED_REQUESTS) return;
     // After one request that was not set aside, cookies are not to blame.
     requests = by === 'foreign-cookie' ? requests + 1 : WATCHED_REQUESTS;
-    const name = by === 'foreign-cookie' ? foreignCookie(req, settings) : undefined;
+    const name =
+      by === 'foreign-cookie' ? foreignCookie([...cookiesOf(req), ...cookiesSet(req)], settings) : undefined;
     if (name === undefined) return;
     if (names.size < LISTED_NAMES) names.add(name.slice(0, LONGEST_NAME));
     if (requests < WATCHED_REQUESTS) return;
