@@ -33,7 +33,7 @@ export const cacheReasons: Readonly<Record<CacheReason, Explanation>> = {
   },
   'foreign-cookie': {
     meaning:
-      'The freshness comes from `ttlSeconds`, and the request has, or an earlier middleware sets, a cookie that is neither a cookie of `session` nor in `ignoreCookies`.',
+      'The freshness comes from `ttlSeconds`, and the request has a cookie that is neither a cookie of `session` nor in `ignoreCookies`.',
     advice:
       "Name cookies that make no difference: `ignoreCookies: ['_ga*']`. Otherwise give a `key`, or let the handler send `Cache-Control: public, max-age=60`.",
   },

@@ -41,8 +41,8 @@ export function personalBy(
   if (hasCertificate(req.socket)) return 'client-certificate';
   // A look at a session of ours would make the response personal by itself.
   if (recordOf(req).session === undefined && (req as { session?: unknown }).session) return 'foreign-session';
-  const sent = vary.includes('cookie') ? undefined : foreignCookie(cookiesOf(req), settings);
-  return (sent ?? foreignCookie(cookiesSet(req), settings)) === undefined ? undefined : 'foreign-cookie';
+  const hasCookie = !vary.includes('cookie') && foreignCookie(req, settings) !== undefined;
+  return hasCookie ? 'foreign-cookie' : undefined;
 }
 
 // `auth` is that of express-jwt and its like, `locals.user` that of many middlewares that are written by hand.
@@ -58,21 +58,12 @@ function hasCertificate(socket: Request['socket']): boolean {
   return Object.keys((socket as TLSSocket).getPeerCertificate() ?? {}).length > 0;
 }
 
-const NO_COOKIES: readonly string[] = [];
-
-const cookiesOf = ({ headers }: Request): readonly string[] => headers.cookie?.split(';') ?? NO_COOKIES;
-
-/** Cookies that an earlier middleware sets: it may have told the handler about the visitor whom it just made. */
-function cookiesSet({ res }: Request): readonly string[] {
-  const set = res?.getHeader('set-cookie');
-  return set === undefined ? NO_COOKIES : [set].flat().map((line) => String(line).split(';', 1)[0]!);
-}
-
 function foreignCookie(
-  pairs: readonly string[],
+  { headers }: Request,
   { ignoresCookie }: Pick<PersonalRules, 'ignoresCookie'>,
 ): string | undefined {
-  for (const pair of pairs) {
+  if (headers.cookie === undefined) return undefined;
+  for (const pair of headers.cookie.split(';')) {
     if (pair.trim() === '') continue;
     const end = pair.indexOf('=');
     // A cookie may have an empty name.
@@ -109,8 +100,7 @@ export function cookieWatch(
     if (requests >= WATCHED_REQUESTS) return;
     // After one request that was not set aside, cookies are not to blame.
     requests = by === 'foreign-cookie' ? requests + 1 : WATCHED_REQUESTS;
-    const name =
-      by === 'foreign-cookie' ? foreignCookie([...cookiesOf(req), ...cookiesSet(req)], settings) : undefined;
+    const name = by === 'foreign-cookie' ? foreignCookie(req, settings) : undefined;
     if (name === undefined) return;
     if (names.size < LISTED_NAMES) names.add(name.slice(0, LONGEST_NAME));
     if (requests < WATCHED_REQUESTS) return;

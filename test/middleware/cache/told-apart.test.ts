@@ -19,11 +19,6 @@ const signs: [sign: string, before: RequestHandler, headers: (name: string) => R
     () => ({}),
   ],
   [
-    'a cookie that an earlier middleware sets',
-    (req, res, next) => next(void res.cookie('vid', names(req))),
-    () => ({}),
-  ],
-  [
     'a verified certificate',
     (req, _res, next) => next(void Object.assign(req.socket, { authorized: true })),
     () => ({}),
@@ -54,18 +49,6 @@ test.each(signs)('with ttlSeconds, %s makes a response personal', async (sign, b
     const mine = await app.get(`/${sign.length}`, { headers: { 'x-name': name, ...headers(name) } });
     expect(mine).toMatchObject({ hit: false, stored: false, body: Buffer.from(`hello ${name}`) });
   }
-});
-
-test('Vary: Cookie does not make a visitor who just gets a cookie anybody, and ignoreCookies does', async () => {
-  const app = (ignoreCookies: string[]) =>
-    serveCached({
-      redis: file.redis,
-      cache: { ignoreCookies },
-      before: using((_req, res, next) => next(void res.cookie('vid', '1'))),
-      handler: (_req, res) => void res.vary('Cookie').send('x'),
-    });
-  expect((await (await app([])).get('/new')).stored).toBe(false);
-  expect((await (await app(['v*'])).get('/new')).stored).toBe(true);
 });
 
 test('a handler that asks for the session by "load" answers for one person', async () => {
