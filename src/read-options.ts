@@ -94,6 +94,27 @@ export const connectionChecks = {
   logger: aLogger,
 } as const;
 
+const CONNECTED = 'connect with connectRedis(), and give its client as "redis"';
+const IN_REDIS = 'leave it out: everything is kept in the Redis of "redis"';
+
+/** Advice on names that people bring along from many packages. */
+const SHARED_HINTS: Readonly<Record<string, string>> = {
+  client: 'use "redis"',
+  redisClient: 'use "redis"',
+  storeClient: 'use "redis"',
+  store: IN_REDIS,
+  stores: IN_REDIS,
+  storage: IN_REDIS,
+  host: CONNECTED,
+  port: CONNECTED,
+  url: CONNECTED,
+  db: CONNECTED,
+  socket: CONNECTED,
+  keyPrefix: 'use "prefix"',
+  prefixKey: 'use "prefix"',
+  namespace: 'use "prefix"',
+};
+
 /** Options in which the defaults have filled the gaps. */
 export type WithDefaults<Given, Defaults> = Given & Required<Pick<Given, keyof Given & keyof Defaults>>;
 
@@ -121,7 +142,7 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
   for (const [name, value] of named) {
     if (Object.hasOwn(checks, name)) checkOption(factory, name, value, checks as Record<string, Check>);
-    else throw unknownOption(factory, name, Object.keys(checks), hints[name]);
+    else throw unknownOption(factory, name, Object.keys(checks), hints[name] ?? SHARED_HINTS[name]);
   }
   const options = { ...defaults, ...Object.fromEntries(named) } as unknown as WithDefaults<Given, Defaults>;
   for (const name of required) {
@@ -158,7 +179,9 @@ function mostSimilar(name: string, known: readonly string[]): string | undefined
   const ranked = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
   ranked.sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  return best && best.distance <= Math.max(2, name.length / 3) ? best.candidate : undefined;
+  // Of three letters two would be too many.
+  const most = name.length > 3 ? Math.max(2, name.length / 3) : 1;
+  return best && best.distance <= most ? best.candidate : undefined;
 }
 
 function editDistance(a: string, b: string): number {

@@ -84,6 +84,22 @@ const checks = {
   waitForReplicas: aWholeNumber('replicas', 100),
 };
 
+const hints = {
+  key: 'use "tags" or "urls"',
+  keys: 'use "tags" or "urls"',
+  group: 'use "tags"',
+  collection: 'use "tags"',
+  pattern: 'use "tags": there is no search for keys',
+  patterns: 'use "tags": there is no search for keys',
+  path: 'use "urls"',
+  paths: 'use "urls"',
+  methods: 'use "when"',
+  method: 'use "when"',
+  condition: 'use "when"',
+  if: 'use "when"',
+  skip: 'use "when", which is its opposite',
+};
+
 /**
  * Makes cached responses old when a handler changes the data that they show. The tags are marked before the handler
  * runs. While the mark is there no process serves or stores under them, so a process that crashes between its commit and
@@ -94,7 +110,7 @@ const checks = {
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; requests may end in `INVALIDATION_REFUSED`
  */
 export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
-  const options = readOptions('invalidateOn', given, checks, defaults, ['redis']);
+  const options = readOptions('invalidateOn', given, checks, defaults, ['redis'], hints);
   const logger = options.logger ?? consoleLogger;
   linkTo(options.redis, options.logger);
   const versions = tagVersions(options.redis, options);

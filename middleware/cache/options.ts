@@ -196,6 +196,9 @@ export const defaults = {
   prefix: '',
 } satisfies Partial<CacheResponseOptions>;
 
+const UNCACHED = 'let the handler send "Cache-Control": "no-store" forbids to store a response';
+const ONE_CALL = 'leave it out: one request runs the handler, and the others wait for its response';
+
 /** What to do with names that people bring along from other caches. */
 export const hints = {
   ttl: 'use "ttlSeconds"',
@@ -203,8 +206,6 @@ export const hints = {
   duration: 'use "ttlSeconds"',
   expire: 'use "ttlSeconds"',
   expiration: 'use "ttlSeconds"',
-  client: 'use "redis"',
-  redisClient: 'use "redis"',
   store: 'leave it out: responses are kept in Redis; see "redis" and "nearCache"',
   keyGenerator: 'use "key"',
   group: 'use "tags"',
@@ -212,6 +213,44 @@ export const hints = {
   unless: 'use "skip"',
   grace: 'use "staleSeconds"',
   staleWhileRevalidate: 'use "staleSeconds"',
+  swr: 'use "staleSeconds"',
+  staleTtl: 'use "staleSeconds"',
+  defaultDuration: 'use "ttlSeconds"',
+  defaultTtl: 'use "ttlSeconds"',
+  stdTTL: 'use "ttlSeconds"',
+  expires: 'use "ttlSeconds"',
+  refreshThreshold: 'use "earlyRefresh"',
+  appendKey: 'use "key"',
+  cacheKey: 'use "key"',
+  getCacheKey: 'use "key"',
+  genCacheKey: 'use "key"',
+  enabled: 'use "skip"',
+  condition: 'use "skip"',
+  shouldSkip: 'use "skip"',
+  shouldCache: UNCACHED,
+  isCacheable: UNCACHED,
+  statusCodes: UNCACHED,
+  statusCode: UNCACHED,
+  status: UNCACHED,
+  statusCodeExpires: UNCACHED,
+  methods: 'leave it out: GET, HEAD and QUERY are cached',
+  headers: 'let the handler set them: "Cache-Control" counts',
+  cacheControl: 'let the handler set "Cache-Control"',
+  headerBlacklist: 'leave it out: fields that an earlier middleware set are not stored',
+  respectCacheControl: 'use "ignoreRequestCacheControl", which is its opposite',
+  compress: 'use "compressAboveBytes"',
+  vary: 'let the handler set "Vary"',
+  varyBy: 'let the handler set "Vary"',
+  ignoreQuery: 'use "queryParams"',
+  query: 'use "queryParams"',
+  lock: ONE_CALL,
+  lockTimeout: 'use "waitMs"',
+  sessionAware: 'leave it out: a response whose handler read the session is not shared; see "key"',
+  private: 'leave it out: personal responses are not shared; see "key"',
+  lru: 'use "nearCache"',
+  max: 'use "nearCache": { maxBytes }',
+  timeout: 'use "timeoutMs" for Redis, and "waitMs" for others',
+  onUnavailable: 'leave it out: while Redis is away the handler answers',
 };
 
 const aListOfFieldNames = aListOf(aFieldName);
