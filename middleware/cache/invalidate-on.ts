@@ -116,6 +116,8 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
   const versions = tagVersions(options.redis, options);
 
   const invalidate: RequestHandler = async (req, res, next) => {
+    // In any case: a handler may serve several methods, and names its tags without asking which.
+    offerCacheTags(res);
     if (!(options.when ? await options.when(req) : !isSafe(req))) return next();
     const tags = await tagsOf(req, options);
     let mutation: Mutation | undefined;
@@ -134,7 +136,6 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
       const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
       return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
     };
-    offerCacheTags(res);
     // A handler that streams may commit after its first byte: the mark stays until the last.
     holdResponse(res, next, ({ isEnd }) => (isEnd ? purge() : undefined));
     next();
