@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
 import { type Socket, Server as TcpServer } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { acceptWaiting } from './accept-waiting.js';
 
 const IN_FLIGHT_TIMEOUT_MS = 10_000;
 // Longer than a request is on its way, so that what a client has sent on a kept-alive connection arrives.
@@ -12,6 +13,8 @@ export interface ClosableOptions {
   timeoutMs?: number;
   /** For how long kept-alive connections may still bring a request. */
   drainMs?: number;
+  /** Accept first the connections that wait for it. */
+  acceptsWaiting?: boolean;
 }
 
 /**
@@ -20,7 +23,7 @@ export interface ClosableOptions {
  */
 export function closable(
   server: Server,
-  { timeoutMs = IN_FLIGHT_TIMEOUT_MS, drainMs = DRAIN_MS }: ClosableOptions = {},
+  { timeoutMs = IN_FLIGHT_TIMEOUT_MS, drainMs = DRAIN_MS, acceptsWaiting = false }: ClosableOptions = {},
 ): () => Promise<void> {
   // Node's own closeIdleConnections() spares sockets that never sent a request, such as a browser's preconnects,
   // and leaves a kept-alive connection open whose last response ends after the call.
@@ -46,6 +49,7 @@ export function closable(
   return async () => {
     state = 'draining';
     const closed = once(server, 'close');
+    if (acceptsWaiting) await acceptWaiting(server, drainMs);
     // An HTTP server's own close() destroys idle connections at once, with the requests that lie in them unread.
     TcpServer.prototype.close.call(server);
     announceEnd(inFlight);

@@ -47,7 +47,7 @@ async function main(): Promise<void> {
     cleanup.unshift(metrics.stop);
     const deps = { redis, pool, events, logger, config, page, metrics: metrics.router };
     const server = createServer(createApp(deps));
-    const closeServer = closable(server);
+    const closeServer = closable(server, { acceptsWaiting: true });
     const endStreamsFirst = () => {
       events.close();
       return closeServer();
