@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type ChosenNode, chosenNode } from './chosen-node.js';
+import { type ChosenNode, chosenNode } from '../scripts/chosen-node.js';
 import { SCENARIOS, type Scenario } from './scenarios.js';
 import { VARIANTS, type Variant } from './variants.js';
 

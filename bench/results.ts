@@ -1,4 +1,4 @@
-import type { ChosenNode } from './chosen-node.js';
+import type { ChosenNode } from '../scripts/chosen-node.js';
 import type { Sample } from './measure.js';
 import type { Cell, Scenario } from './scenarios.js';
 import type { Variant } from './variants.js';
