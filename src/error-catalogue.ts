@@ -119,6 +119,10 @@ export const ERROR_CATALOGUE = {
     status: 500,
     help: 'The function `scope` of `idempotent` returned a value that names no client.',
   },
+  IDEMPOTENCY_FINGERPRINT_INVALID: {
+    status: 500,
+    help: 'The function `fingerprint` of `idempotent` returned nothing, or a value that JSON cannot represent (a Map, a BigInt, NaN), so that another content would count as the same.',
+  },
   IDEMPOTENCY_KEY_IN_USE: {
     status: 409,
     help: 'The first request with this `Idempotency-Key` has not been answered yet. Send the same request again later.',

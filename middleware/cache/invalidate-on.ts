@@ -12,6 +12,7 @@ import {
   tagVersions,
 } from '../../src/tags/index.js';
 import { holdResponse } from '../response/index.js';
+import { thrownError } from '../thrown.js';
 import { invalidatedGroupTags } from './cache-groups.js';
 import { offerCacheTags, tagsNamed } from './handler-tags.js';
 import { changedTags, logFailedPurge } from './purge-after-change.js';
@@ -124,7 +125,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
     next();
   };
   return function invalidateOnMiddleware(req, res, next) {
-    Promise.resolve(invalidate(req, res, next)).catch(next);
+    Promise.resolve(invalidate(req, res, next)).catch((thrown) => next(thrownError(thrown)));
   };
 }
 
