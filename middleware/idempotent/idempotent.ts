@@ -91,7 +91,12 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     switch (outcome.state) {
       case 'run':
         req.idempotency = { id, fence: outcome.fence };
-        keepAnswer(this.#attempts, { id, token: outcome.token }, { res, next }, this.#settings);
+        keepAnswer(
+          this.#attempts,
+          { id, token: outcome.token },
+          { res, next, notices: this.#notices },
+          this.#settings,
+        );
         return next();
       case 'done':
         recordOf(req).isReplay = true;

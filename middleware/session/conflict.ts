@@ -23,6 +23,7 @@ export async function resolveConflicts(
   before: StoredFields,
   ours: StoredFields,
 ): Promise<ReadonlyMap<string, unknown>> {
+  if (theirs.size === 0) return new Map();
   if (typeof onConflict !== 'function') throw conflictError([...theirs.keys()]);
   const resolve = async ([property, json]: [string, string]): Promise<[string, unknown]> => {
     const value = await onConflict({
