@@ -5,7 +5,7 @@ import type { Fields } from '../../src/http/fields.js';
 import { readOptions } from '../../src/read-options.js';
 import { RecentMap } from '../../src/recent-map.js';
 import { linkTo, whenReset } from '../../src/redis/index.js';
-import { UnavailableNotices } from '../../src/redis-unavailable.js';
+import { sharedNotices, type UnavailableNotices } from '../../src/redis-unavailable.js';
 import { SingleFlight } from '../../src/single-flight/index.js';
 import { monotonicNow } from '../../src/timers.js';
 import { type Before, middlewareOf, type Step } from '../stack/index.js';
@@ -75,7 +75,7 @@ class CacheStep implements Step<AskedLookup> {
     whenReset(redis, () => this.#passedOn.clear());
     this.#mounted = mountedOnce(logger);
     this.#watchPersonal = alwaysPersonalWatch(logger);
-    this.#notices = new UnavailableNotices('cacheResponse', link, logger);
+    this.#notices = sharedNotices('cacheResponse', 'bypass', link, logger);
   }
 
   ask(req: Request, _res: Response, before: Before): AskedLookup | undefined {
