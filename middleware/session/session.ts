@@ -37,8 +37,10 @@ export type SessionMiddleware = RequestHandler & SessionCalls;
 export function session(given: SessionOptions): SessionMiddleware {
   const settings = readSettings(given);
   const { redis, name, onUnavailable } = settings;
+  // The console is not told to the link: another user of it may have given a logger.
+  const logger = given.logger && settings.logger;
   const store = new SessionStore(redis, settings);
-  const availability = new SessionAvailability(onUnavailable, linkTo(redis, given.logger), given.logger);
+  const availability = new SessionAvailability(onUnavailable, linkTo(redis, logger), logger);
   const instance: SessionInstance = { settings, store, availability };
   ownCookies.add(name);
   const signedIdsOf = sessionIdReader(name, settings.secrets);
