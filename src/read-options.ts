@@ -1,4 +1,5 @@
 import { ToolkitError } from './errors.js';
+import { calmLogger, type Logger } from './logger.js';
 import { isThenable } from './settle.js';
 
 /** Returns a complaint about a value, or undefined when the value is valid. */
@@ -144,7 +145,10 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
     if (Object.hasOwn(checks, name)) checkOption(factory, name, value, checks as Record<string, Check>);
     else throw unknownOption(factory, name, Object.keys(checks), hints[name] ?? SHARED_HINTS[name]);
   }
-  const options = { ...defaults, ...Object.fromEntries(named) } as unknown as WithDefaults<Given, Defaults>;
+  const options = { ...defaults, ...Object.fromEntries(named.map(calmed)) } as unknown as WithDefaults<
+    Given,
+    Defaults
+  >;
   for (const name of required) {
     if (options[name] === undefined) {
       const wanted = checks[name](undefined) ?? 'must be given';
@@ -158,6 +162,11 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
 const isOptions = (given: unknown): boolean =>
   ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(given)) &&
   !isThenable(given);
+
+const calmed = ([name, value]: [string, unknown]): [string, unknown] => [
+  name,
+  name === 'logger' ? calmLogger(value as Logger) : value,
+];
 
 function checkOption(factory: string, name: string, value: unknown, checks: Record<string, Check>): void {
   const complaint = checks[name]?.(value);

@@ -1,7 +1,9 @@
 import type { Request, RequestHandler } from 'express';
+import { isUnavailable } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '../../src/read-options.js';
 import { linkTo, type RedisClient } from '../../src/redis/index.js';
+import { sharedNotices } from '../../src/redis-unavailable.js';
 import {
   beginMutation,
   checkNames,
@@ -12,6 +14,7 @@ import {
   tagVersions,
 } from '../../src/tags/index.js';
 import { holdResponse } from '../response/index.js';
+import { thrownError } from '../thrown.js';
 import { invalidatedGroupTags } from './cache-groups.js';
 import { offerCacheTags, tagsNamed } from './handler-tags.js';
 import { changedTags, logFailedPurge } from './purge-after-change.js';
@@ -100,6 +103,11 @@ const hints = {
   skip: 'use "when", which is its opposite',
 };
 
+const CONSEQUENCES = {
+  refuse: 'changes are refused before their handlers run',
+  proceed: 'changes are made, and older responses may be served until the purge is acknowledged',
+} as const;
+
 /**
  * Makes cached responses old when a handler changes the data that they show. The tags are marked before the handler
  * runs. While the mark is there no process serves or stores under them, so a process that crashes between its commit and
@@ -112,8 +120,9 @@ const hints = {
 export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
   const options = readOptions('invalidateOn', given, checks, defaults, ['redis'], hints);
   const logger = options.logger ?? consoleLogger;
-  linkTo(options.redis, options.logger);
-  const versions = tagVersions(options.redis, options);
+  const { redis, onUnavailable } = options;
+  const notices = sharedNotices('invalidateOn', onUnavailable, linkTo(redis, options.logger), options.logger);
+  const versions = tagVersions(redis, options);
 
   const invalidate: RequestHandler = async (req, res, next) => {
     // In any case: a handler may serve several methods, and names its tags without asking which.
@@ -123,8 +132,10 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
     let mutation: Mutation | undefined;
     try {
       mutation = await beginMutation(versions, tags);
+      notices.succeeded();
     } catch (cause) {
-      if (options.onUnavailable === 'refuse') return next(refusedMutation(cause));
+      if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause);
+      if (onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
     const purge = () => {
       // First, whatever fails below: a mark that nobody takes out would keep its tags out of the cache.
@@ -141,7 +152,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
     next();
   };
   return function invalidateOnMiddleware(req, res, next) {
-    Promise.resolve(invalidate(req, res, next)).catch(next);
+    Promise.resolve(invalidate(req, res, next)).catch((thrown) => next(thrownError(thrown)));
   };
 }
 

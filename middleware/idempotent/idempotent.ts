@@ -7,7 +7,7 @@ import { consoleLogger } from '../../src/logger.js';
 import { loggedPath, logMisuse } from '../../src/notices.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
-import { UnavailableNotices } from '../../src/redis-unavailable.js';
+import { sharedNotices, type UnavailableNotices } from '../../src/redis-unavailable.js';
 import { recordOf } from '../request-record.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 // Types `req.idempotency` for everybody who imports this file.
@@ -58,7 +58,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     this.#settings = settings;
     this.#logger = logger ?? consoleLogger;
     this.#attempts = new Attempts(redis, { ...settings, keepMs: ttlSeconds * 1000 });
-    this.#notices = new UnavailableNotices('idempotent', linkTo(redis, logger), logger);
+    this.#notices = sharedNotices('idempotent', settings.onUnavailable, linkTo(redis, logger), logger);
   }
 
   /** Looks the answer up, if the client is known without its session. The lease is taken when the step acts. */
@@ -91,7 +91,12 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     switch (outcome.state) {
       case 'run':
         req.idempotency = { id, fence: outcome.fence };
-        keepAnswer(this.#attempts, { id, token: outcome.token }, { res, next }, this.#settings);
+        keepAnswer(
+          this.#attempts,
+          { id, token: outcome.token },
+          { res, next, notices: this.#notices },
+          this.#settings,
+        );
         return next();
       case 'done':
         recordOf(req).isReplay = true;

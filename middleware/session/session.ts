@@ -11,11 +11,11 @@ import { isUnder } from './cookie/path-match.js';
 import { sessionIdReader } from './cookie/signed-id.js';
 import { sessionFinder } from './find-session.js';
 import { type SessionCalls, sessionCalls } from './instance-api.js';
-import { SessionOperations } from './operations.js';
 import type { SessionOptions } from './options.js';
 import { SessionAvailability } from './redis-unavailable.js';
 import type { LoadedSession, RequestContext, SessionInstance } from './request-context.js';
-import { attachSession, defineProperties, hasSession, operationsOf } from './request-property.js';
+import { attachSession, defineProperties, hasSession, requestSessionOf } from './request-property.js';
+import { RequestSession } from './request-session.js';
 import { saveBeforeResponse } from './save-before-response.js';
 import { secretsFor } from './secret.js';
 import type { Session } from './session-object.js';
@@ -39,8 +39,10 @@ export type SessionMiddleware = RequestHandler & SessionCalls;
 export function session(given: SessionOptions): SessionMiddleware {
   const settings = readSettings(given);
   const { redis, name, onUnavailable } = settings;
+  // The console is not told to the link: another user of it may have given a logger.
+  const logger = given.logger && settings.logger;
   const store = new SessionStore(redis, settings);
-  const availability = new SessionAvailability(onUnavailable, linkTo(redis, given.logger), given.logger);
+  const availability = new SessionAvailability(onUnavailable, linkTo(redis, logger), logger);
   const instance: SessionInstance = { settings, store, availability };
   ownCookies.add(name);
   const signedIdsOf = sessionIdReader(name, settings.secrets);
@@ -93,7 +95,7 @@ async function loadedWithoutStep(
     if (!loaded) return undefined;
     open(instance, req, loaded);
   }
-  return operationsOf(req).current.session ?? undefined;
+  return requestSessionOf(req).current.session ?? undefined;
 }
 
 function open(
@@ -119,7 +121,7 @@ function open(
     unread,
     headSent: false,
   };
-  attachSession(req, store, () => new SessionOperations(context));
+  attachSession(req, store, () => new RequestSession(context));
   defineProperties(req);
   return context;
 }

@@ -2,6 +2,7 @@ import { isUnavailable, ToolkitError } from '../errors.js';
 import { consoleLogger } from '../logger.js';
 import { aFunction, readOptions } from '../read-options.js';
 import { linkTo } from '../redis/index.js';
+import { sharedNotices, type UnavailableNotices } from '../redis-unavailable.js';
 import { SingleFlight } from '../single-flight/index.js';
 import {
   beginMutation,
@@ -91,7 +92,8 @@ export interface CacheAside {
 export function cacheAside(given: CacheAsideOptions): CacheAside {
   const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis'], hints);
   const { redis } = settings;
-  linkTo(redis, settings.logger);
+  const link = linkTo(redis, settings.logger);
+  const notices = sharedNotices('cacheAside', settings.onUnavailable, link, settings.logger);
   const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
   const values = new ValueStore(redis, versions, settings);
@@ -128,7 +130,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
 
     async mutate(tags, run) {
       checkFunction('mutate', 'run', run);
-      return mutate(versions, checkTags('cacheAside: mutate was given', tags), run, settings);
+      return mutate(versions, checkTags('cacheAside: mutate was given', tags), run, { ...settings, notices });
     },
     invalidateTags: async (tags) =>
       versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
@@ -166,16 +168,23 @@ async function storeValue<T>(
   return pinned !== undefined && values.store(key, json, pinned, lifetime);
 }
 
+const CONSEQUENCES = {
+  refuse: 'changes by mutate are refused',
+  proceed: 'changes by mutate are made, and older values may be served until the purge is acknowledged',
+} as const;
+
 async function mutate<T>(
   versions: TagVersions,
   tags: readonly string[],
   run: () => Promise<T>,
-  { onUnavailable, logger = consoleLogger }: AsideSettings,
+  { onUnavailable, logger = consoleLogger, notices }: AsideSettings & { notices: UnavailableNotices },
 ): Promise<T> {
   let mutation: Mutation | undefined;
   try {
     mutation = await beginMutation(versions, tags);
+    notices.succeeded();
   } catch (cause) {
+    if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause);
     if (onUnavailable === 'refuse') throw refusedMutation(cause);
   }
   try {

@@ -1,6 +1,7 @@
 import { ToolkitError } from '../errors.js';
 import { isDueEarly } from '../http/early-refresh.js';
 import { isToolkits, keys } from '../keys.js';
+import { givenName } from '../kind-of.js';
 import { linkTo, type RedisClient, type RedisLink } from '../redis/index.js';
 import { asOwnTag, EVERYTHING, type PinnedVersions, type TagVersions } from '../tags/index.js';
 import type { ValueLifetime } from './value-lifetime.js';
@@ -118,7 +119,7 @@ export function checkKey(key: unknown): asserts key is string {
     entity === undefined
       ? 'must be "<entity>:<id>", e.g. "user:7"'
       : `the entity "${entity}" belongs to the toolkit: choose another`;
-  throw new ToolkitError('CACHE_KEY_INVALID', `cacheAside: key ${JSON.stringify(key)}: ${why}`);
+  throw new ToolkitError('CACHE_KEY_INVALID', `cacheAside: key ${givenName(key)}: ${why}`);
 }
 
 /** Whether all tags of a value, and those that the caller wants, have the versions that it was stored with. */

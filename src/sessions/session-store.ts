@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { publish } from '../diagnostics.js';
-import { ToolkitError, tooLarge } from '../errors.js';
+import { type ToolkitError, tooLarge } from '../errors.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, type Script, whenReset } from '../redis/index.js';
 import { Adoption, type ConvertCopy } from './adoption.js';
@@ -94,8 +94,12 @@ export class SessionStore {
     return this.#reader.peek(hashId(id), this.#options);
   }
 
-  /** Stores a new session. @throws ToolkitError `SESSION_TOO_LARGE`, `REDIS_UNAVAILABLE` */
-  async create(id: string, fields: StoredFields, idleTimeoutMs: number): Promise<void> {
+  /**
+   * Stores a new session. Resolves to false when the id is in use.
+   *
+   * @throws ToolkitError `SESSION_TOO_LARGE`, `REDIS_UNAVAILABLE`
+   */
+  async create(id: string, fields: StoredFields, idleTimeoutMs: number): Promise<boolean> {
     const { absoluteTimeoutMs, maxBytes, maxPerUser } = this.#options;
     refuseOversize(fields, maxBytes);
     const began = clockOf('session-saved');
@@ -109,11 +113,10 @@ export class SessionStore {
     // Both leave together: if only one succeeds, the id of the session never leaves this server.
     const indexed = user !== undefined && !maxPerUser ? this.users.add(user, hash) : undefined;
     const [isNew] = await Promise.all([created, indexed]);
-    if (isNew === 0) {
-      throw new ToolkitError('SESSION_NOT_FOUND', 'session: genid returned an id that is in use');
-    }
+    if (isNew === 0) return false;
     if (user !== undefined && maxPerUser) await this.users.addAndMakeRoom(user, hash);
     publishSaved(hash, 'created', began);
+    return true;
   }
 
   /** Writes changed properties of a stored session. */
