@@ -36,8 +36,9 @@ export function wholeJson(value: unknown): string | undefined {
   return json;
 }
 
-function refuseLoss(name: string, part: unknown): unknown {
-  const kind = lossOf(part);
+function refuseLoss(this: Readonly<Record<string, unknown>>, name: string, part: unknown): unknown {
+  // Its toJSON has made null of it.
+  const kind = part === null && types.isDate(this[name]) ? 'an invalid Date' : lossOf(part);
   if (kind) throw new NotJson(`it contains ${kind}${name === '' ? '' : ` in "${name}"`}`);
   return part;
 }
@@ -48,5 +49,13 @@ function lossOf(part: unknown): string | undefined {
     return `a ${typeof part}`;
   if (typeof part === 'number') return Number.isFinite(part) ? undefined : `the number ${part}`;
   if (typeof part !== 'object' || part === null) return undefined;
-  return LOSING.some((isLosing) => isLosing(part)) ? `a ${part.constructor?.name ?? 'object'}` : undefined;
+  const isLost = LOSING.some((isLosing) => isLosing(part)) || hidesContent(part);
+  return isLost ? `a ${part.constructor?.name ?? 'object'}` : undefined;
+}
+
+/** Whether JSON would see `{}` in an object that keeps its content elsewhere, such as Headers or URLSearchParams. */
+function hidesContent(part: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(part);
+  if (prototype === null || Array.isArray(part) || types.isBoxedPrimitive(part)) return false;
+  return Object.getPrototypeOf(prototype) !== null && Object.keys(part).length === 0;
 }

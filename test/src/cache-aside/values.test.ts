@@ -89,6 +89,9 @@ const lost: [string, unknown, string][] = [
   ['a regular expression', /x/, 'a RegExp'],
   ['bytes', new Uint8Array(2), 'a Uint8Array'],
   ['a promise', { later: Promise.resolve(1) }, 'a Promise in "later"'],
+  ['an invalid Date', { seen: new Date('never') }, 'an invalid Date in "seen"'],
+  ['Headers', new Headers({ a: '1' }), 'a Headers'],
+  ['URLSearchParams', [new URLSearchParams('a=1')], 'a URLSearchParams in "0"'],
   [
     'a toJSON that throws',
     {
@@ -112,4 +115,17 @@ test.each(lost)('getOrLoad and set refuse %s, which JSON cannot represent', asyn
   proxy.swallow();
   await expect(open(redis).getOrLoad('a:1', async () => value, fresh)).rejects.toMatchObject(refusal);
   expect(await file.redis.exists('a:1')).toBe(0);
+});
+
+test.each([
+  [{}],
+  [[]],
+  [Object.create(null)],
+  [new Date(0)],
+  [Object(5)],
+  [Object('')],
+  [{ toJSON: () => ({}) }],
+])('%o is cached', async (value) => {
+  const loaded = await open().getOrLoad('whole:1', async () => value as unknown, fresh);
+  expect(loaded).toEqual(JSON.parse(JSON.stringify(value)));
 });
