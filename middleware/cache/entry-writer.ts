@@ -18,6 +18,7 @@ import { type PersonalBy, personalBy } from './personal.js';
 import type { Question } from './question.js';
 import type { CacheReason } from './reasons.js';
 import type { CacheSettings } from './settings.js';
+import { isCommonTarget } from './target.js';
 
 /** Stores the response of one handler call under the versions from before it, or gives the fill right back. */
 export class EntryWriter {
@@ -155,6 +156,7 @@ export class EntryWriter {
   get #requestRefusal(): CacheReason | undefined {
     const { tags, plan, fwd } = this.#forwarded;
     if (fwd === 'bypass') return 'redis-unavailable';
+    if (!isCommonTarget(this.#req)) return 'target';
     if (!this.#isForAll)
       return isForOnePerson(this.#req, this.#settings) ? 'session-read' : 'request-no-store';
     if (plan.stores === 'late') return undefined;

@@ -91,6 +91,21 @@ const CONSEQUENCES = {
   refuse: 'changes are refused before their handlers run',
   proceed: 'changes are made, and older responses may be served until the purge is acknowledged',
 } as const;
+const hints = {
+  key: 'use "tags" or "urls"',
+  keys: 'use "tags" or "urls"',
+  group: 'use "tags"',
+  collection: 'use "tags"',
+  pattern: 'use "tags": there is no search for keys',
+  patterns: 'use "tags": there is no search for keys',
+  path: 'use "urls"',
+  paths: 'use "urls"',
+  methods: 'use "when"',
+  method: 'use "when"',
+  condition: 'use "when"',
+  if: 'use "when"',
+  skip: 'use "when", which is its opposite',
+};
 
 /**
  * Makes cached responses old when a handler changes the data that they show. The tags are marked before the handler
@@ -102,13 +117,15 @@ const CONSEQUENCES = {
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; requests may end in `INVALIDATION_REFUSED`
  */
 export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
-  const options = readOptions('invalidateOn', given, checks, defaults, ['redis']);
+  const options = readOptions('invalidateOn', given, checks, defaults, ['redis'], hints);
   const logger = options.logger ?? consoleLogger;
   const { redis, onUnavailable } = options;
   const notices = sharedNotices('invalidateOn', onUnavailable, linkTo(redis, options.logger), options.logger);
   const versions = tagVersions(redis, options);
 
   const invalidate: RequestHandler = async (req, res, next) => {
+    // In any case: a handler may serve several methods, and names its tags without asking which.
+    offerCacheTags(res);
     if (!(options.when ? await options.when(req) : !isSafe(req))) return next();
     const tags = await tagsOf(req, options);
     let mutation: Mutation | undefined;
@@ -129,7 +146,6 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
       const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
       return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
     };
-    offerCacheTags(res);
     // A handler that streams may commit after its first byte: the mark stays until the last.
     holdResponse(res, next, ({ isEnd }) => (isEnd ? purge() : undefined));
     next();

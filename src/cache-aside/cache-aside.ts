@@ -1,6 +1,6 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
 import { consoleLogger } from '../logger.js';
-import { readOptions } from '../read-options.js';
+import { aFunction, readOptions } from '../read-options.js';
 import { linkTo } from '../redis/index.js';
 import { sharedNotices, type UnavailableNotices } from '../redis-unavailable.js';
 import { SingleFlight } from '../single-flight/index.js';
@@ -23,6 +23,7 @@ import {
   type CachedValueOptions,
   checks,
   defaults,
+  hints,
   type StoredValueOptions,
   type ValueSettings,
   valueOptionsReader,
@@ -89,7 +90,7 @@ export interface CacheAside {
  *   `CACHE_VALUE_TOO_LARGE`
  */
 export function cacheAside(given: CacheAsideOptions): CacheAside {
-  const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis']);
+  const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis'], hints);
   const { redis } = settings;
   const link = linkTo(redis, settings.logger);
   const notices = sharedNotices('cacheAside', settings.onUnavailable, link, settings.logger);
@@ -103,6 +104,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
   return {
     async getOrLoad<T>(key: string, load: () => Promise<T>, given?: CachedValueOptions<T>) {
       checkKey(key);
+      checkFunction('getOrLoad', 'load', load);
       const options = readValueOptions(given);
       const arrivedAt = monotonicNow();
       const until = arrivedAt + options.waitMs;
@@ -126,14 +128,24 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
       await versions.invalidate([keyTag(key)]);
     },
 
-    mutate: async (tags, run) =>
-      mutate(versions, checkTags('cacheAside: mutate was given', tags), run, { ...settings, notices }),
+    async mutate(tags, run) {
+      checkFunction('mutate', 'run', run);
+      const names = checkTags('cacheAside: mutate was given', tags);
+      return mutate(versions, names, run, { ...settings, notices });
+    },
     invalidateTags: async (tags) =>
       versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
     invalidateUrls: async (urls) =>
       versions.invalidate(checkNames('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),
   };
+}
+
+function checkFunction(method: string, argument: string, value: unknown): void {
+  const complaint = aFunction(value);
+  if (complaint) {
+    throw new ToolkitError('OPTION_INVALID', `cacheAside.${method}: argument "${argument}" ${complaint}`);
+  }
 }
 
 /** A value that is given to `set`. */

@@ -156,6 +156,32 @@ export const checks = {
 };
 
 /** Reads the options of values, with those of `cacheAside` as defaults. */
+const JSON_ONLY = 'leave it out: values are stored as JSON';
+
+export const hints = {
+  ttl: 'use "ttlSeconds", in seconds',
+  stdTTL: 'use "ttlSeconds"',
+  maxAge: 'use "ttlSeconds"',
+  expires: 'use "ttlSeconds"',
+  duration: 'use "ttlSeconds"',
+  refreshThreshold: 'use "earlyRefresh"',
+  stale: 'use "staleSeconds"',
+  staleTtl: 'use "staleSeconds"',
+  grace: 'use "staleSeconds"',
+  staleWhileRevalidate: 'use "staleSeconds"',
+  tags: 'give it with each value',
+  serialize: JSON_ONLY,
+  deserialize: JSON_ONLY,
+  serializer: JSON_ONLY,
+  transformer: JSON_ONLY,
+  nearCache: 'it is an option of cacheResponse: values are read from Redis each time',
+  l1: 'leave it out: values are read from Redis each time',
+  max: 'leave it out: Redis evicts by its maxmemory',
+  lock: 'leave it out: one call loads, and the others wait for its value',
+  dedupe: 'leave it out: one call loads, and the others wait for its value',
+  nonBlocking: 'use "onUnavailable"',
+};
+
 export function valueOptionsReader(settings: AsideSettings) {
   const own = {
     staleSeconds: settings.staleSeconds,
@@ -173,7 +199,7 @@ export function valueOptionsReader(settings: AsideSettings) {
   };
   /** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
   return <T>(given: CachedValueOptions<T> = {}): ValueSettings<T> =>
-    readOptions('cacheAside', given, valueChecks, valueDefaults, ['ttlSeconds']) as ValueSettings<T>;
+    readOptions('cacheAside', given, valueChecks, valueDefaults, ['ttlSeconds'], hints) as ValueSettings<T>;
 }
 
 export type AsideSettings = WithDefaults<CacheAsideOptions, typeof defaults>;
