@@ -17,6 +17,7 @@ import {
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import { type CacheState, checkState } from './cache-state.js';
+import { nearValuesOf } from './near-values.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,
@@ -96,7 +97,8 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
   const notices = sharedNotices('cacheAside', settings.onUnavailable, link, settings.logger);
   const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
-  const values = new ValueStore(redis, versions, settings);
+  const near = nearValuesOf(redis, versions, settings);
+  const values = new ValueStore(redis, versions, settings, near);
   const flights = new SingleFlight<LoadResult>(redis, settings);
   const { logger = consoleLogger, maxValueBytes } = settings;
   const loader = new ValueLoader({ values, versions, flights, logger, maxValueBytes });

@@ -59,7 +59,8 @@ export class SessionStore {
     this.#reader = new SessionReader(this.#link, this.#names, this.#ask);
     const { adopt, maxBytes } = options;
     const copies = adopt && new OldCopies(redis, this.#link, this.#names, { ...options, ...adopt });
-    this.users = new UserSessions(this.#link, this.#names, this.#reader, options, copies);
+    const mayAdopt = adopt !== undefined;
+    this.users = new UserSessions(this.#link, this.#names, this.#reader, { ...options, mayAdopt });
     const mirror = adopt?.mirror ? new Mirror(redis, this.#link, this.#names, this.#ask) : undefined;
     this.#adoption = copies && new Adoption(copies, this.#reader, this.users, maxBytes, mirror);
     for (const memory of [this.#reader, this.#adoption]) whenReset(redis, () => memory?.clear());
