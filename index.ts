@@ -104,4 +104,5 @@ export type {
   UnavailableEvent,
   ValueEvent,
   ValueLoadedEvent,
+  ValueStoredEvent,
 } from './src/work-events.js';

@@ -1,7 +1,9 @@
 import type { Request, RequestHandler } from 'express';
+import { isUnavailable } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '../../src/read-options.js';
 import { linkTo, type RedisClient } from '../../src/redis/index.js';
+import { UnavailableNotices } from '../../src/redis-unavailable.js';
 import {
   beginMutation,
   checkNames,
@@ -84,6 +86,11 @@ const checks = {
   waitForReplicas: aWholeNumber('replicas', 100),
 };
 
+const CONSEQUENCES = {
+  refuse: 'changes are refused',
+  proceed: 'changes go on, and older responses may be served until Redis acknowledges their purge',
+};
+
 /**
  * Makes cached responses old when a handler changes the data that they show. The tags are marked before the handler
  * runs. While the mark is there no process serves or stores under them, so a process that crashes between its commit and
@@ -96,7 +103,12 @@ const checks = {
 export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
   const options = readOptions('invalidateOn', given, checks, defaults, ['redis']);
   const logger = options.logger ?? consoleLogger;
-  linkTo(options.redis, options.logger);
+  const notices = new UnavailableNotices(
+    'invalidateOn',
+    linkTo(options.redis, options.logger),
+    options.logger,
+  );
+  const { onUnavailable } = options;
   const versions = tagVersions(options.redis, options);
 
   const invalidate: RequestHandler = async (req, res, next) => {
@@ -104,18 +116,20 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
     const tags = await tagsOf(req, options);
     let mutation: Mutation | undefined;
     try {
-      mutation = await beginMutation(versions, tags);
+      mutation = await beginMutation(versions, tags, req);
+      notices.succeeded();
     } catch (cause) {
-      if (options.onUnavailable === 'refuse') return next(refusedMutation(cause));
+      if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause, req);
+      if (onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
     const purge = () => {
       // First, whatever fails below: a mark that nobody takes out would keep its tags out of the cache.
-      const marked = mutation ? mutation.finish() : versions.invalidate(tags);
+      const marked = mutation ? mutation.finish() : versions.invalidate(tags, req);
       // A handler that fails may have changed something before; it named the tags all the same.
       const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
       const groups = invalidatedGroupTags(req, res, logger);
       const others = [...changed, ...groups].filter((tag) => !tags.includes(tag));
-      const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
+      const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others, req)]) : marked;
       return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
     };
     offerCacheTags(res);

@@ -70,7 +70,7 @@ async function saveAtEnd(
   const loss = await operations.saveAtEnd(changes);
   const tracked = operations.current.peek();
   if (!loss) sendCookieIfNeeded(context, res, tracked);
-  else if (context.headSent) reportLoss(context.settings, tracked.id, loss);
+  else if (context.headSent) reportLoss(context, tracked.id, loss);
   else throw lossError(loss);
 }
 

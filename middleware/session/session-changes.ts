@@ -128,9 +128,9 @@ export class TrackedSession {
       const loaded = this.#options.onConflict === 'overwrite' ? undefined : this.#stored;
       const basis = this.#basis;
       this.#basis = undefined;
-      return store.update(this.id, { set, deleted, loaded, basis }, idleTimeoutMs);
+      return store.update(this.id, { set, deleted, loaded, basis }, idleTimeoutMs, this.#req);
     }
-    await store.create(this.id, now, idleTimeoutMs);
+    await store.create(this.id, now, idleTimeoutMs, this.#req);
     return true;
   }
 

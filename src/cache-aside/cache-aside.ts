@@ -2,6 +2,7 @@ import { isUnavailable, ToolkitError } from '../errors.js';
 import { consoleLogger } from '../logger.js';
 import { readOptions } from '../read-options.js';
 import { linkTo } from '../redis/index.js';
+import { UnavailableNotices } from '../redis-unavailable.js';
 import { SingleFlight } from '../single-flight/index.js';
 import {
   beginMutation,
@@ -27,6 +28,7 @@ import {
   valueOptionsReader,
 } from './options.js';
 import { type CachedValue, type CachedValues, readValue, readValues, type TagsByKey } from './read-values.js';
+import { publishingStore } from './value-events.js';
 import { valueJson } from './value-json.js';
 import { storedLifetime } from './value-lifetime.js';
 import { type LoadResult, ValueLoader } from './value-loader.js';
@@ -90,7 +92,7 @@ export interface CacheAside {
 export function cacheAside(given: CacheAsideOptions): CacheAside {
   const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis']);
   const { redis } = settings;
-  linkTo(redis, settings.logger);
+  const notices = new UnavailableNotices('cacheAside', linkTo(redis, settings.logger), settings.logger);
   const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
   const values = new ValueStore(redis, versions, settings);
@@ -125,7 +127,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
     },
 
     mutate: async (tags, run) =>
-      mutate(versions, checkTags('cacheAside: mutate was given', tags), run, settings),
+      mutate(versions, checkTags('cacheAside: mutate was given', tags), run, settings, notices),
     invalidateTags: async (tags) =>
       versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
     invalidateUrls: async (urls) =>
@@ -133,6 +135,11 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
     clear: () => versions.invalidate([EVERYTHING]),
   };
 }
+
+const CONSEQUENCES = {
+  refuse: 'changes are refused',
+  proceed: 'changes go on, and older values may be served until Redis acknowledges their purge',
+};
 
 /** A value that is given to `set`. */
 interface GivenValue<T> {
@@ -149,10 +156,13 @@ async function storeValue<T>(
   options: ValueSettings<T>,
 ): Promise<boolean> {
   if (json === undefined) throw nothingToStore(key);
-  const lifetime = await storedLifetime(key, value, options);
-  if (!lifetime) return false;
-  const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
-  return pinned !== undefined && values.store(key, json, pinned, lifetime);
+  const outcome = await publishingStore(key, async () => {
+    const lifetime = await storedLifetime(key, value, options);
+    if (!lifetime) return 'uncached';
+    const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
+    return pinned && (await values.store(key, json, pinned, lifetime)) ? 'stored' : 'invalidated';
+  });
+  return outcome === 'stored';
 }
 
 async function mutate<T>(
@@ -160,11 +170,14 @@ async function mutate<T>(
   tags: readonly string[],
   run: () => Promise<T>,
   { onUnavailable, logger = consoleLogger }: AsideSettings,
+  notices: UnavailableNotices,
 ): Promise<T> {
   let mutation: Mutation | undefined;
   try {
     mutation = await beginMutation(versions, tags);
+    notices.succeeded();
   } catch (cause) {
+    if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause);
     if (onUnavailable === 'refuse') throw refusedMutation(cause);
   }
   try {
