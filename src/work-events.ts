@@ -90,11 +90,11 @@ export interface FallbackEvent extends RequestEvent {
   readonly error: Error;
 }
 
-/** An operator acted, on the page or the API of `ops`. */
+/** An operator acted, on the page or the API of `ops`, or on the command line. */
 export interface AuditEvent {
   /** What was done. */
   readonly action: string;
-  /** The person, as `authorize` named them. */
+  /** The person, as `authorize` named them; on the command line the user and the machine. */
   readonly actor: string;
   /** When, in ISO 8601. */
   readonly at: string;

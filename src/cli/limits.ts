@@ -31,22 +31,26 @@ export const showClient: Command = async ([client], context) => {
 
 export const resetClient: Command = async ([client], context) => {
   const limiter = await theOne(context);
-  await context.operations.limits.reset(limiter, theWord('client', client));
-  return done({ limiter: limiterId(limiter), client, reset: true }, `${client} was reset.`);
+  const on = { limiter: limiterId(limiter), client: theWord('client', client) };
+  await context.act('limits/reset', on, () => context.operations.limits.reset(limiter, on.client));
+  return done({ ...on, reset: true }, `${client} was reset.`);
 };
 
 export const blockClient: Command = async ([client, time], context) => {
   const ms = durationMs(time ?? '');
   const limiter = await theOne(context);
-  await context.operations.limits.block(limiter, theWord('client', client), ms);
-  return done({ limiter: limiterId(limiter), client, blockedMs: ms }, `${client} is blocked for ${time}.`);
+  const on = { limiter: limiterId(limiter), client: theWord('client', client), seconds: ms / 1000 };
+  await context.act('limits/block', on, () => context.operations.limits.block(limiter, on.client, ms));
+  return done({ limiter: on.limiter, client, blockedMs: ms }, `${client} is blocked for ${time}.`);
 };
 
 export const unblockClient: Command = async ([client], context) => {
   const limiter = await theOne(context);
-  const wasBlocked = await context.operations.limits.unblock(limiter, theWord('client', client));
+  const on = { limiter: limiterId(limiter), client: theWord('client', client) };
+  const { limits } = context.operations;
+  const wasBlocked = await context.act('limits/unblock', on, () => limits.unblock(limiter, on.client));
   const line = wasBlocked ? `${client} is no longer blocked.` : `${client} was not blocked.`;
-  return { ...done({ limiter: limiterId(limiter), client, wasBlocked }, line), exitCode: wasBlocked ? 0 : 1 };
+  return { ...done({ ...on, wasBlocked }, line), exitCode: wasBlocked ? 0 : 1 };
 };
 
 const done = (json: object, line: string): Outcome => ({ json, lines: [line] });

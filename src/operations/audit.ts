@@ -4,11 +4,31 @@ import type { AuditEvent } from '../work-events.js';
 export type { AuditEvent };
 
 const KEPT = 20;
+const LONGEST_NAME = 300;
+
+/** An action that has ended, as whoever took it tells of it. */
+export type EndedAction = Omit<AuditEvent, 'at'>;
+
+/** Runs an action, and notes how it ended. */
+export async function noting<Result>(
+  action: Omit<EndedAction, 'outcome'>,
+  run: () => Promise<Result>,
+  note: (action: EndedAction) => unknown,
+): Promise<Result> {
+  let outcome: AuditEvent['outcome'] = 'failed';
+  try {
+    const result = await run();
+    outcome = 'done';
+    return result;
+  } finally {
+    await note({ ...action, outcome });
+  }
+}
 
 const recent: AuditEvent[] = [];
 
 /** Publishes an action, and keeps the last ones for whoever looks. */
-export function audit(event: Omit<AuditEvent, 'at'>): void {
+export function audit(event: EndedAction): void {
   const dated = { ...event, at: new Date().toISOString() };
   recent.unshift(dated);
   recent.length = Math.min(recent.length, KEPT);
@@ -17,3 +37,16 @@ export function audit(event: Omit<AuditEvent, 'at'>): void {
 
 /** The last actions of this process, the newest first. */
 export const recentActions = (): readonly AuditEvent[] => recent;
+
+/** An action as it came over pub/sub; undefined when it is none. */
+export function parseAction(json: string): EndedAction | undefined {
+  try {
+    const { action, actor, outcome, on } = JSON.parse(json) as Record<keyof EndedAction, unknown>;
+    const isNamed = [action, actor].every((name) => typeof name === 'string' && name.length <= LONGEST_NAME);
+    const hasEnded = outcome === 'done' || outcome === 'failed';
+    if (!isNamed || !hasEnded || typeof on !== 'object' || on === null) return undefined;
+    return { action, actor, outcome, on } as EndedAction;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,5 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { hostname, userInfo } from 'node:os';
 import express from 'express';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../../middleware/cache/index.js';
 import { ops } from '../../../middleware/ops/index.js';
 import { rateLimit } from '../../../middleware/rate-limit/index.js';
@@ -82,6 +84,40 @@ test('limits show, block, unblock and reset a client of the only limiter', async
   expect(await cli(`limits unblock me ${options}`)).toMatchObject({ code: 1 });
   expect(await cli(`limits reset me ${options}`)).toMatchObject({ code: 0 });
   expect((await cli(`limits show me ${options}`)).out).toMatch(/login\s+0\s/);
+});
+
+test('what is done on the command line is published by one process, with the person at the terminal', async () => {
+  const { options, prefix } = await app();
+  const events: unknown[] = [];
+  const note = (event: unknown) => void events.push(event);
+  subscribe('express-redis-toolkit:audit', note);
+  onTestFinished(() => void unsubscribe('express-redis-toolkit:audit', note));
+  const actor = `${userInfo().username}@${hostname()}`;
+  const common = { actor, outcome: 'done', at: expect.any(String) };
+  const on = { limiter: `${prefix}login/1m`, client: 'me' };
+  expect(await cli(`limits block me 90s ${options}`)).toMatchObject({ code: 0, err: '' });
+  expect(await cli(`sessions end 7 ${options}`)).toMatchObject({ err: '' });
+  expect(await cli(`cache purge --tag a ${options}`)).toMatchObject({ err: '' });
+  await expect.poll(() => events).toHaveLength(3);
+  expect(events).toEqual([
+    { ...common, action: 'limits/block', on: { ...on, seconds: 90 } },
+    { ...common, action: 'sessions/end', on: { user: '7' } },
+    { ...common, action: 'cache/purge', on: { tags: ['a'], urls: [], keys: [] } },
+  ]);
+  await file.redis.publish(`${prefix}ops-process:none`, 'x');
+  const [channel] = (await file.redis.pubsub('CHANNELS', `${prefix}ops-process:*`)) as string[];
+  for (const forged of [
+    '',
+    '{',
+    'null',
+    '{"action":"x"}',
+    '{"action":{},"actor":"x","on":{},"outcome":"done"}',
+  ])
+    expect(await file.redis.publish(channel!, forged)).toBe(1);
+  const nobody = await cli('cache purge --tag a --prefix nobody:');
+  expect(nobody).toMatchObject({ code: 0, err: expect.stringContaining('in no audit log') });
+  expect(events).toHaveLength(4);
+  expect(events[3]).toMatchObject({ ...common, action: 'cache/purge' });
 });
 
 test('a limit is found by its name while no process reports', async () => {
