@@ -6,7 +6,7 @@ export class UsageError extends Error {}
 export const USAGE = `Usage: express-redis-toolkit [options] <command>
 
   limits list                          the limiters that the processes declare
-  limits show <client>                 what a client has used
+  limits show [<client>]               what a client has used; without one, who is blocked
   limits reset <client>                forgets its charges and its block
   limits block <client> <time>         refuses it, e.g. for 90s, 15m, 2h or 1d
   limits unblock <client>              ends its block

@@ -1,5 +1,6 @@
 import { type LimiterDeclaration, limiterId, parseCounterName } from '../limits/index.js';
 import type { ClientState } from '../operations/index.js';
+import { unavailable } from '../redis/index.js';
 import { durationMs, theWord, UsageError } from './arguments.js';
 import type { Command, CommandContext } from './context.js';
 import { type Outcome, shortTime, table } from './output.js';
@@ -18,6 +19,7 @@ export const listLimits: Command = async (_words, { operations }) => {
 };
 
 export const showClient: Command = async ([client], context) => {
+  if (client === undefined) return showBlocked(context);
   const limiters = await chosen(context);
   const { limits } = context.operations;
   const states = await Promise.all(
@@ -28,6 +30,22 @@ export const showClient: Command = async ([client], context) => {
     lines: table(['LIMITER', 'POLICY', 'USED', 'LIMIT', 'WINDOW', 'BLOCKED'], rowsOf(states)),
   };
 };
+
+async function showBlocked({ operations }: CommandContext): Promise<Outcome> {
+  const { blocked, redis } = await operations.overview();
+  if (!blocked) throw unavailable(redis.isAvailable ? 'it did not list the blocks' : redis.cause);
+  const { total, clients } = blocked;
+  const rows = clients.map(({ limiter, client, blockedMs }) => [limiter, client, shortTime(blockedMs)]);
+  const more = total > clients.length ? [`and ${total - clients.length} more`] : [];
+  return {
+    json: blocked,
+    lines:
+      rows.length > 0
+        ? [...table(['LIMITER', 'CLIENT', 'BLOCKED FOR'], rows), ...more]
+        : ['Nobody is blocked.'],
+    exitCode: rows.length > 0 ? 0 : 1,
+  };
+}
 
 export const resetClient: Command = async ([client], context) => {
   const limiter = await theOne(context);

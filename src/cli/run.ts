@@ -56,7 +56,7 @@ export async function run(
         options,
         operations: acting,
         confirm: async (question: string) => options.yes || confirm(question),
-        act: audited(acting, err),
+        act: auditing(acting, err),
       };
       const { json, lines, exitCode = 0 } = await command(rest, context);
       const text = options.json ? JSON.stringify(json, null, 2) : lines.map(harmless).join('\n');
@@ -80,7 +80,7 @@ function connect({ redis: url, 'key-prefix': keyPrefix, single }: Options, timeo
 }
 
 /** One of the processes that mount `ops` publishes and logs what is done here. */
-const audited = ({ tell }: Operations, err: (text: string) => void): CommandContext['act'] => {
+const auditing = ({ tell }: Operations, err: (text: string) => void): CommandContext['act'] => {
   const note = async (ended: EndedAction) => {
     if (await tell(ended).catch(() => false)) return;
     audit(ended);

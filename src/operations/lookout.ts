@@ -1,3 +1,5 @@
+import { keys } from '../keys.js';
+import { type BlockedClients, BlockList } from '../limits/index.js';
 import { linkTo, type RedisClient } from '../redis/index.js';
 import { subscriberConnectionOf } from '../subscriptions/index.js';
 import { clearInterval, monotonicNow, setInterval, setTimeout } from '../timers.js';
@@ -6,34 +8,20 @@ import { connectedProcesses } from './connected-processes.js';
 import { PROCESS_ID, type ProcessReport, parseReport } from './process-report.js';
 import { type RedisHealth, redisHealth } from './redis-health.js';
 import { channelsOf, FIRST_LOOK, LOOK_LASTS_MS, type Reporter, reporterOf } from './reporter.js';
+import type { Sight } from './sight.js';
 
 const LOOK_EVERY_MS = 500;
 const SILENT_AFTER_MS = 1_500;
 // How long the first answer waits for processes that have heard the question. A frozen one has heard it too.
 const FIRST_REPORTS_MS = 400;
 const MOST_PROCESSES = 500;
+const BLOCKS_SHOWN = 100;
 // A process that listens at a replica of a Cluster, which was a primary before, is found by its reports alone.
 const GONE_AFTER_MS = 700;
 // Where nobody can tell whether a process still has a connection.
 const FORGOTTEN_AFTER_MS = 60_000;
 
 const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A process as it is seen from here. */
-export interface SeenProcess {
-  readonly id: string;
-  /** Connected to Redis, but it does not answer. */
-  readonly isSilent: boolean;
-  readonly isOwn: boolean;
-  readonly reportAgeMs: number;
-  /** Absent for a process that never answered. */
-  readonly report?: ProcessReport;
-}
-
-export interface Sight {
-  readonly redis: RedisHealth;
-  readonly processes: readonly SeenProcess[];
-}
 
 export interface LookoutOptions {
   readonly prefix: string;
@@ -49,7 +37,9 @@ export class Lookout {
   readonly #reporter: Reporter | undefined;
   readonly #channels;
   readonly #reports = new Map<string, { report?: ProcessReport; at: number }>();
+  readonly #blockList: BlockList;
   #health: Promise<RedisHealth>;
+  #blocked: Promise<BlockedClients | undefined> = Promise.resolve(undefined);
   #wantedUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #looks = 0;
@@ -60,6 +50,7 @@ export class Lookout {
     this.#timeoutMs = options.timeoutMs;
     this.#reporter = options.reports ? reporterOf(redis, options) : undefined;
     this.#channels = channelsOf(redis, options.prefix);
+    this.#blockList = new BlockList(linkTo(redis), keys(options.prefix), options.timeoutMs);
     this.#health = Promise.resolve({ isAvailable: false, cause: 'Redis was not asked yet' });
   }
 
@@ -67,7 +58,7 @@ export class Lookout {
   async sight(): Promise<Sight> {
     this.#wantedUntil = monotonicNow() + LOOK_LASTS_MS;
     if (!this.#timer) await this.#begin();
-    const redis = await this.#health;
+    const [redis, blocked] = await Promise.all([this.#health, this.#blocked]);
     if (this.#reporter) this.#receive(this.#reporter.report());
     const now = monotonicNow();
     const processes = [...this.#reports].map(([id, { report, at }]) => ({
@@ -77,7 +68,7 @@ export class Lookout {
       reportAgeMs: Math.round(now - at),
       ...(report && { report }),
     }));
-    return { redis, processes: processes.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
+    return { redis, blocked, processes: processes.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
   }
 
   /** Has one live process publish and log an action that was taken here. Resolves to whether one has heard of it. */
@@ -127,6 +118,7 @@ export class Lookout {
 
   #look(): void {
     this.#health = redisHealth(this.#redis, this.#timeoutMs);
+    this.#blocked = this.#blockList.read(BLOCKS_SHOWN).catch(() => undefined);
     if (this.#looks++ % 2 === 0) void this.#findProcesses();
   }
 

@@ -23,7 +23,7 @@ export interface Operations {
 /** With `reports`, this process reports to whoever looks from now on. */
 export function operations(redis: RedisClient, where: LookoutOptions): Operations {
   const lookout = new Lookout(redis, where);
-  const overview = async () => overviewOf(await lookout.sight());
+  const overview = async () => overviewOf(await lookout.sight(), where.prefix);
   return {
     overview,
     limiter: async (id) => (await overview()).limiters.find((each) => limiterId(each) === id),

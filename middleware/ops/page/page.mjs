@@ -59,7 +59,7 @@ function onSubmit(id, handlers) {
 function lookUp(limiterName, client) {
   const { limiter, client: input } = element('client-form').elements;
   // Decisions do not say the prefix of their limiter.
-  limiter.value = limiters.find(({ name }) => name === limiterName)?.id ?? limiter.value;
+  limiter.value = limiters.find(({ id, name }) => [id, name].includes(limiterName))?.id ?? limiter.value;
   input.value = client;
   input.focus();
   return show(question('limits', { limiter: limiter.value, client }));

@@ -77,11 +77,13 @@ test('limits show, block, unblock and reset a client of the only limiter', async
   expect((await cli(`limits show me ${options}`)).out).toMatch(/login\s+1\s+2\s+60 s\s+no/);
   expect(await cli(`limits block me 10m ${options}`)).toMatchObject({ code: 0 });
   expect((await get('/limited')).status).toBe(429);
+  expect((await cli(`limits show ${options}`)).out).toMatch(/login\/1m +me +10 min/);
   const { out } = await cli(`limits show me --json ${options}`);
   expect(JSON.parse(out)).toMatchObject([{ client: 'me', quotas: [{ used: 1, limit: 2 }] }]);
   expect(JSON.parse(out)[0].blockedMs).toBeGreaterThan(590_000);
   expect(await cli(`limits unblock me ${options}`)).toMatchObject({ code: 0 });
   expect(await cli(`limits unblock me ${options}`)).toMatchObject({ code: 1 });
+  expect(await cli(`limits show ${options}`)).toMatchObject({ code: 1, out: 'Nobody is blocked.\n' });
   expect(await cli(`limits reset me ${options}`)).toMatchObject({ code: 0 });
   expect((await cli(`limits show me ${options}`)).out).toMatch(/login\s+0\s/);
 });
@@ -200,7 +202,7 @@ test.each([
   ['frobnicate', 'there is no command'],
   ['limits', 'there is no command'],
   ['__proto__', 'there is no command'],
-  ['limits show', 'name the client'],
+  ['limits reset', 'name the client'],
   ['limits block me', '"" is no time'],
   ['limits block me 0s --limiter 1m', 'is no time'],
   ['limits block me 400d --limiter 1m', 'is no time'],
@@ -212,7 +214,7 @@ test.each([
   ['locks list --colour', "'--colour'"],
   ['doctor --timeout soon', '--timeout must be'],
 ])('"%s" is wrong usage: exit code 2, and what to do', async (line, reason) => {
-  const limiter = line.startsWith('limits show') ? ' --limiter 1m' : '';
+  const limiter = line === 'limits reset' ? ' --limiter 1m' : '';
   const { code, err, out } = await cli(line + limiter);
   expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err).toContain(reason);
