@@ -17,5 +17,6 @@ export function compile(): void {
   execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', join(__dirname, 'tsconfig.json')], {
     stdio: 'inherit',
   });
-  cpSync(join(root, 'src/lua'), join(output, 'src/lua'), { recursive: true });
+  for (const folder of ['src/lua', 'middleware/ops/page'])
+    cpSync(join(root, folder), join(output, folder), { recursive: true });
 }
