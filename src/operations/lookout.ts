@@ -5,6 +5,7 @@ import { subscriberConnectionOf } from '../subscriptions/index.js';
 import { clearInterval, monotonicNow, setInterval, setTimeout } from '../timers.js';
 import type { EndedAction } from './audit.js';
 import { connectedProcesses } from './connected-processes.js';
+import { addsUp } from './overview.js';
 import { PROCESS_ID, type ProcessReport, parseReport } from './process-report.js';
 import { type RedisHealth, redisHealth } from './redis-health.js';
 import { channelsOf, FIRST_LOOK, LOOK_LASTS_MS, type Reporter, reporterOf } from './reporter.js';
@@ -174,7 +175,8 @@ export class Lookout {
 
   readonly #onReport = (json: string): void => {
     const report = parseReport(json);
-    if (report) this.#receive(report);
+    // Another version may report otherwise: then it is seen as a process that does not answer.
+    if (report && addsUp(report)) this.#receive(report);
   };
 
   #receive(report: ProcessReport): void {

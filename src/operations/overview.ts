@@ -85,6 +85,17 @@ export function overviewOf({ redis, processes, blocked }: Sight, prefix: string)
   };
 }
 
+/** Whether a report that came over pub/sub can be added to those of other processes. */
+export function addsUp(report: ProcessReport): boolean {
+  const seen = { id: report.id, isOwn: false, isSilent: false, reportAgeMs: 0, report };
+  try {
+    overviewOf({ redis: { isAvailable: false, cause: '' }, blocked: undefined, processes: [seen] }, '');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const withPrefix = (prefix: string) => (block: BlockedClient) => ({
   ...block,
   limiter: limiterId({ prefix, name: block.limiter }),
