@@ -94,7 +94,7 @@ export class Counters {
 
   #countLookup({ route, id }: CountedEvent, column: CacheColumn): void {
     if (typeof route === 'string') this.#routes.add(textOr(route, '?'), column);
-    else this.#paths.add(pathOf(id), column);
+    else this.#paths.add(firstSegmentOf(id), column);
   }
 
   #countRefusal(event: CountedEvent): void {
@@ -116,4 +116,5 @@ const limiterOf = ({ limiter, quotas: [first] = [] }: CountedEvent): string =>
 const FIRST_SEGMENT = /^\w+:(?:https?:\/\/[^/?]*)?(\/[^/?]*)/;
 
 /** Of a request without a route: the first segment of its path, because clients can invent whole paths. */
-const pathOf = (id: unknown): string => FIRST_SEGMENT.exec(String(id))?.[1]?.slice(0, 100) ?? '(own keys)';
+const firstSegmentOf = (id: unknown): string =>
+  FIRST_SEGMENT.exec(String(id))?.[1]?.slice(0, 100) ?? '(own keys)';

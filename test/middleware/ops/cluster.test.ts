@@ -57,6 +57,14 @@ test('in a Cluster with a keyPrefix, one looks at the processes and acts on clie
     const { redis: health, limits, processes } = await state();
     return health.isAvailable && limits[0]?.admitted === 1 && processes[0]?.isOwn;
   });
+  const memory = await Promise.all(
+    redis
+      .nodes('master')
+      .map(async (node) => Number(/used_memory:(\d+)/.exec(await node.info('memory'))![1])),
+  );
+  const shown = (await state()).redis.memoryBytes;
+  expect(shown / memory.reduce((sum, bytes) => sum + bytes)).toBeCloseTo(1, 0);
+  expect(shown).toBeGreaterThan(2 * Math.min(...memory));
   const on = { limiter: '1m', client: 'me' };
   await post('limits/block', { ...on, seconds: 60 }).expect(200);
   expect((await visit('/limited', other)).status).toBe(429);

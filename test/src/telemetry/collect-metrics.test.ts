@@ -152,6 +152,7 @@ test.each<[string, string, Record<string, readonly [DiagnosticName, object][]>]>
       miss: [
         ['miss', cached],
         ['miss', { ...cached, fwd: 'vary-miss' }],
+        ['miss', { ...cached, fwd: undefined, detail: 'only-if-cached' }],
       ],
       bypass: [['bypassed', { ...cached, fwd: 'bypass' }]],
     },
