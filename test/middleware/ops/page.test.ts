@@ -46,7 +46,7 @@ async function look({ readOnly = false, redis = file.redis, limit = 2 } = {}) {
   app.get(/^\/cached/, cacheResponse({ ...common, ttlSeconds: 60, tags }), handler);
   app.get(new RegExp(`^/route$|${SCRIPT}`), cacheResponse({ ...common, ttlSeconds: 60 }), handler);
   app.get('/login', session({ ...common, secret: SECRET, user, device }), (req, res) => {
-    Object.assign(req.session, { userId: SCRIPT });
+    Object.assign(req.session, { userId: req.query.user ?? SCRIPT });
     res.send('ok');
   });
   const url = await serve(app);
@@ -134,7 +134,7 @@ test('a script in a name that somebody else chose, or in a URL, does nothing', a
   expect(page.complaints).toEqual([]);
 });
 
-test('with the keyboard alone, a client is looked up, blocked after a question, and unblocked', async () => {
+test('with the keyboard alone, a client is looked up, blocked after a question, and unblocked, and sessions are ended', async () => {
   const { page, get, prefix } = await look({ limit: 9 });
   await get('/limited', 'ada');
   await shows(page, 'select[name=limiter]', prefix);
@@ -170,6 +170,21 @@ test('with the keyboard alone, a client is looked up, blocked after a question, 
   await shows(page, '#result', '"wasBlocked": true');
   await shows(page, '#blocked', 'Nobody is blocked.');
   await expect.poll(async () => (await get('/limited', 'ada')).status, { timeout: 2_500 }).not.toBe(429);
+
+  for (const name of ['phone', 'laptop', 'tablet']) await get('/login?user=7', name);
+  await tabTo(page, 'input[name=user]');
+  await page.press('7', 'Enter');
+  await shows(page, '#sessions', 'tablet');
+  await tabTo(page, '#sessions button');
+  await page.press('Enter');
+  await shows(page, '#result', '"ended": 1');
+  await page.until('two are left', `document.querySelectorAll('#sessions button').length === 2`);
+  await tabTo(page, 'button[value=end]');
+  await page.press('Enter');
+  await page.until('the question', `document.querySelector('dialog').open`);
+  await tabTo(page, '#confirm-yes');
+  await page.press('Enter');
+  await shows(page, '#sessions', 'No session.');
   expect(page.complaints).toEqual([]);
 });
 
