@@ -158,15 +158,14 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
   return options;
 }
 
-// A list, a Map or a promise would count as no options at all.
-const isOptions = (given: unknown): boolean =>
-  ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(given)) &&
-  !isThenable(given);
-
 const calmed = ([name, value]: [string, unknown]): [string, unknown] => [
   name,
   name === 'logger' ? calmLogger(value as Logger) : value,
 ];
+// A list, a Map or a promise would count as no options at all.
+const isOptions = (given: unknown): boolean =>
+  ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(given)) &&
+  !isThenable(given);
 
 function checkOption(factory: string, name: string, value: unknown, checks: Record<string, Check>): void {
   const complaint = checks[name]?.(value);

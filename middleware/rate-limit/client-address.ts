@@ -48,10 +48,13 @@ function checkArguments(ip: unknown, ipv6Subnet: unknown): void {
 export function addressKeys(ipv6Subnet: Subnet): (req: Request, res: Response) => string | Promise<string> {
   if (typeof ipv6Subnet !== 'function') return keysOfSubnet(ipv6Subnet);
   const addressOf = keysOfSubnet(false);
-  return (req, res) =>
-    whenSettled(resolved('ipv6Subnet', ipv6Subnet, aSubnet, req, res), (bits) =>
-      ipKeyGenerator(addressOf(req), bits),
+  return (req, res) => {
+    const address = addressOf(req);
+    if (!address.includes(':')) return address;
+    return whenSettled(resolved('ipv6Subnet', ipv6Subnet, aSubnet, req, res), (bits) =>
+      ipKeyGenerator(address, bits),
     );
+  };
 }
 
 function keysOfSubnet(ipv6Subnet: number | false): (req: Request) => string {

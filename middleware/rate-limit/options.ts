@@ -113,7 +113,8 @@ export interface RateLimitOptions {
    */
   readonly keyGenerator?: (req: Request, res: Response) => RateLimitKey | PromiseLike<RateLimitKey>;
   /**
-   * The number of leading bits of an IPv6 address that identify a client, 32 to 64, or false for the whole address.
+   * The number of leading bits of an IPv6 address that identify a client, 32 to 64, or false for the whole address. Not
+   * together with `keyGenerator`.
    * @default 56
    */
   readonly ipv6Subnet?: PerRequest<number | false>;
@@ -158,6 +159,11 @@ export interface RateLimitOptions {
    * @default `legacyHeaders`
    */
   readonly headers?: boolean;
+  /**
+   * `Retry-After` of a refusal, in seconds. It is only said: requests are admitted again when they would be without it.
+   * @default the time until the request would be admitted
+   */
+  readonly retryAfter?: PerRequest<number>;
   /**
    * The property of the request that has the client's quota.
    * @default 'rateLimit'
@@ -240,6 +246,7 @@ export const aLimit: Check = (value) =>
     : `must be a whole number of requests from 0 to ${MAX_LIMIT}, or Infinity`;
 export const aWindow = aPositiveInteger('milliseconds', MAX_WINDOW_MS);
 export const aCost = aWholeNumber('points', MAX_LIMIT);
+export const aRetryAfter = aWholeNumber('seconds', MAX_WINDOW_MS / 1000);
 
 const anAlgorithm = oneOf('sliding-window', 'fixed-window', 'token-bucket');
 
@@ -300,6 +307,7 @@ export const checks = {
   standardHeaders: oneOf('draft-6', 'draft-7', 'draft-8', 'draft-11', true, false),
   legacyHeaders: aBoolean,
   headers: aBoolean,
+  retryAfter: anyOf(aRetryAfter, aFunction),
   requestPropertyName: aString,
   skipFailedRequests: aBoolean,
   skipSuccessfulRequests: aBoolean,

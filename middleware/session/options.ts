@@ -104,8 +104,9 @@ export interface SessionOptions {
    */
   readonly device?: (req: Request) => Readonly<Record<string, string | undefined>>;
   /**
-   * A session ends after this many milliseconds without a request. `cookie.maxAge` takes precedence if it is set. A
-   * shorter time also applies to existing sessions.
+   * A session ends after this many milliseconds without a request, or up to 5 % of them earlier, at most a minute: most
+   * requests write nothing. `cookie.maxAge` takes precedence if it is set. A shorter time also applies to existing
+   * sessions.
    * @default 86400000
    */
   readonly idleTimeoutMs?: number;

@@ -19,11 +19,7 @@ declare global {
 declare module '../request-record.js' {
   interface RequestRecord {
     /** The session of the request. `open` makes it when it is first needed; most requests need none. */
-    session?: {
-      opened?: RequestSession;
-      readonly open: () => RequestSession;
-      readonly store: SessionStore;
-    };
+    session?: { opened?: RequestSession; readonly open: () => RequestSession; readonly store: SessionStore };
     /** The application asked for the session by the method `load`. */
     isLookedUp?: boolean;
   }

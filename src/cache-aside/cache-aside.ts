@@ -17,6 +17,7 @@ import {
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import { type CacheState, checkState } from './cache-state.js';
+import { nearValuesOf } from './near-values.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,
@@ -29,6 +30,7 @@ import {
   valueOptionsReader,
 } from './options.js';
 import { type CachedValue, type CachedValues, readValue, readValues, type TagsByKey } from './read-values.js';
+import { publishingStore } from './value-events.js';
 import { valueJson } from './value-json.js';
 import { storedLifetime } from './value-lifetime.js';
 import { type LoadResult, ValueLoader } from './value-loader.js';
@@ -96,7 +98,8 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
   const notices = sharedNotices('cacheAside', settings.onUnavailable, link, settings.logger);
   const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
-  const values = new ValueStore(redis, versions, settings);
+  const near = nearValuesOf(redis, versions, settings);
+  const values = new ValueStore(redis, versions, settings, near);
   const flights = new SingleFlight<LoadResult>(redis, settings);
   const { logger = consoleLogger, maxValueBytes } = settings;
   const loader = new ValueLoader({ values, versions, flights, logger, maxValueBytes });
@@ -130,7 +133,8 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
 
     async mutate(tags, run) {
       checkFunction('mutate', 'run', run);
-      return mutate(versions, checkTags('cacheAside: mutate was given', tags), run, { ...settings, notices });
+      const names = checkTags('cacheAside: mutate was given', tags);
+      return mutate(versions, names, run, { ...settings, notices });
     },
     invalidateTags: async (tags) =>
       versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
@@ -162,10 +166,13 @@ async function storeValue<T>(
   options: ValueSettings<T>,
 ): Promise<boolean> {
   if (json === undefined) throw nothingToStore(key);
-  const lifetime = await storedLifetime(key, value, options);
-  if (!lifetime) return false;
-  const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
-  return pinned !== undefined && values.store(key, json, pinned, lifetime);
+  const outcome = await publishingStore(key, async () => {
+    const lifetime = await storedLifetime(key, value, options);
+    if (!lifetime) return 'uncached';
+    const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
+    return pinned && (await values.store(key, json, pinned, lifetime)) ? 'stored' : 'invalidated';
+  });
+  return outcome === 'stored';
 }
 
 const CONSEQUENCES = {

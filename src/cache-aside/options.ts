@@ -4,6 +4,7 @@ import {
   aListOfStrings,
   aNumber,
   anyOf,
+  anything,
   aPositiveInteger,
   aWholeNumber,
   connectionChecks,
@@ -13,6 +14,7 @@ import {
 } from '../read-options.js';
 import type { RedisClient } from '../redis/index.js';
 import type { CacheState } from './cache-state.js';
+import type { NearValuesOptions } from './near-options.js';
 
 export const LONGEST_SECONDS = 10 * 365 * 86_400;
 
@@ -70,6 +72,11 @@ export interface CacheAsideOptions {
    * @default 1000000
    */
   readonly maxValueBytes?: number;
+  /**
+   * Keep values in the memory of this process too, for `getOrLoad` and `get`; each `cacheAside` has its own.
+   * @default none
+   */
+  readonly nearCache?: NearValuesOptions;
   /**
    * Prefix of every key in Redis; give `cacheResponse` the same.
    * @default ''
@@ -150,6 +157,7 @@ export const checks = {
   waitMs: aPositiveInteger('milliseconds', longestWait),
   // Redis takes no longer text.
   maxValueBytes: aPositiveInteger('bytes', 512 * 1_048_576),
+  nearCache: anything,
   onRestart: oneOf('forget', 'keep'),
   onUnavailable: oneOf('refuse', 'proceed'),
   waitForReplicas: aWholeNumber('replicas', 100),
@@ -174,8 +182,8 @@ export const hints = {
   deserialize: JSON_ONLY,
   serializer: JSON_ONLY,
   transformer: JSON_ONLY,
-  nearCache: 'it is an option of cacheResponse: values are read from Redis each time',
-  l1: 'leave it out: values are read from Redis each time',
+  l1: 'use "nearCache"',
+  lru: 'use "nearCache"',
   max: 'leave it out: Redis evicts by its maxmemory',
   lock: 'leave it out: one call loads, and the others wait for its value',
   dedupe: 'leave it out: one call loads, and the others wait for its value',
