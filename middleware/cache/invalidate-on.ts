@@ -1,4 +1,4 @@
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '../../src/read-options.js';
 import { linkTo, type RedisClient } from '../../src/redis/index.js';
@@ -9,9 +9,11 @@ import {
   type Mutation,
   purgedUrlTags,
   refusedMutation,
+  type TagVersions,
   tagVersions,
 } from '../../src/tags/index.js';
-import { holdResponse } from '../response/index.js';
+import { recordOf } from '../request-record.js';
+import { holdResponse, isLeftByClient } from '../response/index.js';
 import { invalidatedGroupTags } from './cache-groups.js';
 import { offerCacheTags, tagsNamed } from './handler-tags.js';
 import { changedTags, logFailedPurge } from './purge-after-change.js';
@@ -108,24 +110,52 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
     } catch (cause) {
       if (options.onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
-    const purge = () => {
-      // First, whatever fails below: a mark that nobody takes out would keep its tags out of the cache.
-      const marked = mutation ? mutation.finish() : versions.invalidate(tags);
-      // A handler that fails may have changed something before; it named the tags all the same.
-      const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
-      const groups = invalidatedGroupTags(req, res, logger);
-      const others = [...changed, ...groups].filter((tag) => !tags.includes(tag));
-      const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
-      return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
-    };
+    const end = () => endMutation(req, res, { mutation, versions, tags, logger });
     offerCacheTags(res);
+    let hasEnded = false;
     // A handler that streams may commit after its first byte: the mark stays until the last.
-    holdResponse(res, next, ({ isEnd }) => (isEnd ? purge() : undefined));
+    holdResponse(res, next, ({ isEnd }) => {
+      if (!isEnd) return undefined;
+      hasEnded = true;
+      return end();
+    });
+    res.once('close', () => {
+      if (hasEnded) return;
+      // Without its client a handler may go on, and may never end its response.
+      if (isLeftByClient(res) && !recordOf(req).isUnchanged) mutation?.expectEndSoon();
+      else void end();
+    });
     next();
   };
   return function invalidateOnMiddleware(req, res, next) {
     Promise.resolve(invalidate(req, res, next)).catch(next);
   };
+}
+
+interface BegunMutation {
+  /** Undefined when its marks could not be set. */
+  readonly mutation: Mutation | undefined;
+  readonly versions: TagVersions;
+  readonly tags: readonly string[];
+  readonly logger: Logger;
+}
+
+/** Purges what the mutation has made old; what is returned is to be awaited. */
+function endMutation(
+  req: Request,
+  res: Response,
+  { mutation, versions, tags, logger }: BegunMutation,
+): Promise<void> | undefined {
+  // `idempotent` has answered in the handler's place. Nobody waits for the mark to go: it costs misses, no stale answer.
+  if (recordOf(req).isUnchanged) return void mutation?.withdraw().catch(noAnswer);
+  // First, whatever fails below: a mark that nobody takes out would keep its tags out of the cache.
+  const marked = mutation ? mutation.finish() : versions.invalidate(tags);
+  // A handler that fails may have changed something before; it named the tags all the same.
+  const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
+  const groups = invalidatedGroupTags(req, res, logger);
+  const others = [...changed, ...groups].filter((tag) => !tags.includes(tag));
+  const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
+  return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
 }
 
 async function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): Promise<string[]> {

@@ -25,7 +25,7 @@ export function purgeAfterChange(
 ): void {
   if (isSafe(req)) return;
   holdResponse(res, next, ({ isEnd }) => {
-    if (!isEnd || recordOf(req).isReplay) return undefined;
+    if (!isEnd || recordOf(req).isUnchanged) return undefined;
     const groups = invalidatedGroupTags(req, res, logger);
     const tags = res.statusCode < 400 ? [...changedTags(req, res), ...groups] : groups;
     if (tags.length === 0) return undefined;

@@ -78,9 +78,12 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     recordOf(req).idempotency = true;
     const named = await this.#idOf(req);
     if (named === undefined) return next();
-    if (typeof named === 'string') return answerProblem(res, named, { documentationUrl });
+    if (typeof named === 'string') {
+      recordOf(req).isUnchanged = true;
+      return answerProblem(res, named, { documentationUrl });
+    }
     const read = await fingerprintOf(req, this.#settings);
-    if ('failure' in read) return this.#contentFailed(res, read.failure);
+    if ('failure' in read) return this.#contentFailed(req, res, read.failure);
     const outcome = await this.#outcome(named.id, read.digest, await (asked as Promise<AskedAttempt>), next);
     return outcome && this.#follow(outcome, named.id, req, res, next);
   }
@@ -88,13 +91,13 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
   #follow(outcome: AttemptOutcome, id: string, req: Request, res: Response, next: NextFunction): unknown {
     const { documentationUrl } = this.#settings;
     publish('idempotency', () => ({ state: outcome.state }), req);
+    if (outcome.state !== 'run') recordOf(req).isUnchanged = true;
     switch (outcome.state) {
       case 'run':
         req.idempotency = { id, fence: outcome.fence };
         keepAnswer(this.#attempts, { id, token: outcome.token }, { res, next }, this.#settings);
         return next();
       case 'done':
-        recordOf(req).isReplay = true;
         return replay(res, outcome.answer);
       case 'running':
         return answerProblem(res, 'IDEMPOTENCY_KEY_IN_USE', {
@@ -154,8 +157,9 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     logMisuse(this.#logger, 'IDEMPOTENCY_SCOPE_UNKNOWN', { url: loggedPath(req.originalUrl) });
   }
 
-  #contentFailed(res: Response, failure: 'too large' | 'too slow' | 'broken'): void {
+  #contentFailed(req: Request, res: Response, failure: 'too large' | 'too slow' | 'broken'): void {
     const { documentationUrl } = this.#settings;
+    recordOf(req).isUnchanged = true;
     if (failure === 'broken') return void res.destroy();
     const code = failure === 'too large' ? 'IDEMPOTENCY_CONTENT_TOO_LARGE' : 'IDEMPOTENCY_CONTENT_TIMEOUT';
     answerProblem(res, code, { documentationUrl });
