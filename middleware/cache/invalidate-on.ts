@@ -1,11 +1,19 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
-import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '../../src/read-options.js';
+import {
+  aBoolean,
+  aFunction,
+  aWholeNumber,
+  connectionChecks,
+  oneOf,
+  readOptions,
+} from '../../src/read-options.js';
 import { linkTo, type RedisClient } from '../../src/redis/index.js';
 import {
   beginMutation,
   checkNames,
   checkTags,
+  GroupMembers,
   type Mutation,
   purgedUrlTags,
   refusedMutation,
@@ -16,7 +24,7 @@ import { recordOf } from '../request-record.js';
 import { holdResponse, isLeftByClient } from '../response/index.js';
 import { invalidatedGroupTags } from './cache-groups.js';
 import { offerCacheTags, tagsNamed } from './handler-tags.js';
-import { changedTags, logFailedPurge } from './purge-after-change.js';
+import { changedTags, logFailedPurge, purgeGroupsOf } from './purge-after-change.js';
 import { isSafe } from './safe-methods.js';
 
 /** Options of `invalidateOn`. */
@@ -46,6 +54,12 @@ export interface InvalidateOnOptions {
    */
   readonly onUnavailable?: 'refuse' | 'proceed';
   /**
+   * End the responses in the cache groups of each URL that is purged, too (RFC 9875): those of `cacheResponse` with the
+   * same option. It costs one more round trip.
+   * @default false
+   */
+  readonly purgeSharedGroups?: boolean;
+  /**
    * How many replicas must have heard of a mark or a purge (`WAIT`) before it counts as made, so that a failover brings
    * back no older state. Fewer within half of `timeoutMs`: as if Redis were unavailable. The connection is held up
    * meanwhile; give it one of its own.
@@ -72,6 +86,7 @@ export interface InvalidateOnOptions {
 
 export const defaults = {
   onUnavailable: 'refuse',
+  purgeSharedGroups: false,
   waitForReplicas: 0,
   timeoutMs: 250,
   prefix: '',
@@ -83,6 +98,7 @@ const checks = {
   urls: aFunction,
   when: aFunction,
   onUnavailable: oneOf('refuse', 'proceed'),
+  purgeSharedGroups: aBoolean,
   waitForReplicas: aWholeNumber('replicas', 100),
 };
 
@@ -100,6 +116,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
   const logger = options.logger ?? consoleLogger;
   linkTo(options.redis, options.logger);
   const versions = tagVersions(options.redis, options);
+  const members = options.purgeSharedGroups ? new GroupMembers(options.redis, options) : undefined;
 
   const invalidate: RequestHandler = async (req, res, next) => {
     if (!(options.when ? await options.when(req) : !isSafe(req))) return next();
@@ -110,7 +127,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
     } catch (cause) {
       if (options.onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
-    const end = () => endMutation(req, res, { mutation, versions, tags, logger });
+    const end = () => endMutation(req, res, { mutation, versions, members, tags, logger });
     offerCacheTags(res);
     let hasEnded = false;
     // A handler that streams may commit after its first byte: the mark stays until the last.
@@ -136,6 +153,7 @@ interface BegunMutation {
   /** Undefined when its marks could not be set. */
   readonly mutation: Mutation | undefined;
   readonly versions: TagVersions;
+  readonly members: GroupMembers | undefined;
   readonly tags: readonly string[];
   readonly logger: Logger;
 }
@@ -144,7 +162,7 @@ interface BegunMutation {
 function endMutation(
   req: Request,
   res: Response,
-  { mutation, versions, tags, logger }: BegunMutation,
+  { mutation, versions, members, tags, logger }: BegunMutation,
 ): Promise<void> | undefined {
   // `idempotent` has answered in the handler's place. Nobody waits for the mark to go: it costs misses, no stale answer.
   if (recordOf(req).isUnchanged) return void mutation?.withdraw().catch(noAnswer);
@@ -154,7 +172,8 @@ function endMutation(
   const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
   const groups = invalidatedGroupTags(req, res, logger);
   const others = [...changed, ...groups].filter((tag) => !tags.includes(tag));
-  const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
+  const rest = others.length > 0 ? versions.invalidate(others) : undefined;
+  const all = Promise.all([marked, rest, members && purgeGroupsOf(versions, members, [...tags, ...others])]);
   return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
 }
 

@@ -72,6 +72,12 @@ export interface CacheResponseOptions {
    */
   readonly noVarySearch?: boolean;
   /**
+   * When a change ends the responses of a URL, end those in the same cache groups too (`Cache-Groups`, RFC 9875). Set it in
+   * `invalidateOn` as well. It costs a change one more round trip.
+   * @default false
+   */
+  readonly purgeSharedGroups?: boolean;
+  /**
    * A response header by which handlers tell this cache alone what to do, in the words of `Cache-Control`
    * (RFC 9213). It outranks `CDN-Cache-Control`, which outranks `Cache-Control`.
    * @default only CDN-Cache-Control
@@ -172,6 +178,7 @@ export const defaults = {
   staleSeconds: 0,
   shared: false,
   noVarySearch: true,
+  purgeSharedGroups: false,
   ignoreCookies: [],
   credentialFields: ['X-API-Key', 'Api-Key', 'X-Auth-Token'],
   ignoreRequestCacheControl: false,
@@ -214,6 +221,7 @@ export const checks = {
   targetedHeader: aString,
   shared: aBoolean,
   noVarySearch: aBoolean,
+  purgeSharedGroups: aBoolean,
   hosts: aListOfStrings,
   ignoreCookies: aListOfStrings,
   credentialFields: aListOfStrings,
