@@ -62,7 +62,8 @@ export interface CacheResponseOptions {
    */
   readonly key?: (req: Request) => string;
   /**
-   * Query parameters that make a response another one: only those of `allow`, or all but those of `ignore`.
+   * Query parameters that make a response another one: only those of `allow`, or all but those of `ignore`. With
+   * `emit: true` the caches further down, browsers too, hear of it by `No-Vary-Search`.
    * @default all of them, in any order
    */
   readonly queryParams?: QueryParams;
@@ -244,10 +245,14 @@ function aKnownCoding(value: unknown): string | undefined {
 }
 
 function queryParamLists(value: unknown): string | undefined {
-  const entries = Object.entries(value ?? {});
+  const { emit = false, ...lists } = Object(value) as Record<string, unknown>;
+  const entries = Object.entries(lists);
   const [name, list] = entries[0] ?? [];
   const isList = Array.isArray(list) && list.every((item) => typeof item === 'string');
-  return entries.length === 1 && (name === 'allow' || name === 'ignore') && isList
+  return entries.length === 1 &&
+    (name === 'allow' || name === 'ignore') &&
+    isList &&
+    typeof emit === 'boolean'
     ? undefined
-    : 'must be { allow: [...] } or { ignore: [...] } with names of query parameters';
+    : 'must be { allow: [...] } or { ignore: [...] } with names of query parameters, and perhaps emit: true';
 }

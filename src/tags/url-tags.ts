@@ -1,5 +1,8 @@
 /** The query parameters by which responses differ. */
-export type QueryParams = { readonly allow: readonly string[] } | { readonly ignore: readonly string[] };
+export type QueryParams = ({ readonly allow: readonly string[] } | { readonly ignore: readonly string[] }) & {
+  /** Tell the caches further down, browsers too, with `No-Vary-Search`. */
+  readonly emit?: boolean;
+};
 
 /** The tag by which a cached response is purged by URL: path and query, whatever the host. */
 export const urlTag = (url: string): string => tagOf(normalisedUrl(url));
