@@ -71,6 +71,9 @@ function passBack(answer: IncomingMessage, res: Response): void {
 
 /** Notes in `passed` the names of the headers that it has set. */
 function passHead(answer: IncomingMessage, res: Response, passed: string[]): void {
+  // Node takes the chunks away and leaves any other coding, of which the next connection would say nothing.
+  if (/[^\s,]/.test((answer.headers['transfer-encoding'] ?? '').replace(/\bchunked\b/i, '')))
+    throw new Error('a transfer coding that nobody asked for');
   for (const [name, lines] of fieldLines(answer.rawHeaders, answer.headers.connection)) {
     res.setHeader(name, lines.length === 1 ? lines[0]! : lines);
     passed.push(name);

@@ -137,6 +137,7 @@ describe('an origin that does not speak HTTP', () => {
     ['two lengths', `${OK}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`],
     ['a length that is no number', `${OK}Content-Length: many\r\n\r\nab`],
     ['a length and chunks', `${OK}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+    ['a coding besides chunks', `${OK}Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`],
     ['a head of a megabyte', `${OK}X-Large: ${'x'.repeat(1_000_000)}\r\n\r\n`],
     ['a control character in a value', `${OK}X-Bell: a\x07b\r\nContent-Length: 0\r\n\r\n`],
     ['a size of a chunk that is no number', `${OK}Transfer-Encoding: chunked\r\n\r\nzz\r\n12345\r\n`],

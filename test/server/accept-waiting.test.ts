@@ -17,8 +17,7 @@ test('requests on connections that were not accepted yet are answered before the
     socket.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n');
     return text(socket).catch((error: Error) => error.message);
   });
-  // In this very turn: the kernel has the connections, and the process has not seen them.
-
+  // In this very turn: the process has not seen one of them.
   await close();
   for (const answer of await Promise.all(clients)) expect(answer).toContain('answered');
 });
