@@ -9,7 +9,7 @@ import type { SessionCookie } from './cookie/cookie.js';
 // biome-ignore lint/suspicious/noExplicitAny: see above
 export type SessionCallback = (error?: any) => void;
 
-/** The operations behind the methods of a session. With `isHandled` a callback receives the failure. */
+/** What is behind the methods of a session. With `isHandled` a callback receives the failure. */
 export interface SessionHost {
   regenerate(isHandled: boolean): Promise<void>;
   destroy(isHandled: boolean): Promise<void>;

@@ -10,11 +10,11 @@ import { isUnder } from './cookie/path-match.js';
 import { sessionIdReader } from './cookie/signed-id.js';
 import { sessionFinder } from './find-session.js';
 import { type SessionCalls, sessionCalls } from './instance-api.js';
-import { SessionOperations } from './operations.js';
 import type { SessionOptions } from './options.js';
 import { SessionAvailability } from './redis-unavailable.js';
 import type { LoadedSession, RequestContext, SessionInstance } from './request-context.js';
-import { attachSession, defineProperties, hasSession, operationsOf } from './request-property.js';
+import { attachSession, defineProperties, hasSession, requestSessionOf } from './request-property.js';
+import { RequestSession } from './request-session.js';
 import { saveBeforeResponse } from './save-before-response.js';
 import { secretsFor } from './secret.js';
 import { readSettings } from './settings.js';
@@ -79,7 +79,7 @@ export function session(given: SessionOptions): SessionMiddleware {
     const loaded = await find(req);
     if (!loaded) return undefined;
     open(instance, req, loaded);
-    return operationsOf(req).current.session ?? undefined;
+    return requestSessionOf(req).current.session ?? undefined;
   });
   return Object.assign(middlewareOf(step), calls);
 }
@@ -107,7 +107,7 @@ function open(
     unread,
     headSent: false,
   };
-  attachSession(req, () => new SessionOperations(context));
+  attachSession(req, () => new RequestSession(context));
   defineProperties(req);
   return context;
 }

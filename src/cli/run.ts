@@ -97,8 +97,8 @@ function explain(error: unknown, err: (text: string) => void): number {
 }
 
 function packageVersion(): string {
-  // Two folders up in the sources, three in the package.
-  for (const above of ['../..', '../../..']) {
+  // Two folders up in the sources, one in the package.
+  for (const above of ['../..', '..']) {
     try {
       const manifest = JSON.parse(readFileSync(join(__dirname, above, 'package.json'), 'utf8'));
       if (manifest.name === 'express-redis-toolkit') return String(manifest.version);

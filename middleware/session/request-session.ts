@@ -9,10 +9,10 @@ import type { SessionHost } from './session-object.js';
 import { askUser } from './session-owner.js';
 
 /**
- * Everything that a request does to its session in Redis, one operation at a time: the methods of `req.session`, and
+ * Everything that a request does to its session in Redis, one command at a time: the methods of `req.session`, and
  * the save at the end. With `isHandled` a callback receives the failure, so that the response need not fail as well.
  */
-export class SessionOperations {
+export class RequestSession {
   readonly current: CurrentSession;
   /** The last command failed. */
   hasFailed = false;
@@ -27,7 +27,7 @@ export class SessionOperations {
     this.current = new CurrentSession(context, (tracked) => this.#hostOf(tracked));
   }
 
-  /** Settles when all operations are done; rejects when one failed and no callback received its error. */
+  /** Settles when all of it is done; rejects when one failed and no callback received its error. */
   get pending(): Promise<void> | undefined {
     return this.#queue.pending;
   }
