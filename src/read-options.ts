@@ -1,5 +1,6 @@
 import { ToolkitError } from './errors.js';
 import { calmLogger, type Logger } from './logger.js';
+import { isThenable } from './settle.js';
 
 /** Returns a complaint about a value, or undefined when the value is valid. */
 export type Check = (value: unknown) => string | undefined;
@@ -33,6 +34,21 @@ export const aListOfStrings: Check = (value) =>
   Array.isArray(value) && value.every((item) => typeof item === 'string')
     ? undefined
     : 'must be a list of strings';
+
+/** The name of a header field (RFC 9110 §5.1). */
+export const aFieldName: Check = (value) =>
+  typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value)
+    ? undefined
+    : 'must be the name of a header field, such as "X-API-Key"';
+
+/** A list, perhaps empty, of which each item passes. */
+export function aListOf(check: Check): Check {
+  return (value) => {
+    if (!Array.isArray(value)) return 'must be a list';
+    const complaint = value.map(check).find((each) => each !== undefined);
+    return complaint && `has an item that ${complaint}`;
+  };
+}
 
 export function oneOf(...allowed: readonly unknown[]): Check {
   return (value) =>
@@ -79,6 +95,27 @@ export const connectionChecks = {
   logger: aLogger,
 } as const;
 
+const CONNECTED = 'connect with connectRedis(), and give its client as "redis"';
+const IN_REDIS = 'leave it out: everything is kept in the Redis of "redis"';
+
+/** Advice on names that people bring along from many packages. */
+const SHARED_HINTS: Readonly<Record<string, string>> = {
+  client: 'use "redis"',
+  redisClient: 'use "redis"',
+  storeClient: 'use "redis"',
+  store: IN_REDIS,
+  stores: IN_REDIS,
+  storage: IN_REDIS,
+  host: CONNECTED,
+  port: CONNECTED,
+  url: CONNECTED,
+  db: CONNECTED,
+  socket: CONNECTED,
+  keyPrefix: 'use "prefix"',
+  prefixKey: 'use "prefix"',
+  namespace: 'use "prefix"',
+};
+
 /** Options in which the defaults have filled the gaps. */
 export type WithDefaults<Given, Defaults> = Given & Required<Pick<Given, keyof Given & keyof Defaults>>;
 
@@ -97,7 +134,7 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
   required: readonly (keyof Given & string)[] = [],
   hints: Readonly<Record<string, string>> = {},
 ): WithDefaults<Given, Defaults> {
-  if (given === null || typeof given !== 'object') {
+  if (!isOptions(given)) {
     throw new ToolkitError('OPTION_INVALID', `${factory}: options must be an object`);
   }
   if (Object.hasOwn(checks, 'redis') && anIoredisClient(given) === undefined) {
@@ -106,7 +143,7 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
   for (const [name, value] of named) {
     if (Object.hasOwn(checks, name)) checkOption(factory, name, value, checks as Record<string, Check>);
-    else throw unknownOption(factory, name, Object.keys(checks), hints[name]);
+    else throw unknownOption(factory, name, Object.keys(checks), hints[name] ?? SHARED_HINTS[name]);
   }
   const options = { ...defaults, ...Object.fromEntries(named.map(calmed)) } as unknown as WithDefaults<
     Given,
@@ -125,6 +162,10 @@ const calmed = ([name, value]: [string, unknown]): [string, unknown] => [
   name,
   name === 'logger' ? calmLogger(value as Logger) : value,
 ];
+// A list, a Map or a promise would count as no options at all.
+const isOptions = (given: unknown): boolean =>
+  ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(given)) &&
+  !isThenable(given);
 
 function checkOption(factory: string, name: string, value: unknown, checks: Record<string, Check>): void {
   const complaint = checks[name]?.(value);
@@ -146,7 +187,9 @@ function mostSimilar(name: string, known: readonly string[]): string | undefined
   const ranked = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
   ranked.sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  return best && best.distance <= Math.max(2, name.length / 3) ? best.candidate : undefined;
+  // Of three letters two would be too many.
+  const most = name.length > 3 ? Math.max(2, name.length / 3) : 1;
+  return best && best.distance <= most ? best.candidate : undefined;
 }
 
 function editDistance(a: string, b: string): number {

@@ -92,6 +92,22 @@ const CONSEQUENCES = {
   proceed: 'changes are made, and older responses may be served until the purge is acknowledged',
 } as const;
 
+const hints = {
+  key: 'use "tags" or "urls"',
+  keys: 'use "tags" or "urls"',
+  group: 'use "tags"',
+  collection: 'use "tags"',
+  pattern: 'use "tags": there is no search for keys',
+  patterns: 'use "tags": there is no search for keys',
+  path: 'use "urls"',
+  paths: 'use "urls"',
+  methods: 'use "when"',
+  method: 'use "when"',
+  condition: 'use "when"',
+  if: 'use "when"',
+  skip: 'use "when", which is its opposite',
+};
+
 /**
  * Makes cached responses old when a handler changes the data that they show. The tags are marked before the handler
  * runs. While the mark is there no process serves or stores under them, so a process that crashes between its commit and
@@ -102,34 +118,35 @@ const CONSEQUENCES = {
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; requests may end in `INVALIDATION_REFUSED`
  */
 export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
-  const options = readOptions('invalidateOn', given, checks, defaults, ['redis']);
+  const options = readOptions('invalidateOn', given, checks, defaults, ['redis'], hints);
   const logger = options.logger ?? consoleLogger;
   const { redis, onUnavailable } = options;
   const notices = sharedNotices('invalidateOn', onUnavailable, linkTo(redis, options.logger), options.logger);
   const versions = tagVersions(redis, options);
 
   const invalidate: RequestHandler = async (req, res, next) => {
+    // In any case: a handler may serve several methods, and names its tags without asking which.
+    offerCacheTags(res);
     if (!(options.when ? await options.when(req) : !isSafe(req))) return next();
     const tags = await tagsOf(req, options);
     let mutation: Mutation | undefined;
     try {
-      mutation = await beginMutation(versions, tags);
+      mutation = await beginMutation(versions, tags, req);
       notices.succeeded();
     } catch (cause) {
-      if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause);
+      if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause, req);
       if (onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
     const purge = () => {
       // First, whatever fails below: a mark that nobody takes out would keep its tags out of the cache.
-      const marked = mutation ? mutation.finish() : versions.invalidate(tags);
+      const marked = mutation ? mutation.finish() : versions.invalidate(tags, req);
       // A handler that fails may have changed something before; it named the tags all the same.
       const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
       const groups = invalidatedGroupTags(req, res, logger);
       const others = [...changed, ...groups].filter((tag) => !tags.includes(tag));
-      const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
+      const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others, req)]) : marked;
       return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
     };
-    offerCacheTags(res);
     // A handler that streams may commit after its first byte: the mark stays until the last.
     holdResponse(res, next, ({ isEnd }) => (isEnd ? purge() : undefined));
     next();

@@ -5,6 +5,7 @@ import { isUnavailable } from '../../src/errors.js';
 import { linkTo } from '../../src/redis/index.js';
 import { SessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
+import { recordOf } from '../request-record.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { isUnder } from './cookie/path-match.js';
 import { sessionIdReader } from './cookie/signed-id.js';
@@ -17,6 +18,7 @@ import { attachSession, defineProperties, hasSession, requestSessionOf } from '.
 import { RequestSession } from './request-session.js';
 import { saveBeforeResponse } from './save-before-response.js';
 import { secretsFor } from './secret.js';
+import type { Session } from './session-object.js';
 import { readSettings } from './settings.js';
 
 // An empty session in place of one that could not be read must not replace its cookie unless somebody writes to it.
@@ -52,7 +54,7 @@ export function session(given: SessionOptions): SessionMiddleware {
     return open(instance, req, loaded);
   };
   const openUnread = (req: Request, error: unknown): RequestContext => {
-    availability.failed('read', error);
+    availability.failed('read', error, req);
     if (onUnavailable === 'error' || !isUnavailable(error)) throw error;
     const onlyIfWritten = { ...instance, settings: { ...settings, ...ONLY_IF_WRITTEN } };
     const unread = signedIdsOf(req).map(({ id }) => id);
@@ -75,13 +77,25 @@ export function session(given: SessionOptions): SessionMiddleware {
     },
   };
 
-  const calls = sessionCalls(store, async (req) => {
+  const calls = sessionCalls(store, (req) => loadedWithoutStep(instance, find, req));
+  return Object.assign(middlewareOf(step), calls);
+}
+
+/** The session of a request by the method `load`. */
+async function loadedWithoutStep(
+  instance: SessionInstance,
+  find: ReturnType<typeof sessionFinder>,
+  req: Request,
+): Promise<Session | undefined> {
+  const record = recordOf(req);
+  // Who hears that there is none answers for one person, too.
+  record.isLookedUp = true;
+  if (record.session?.store !== instance.store) {
     const loaded = await find(req);
     if (!loaded) return undefined;
     open(instance, req, loaded);
-    return requestSessionOf(req).current.session ?? undefined;
-  });
-  return Object.assign(middlewareOf(step), calls);
+  }
+  return requestSessionOf(req).current.session ?? undefined;
 }
 
 function open(
@@ -107,7 +121,7 @@ function open(
     unread,
     headSent: false,
   };
-  attachSession(req, () => new RequestSession(context));
+  attachSession(req, store, () => new RequestSession(context));
   defineProperties(req);
   return context;
 }

@@ -1,6 +1,6 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
 import { consoleLogger } from '../logger.js';
-import { readOptions } from '../read-options.js';
+import { aFunction, readOptions } from '../read-options.js';
 import { linkTo } from '../redis/index.js';
 import { sharedNotices, type UnavailableNotices } from '../redis-unavailable.js';
 import { SingleFlight } from '../single-flight/index.js';
@@ -17,17 +17,20 @@ import {
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import { type CacheState, checkState } from './cache-state.js';
+import { nearValuesOf } from './near-values.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,
   type CachedValueOptions,
   checks,
   defaults,
+  hints,
   type StoredValueOptions,
   type ValueSettings,
   valueOptionsReader,
 } from './options.js';
 import { type CachedValue, type CachedValues, readValue, readValues, type TagsByKey } from './read-values.js';
+import { publishingStore } from './value-events.js';
 import { valueJson } from './value-json.js';
 import { storedLifetime } from './value-lifetime.js';
 import { type LoadResult, ValueLoader } from './value-loader.js';
@@ -89,13 +92,14 @@ export interface CacheAside {
  *   `CACHE_VALUE_TOO_LARGE`
  */
 export function cacheAside(given: CacheAsideOptions): CacheAside {
-  const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis']);
+  const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis'], hints);
   const { redis } = settings;
   const link = linkTo(redis, settings.logger);
   const notices = sharedNotices('cacheAside', settings.onUnavailable, link, settings.logger);
   const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
-  const values = new ValueStore(redis, versions, settings);
+  const near = nearValuesOf(redis, versions, settings);
+  const values = new ValueStore(redis, versions, settings, near);
   const flights = new SingleFlight<LoadResult>(redis, settings);
   const { logger = consoleLogger, maxValueBytes } = settings;
   const loader = new ValueLoader({ values, versions, flights, logger, maxValueBytes });
@@ -103,6 +107,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
   return {
     async getOrLoad<T>(key: string, load: () => Promise<T>, given?: CachedValueOptions<T>) {
       checkKey(key);
+      checkFunction('getOrLoad', 'load', load);
       const options = readValueOptions(given);
       const arrivedAt = monotonicNow();
       const until = arrivedAt + options.waitMs;
@@ -126,14 +131,24 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
       await versions.invalidate([keyTag(key)]);
     },
 
-    mutate: async (tags, run) =>
-      mutate(versions, checkTags('cacheAside: mutate was given', tags), run, { ...settings, notices }),
+    async mutate(tags, run) {
+      checkFunction('mutate', 'run', run);
+      const names = checkTags('cacheAside: mutate was given', tags);
+      return mutate(versions, names, run, { ...settings, notices });
+    },
     invalidateTags: async (tags) =>
       versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
     invalidateUrls: async (urls) =>
       versions.invalidate(checkNames('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),
   };
+}
+
+function checkFunction(method: string, argument: string, value: unknown): void {
+  const complaint = aFunction(value);
+  if (complaint) {
+    throw new ToolkitError('OPTION_INVALID', `cacheAside.${method}: argument "${argument}" ${complaint}`);
+  }
 }
 
 /** A value that is given to `set`. */
@@ -151,10 +166,13 @@ async function storeValue<T>(
   options: ValueSettings<T>,
 ): Promise<boolean> {
   if (json === undefined) throw nothingToStore(key);
-  const lifetime = await storedLifetime(key, value, options);
-  if (!lifetime) return false;
-  const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
-  return pinned !== undefined && values.store(key, json, pinned, lifetime);
+  const outcome = await publishingStore(key, async () => {
+    const lifetime = await storedLifetime(key, value, options);
+    if (!lifetime) return 'uncached';
+    const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
+    return pinned && (await values.store(key, json, pinned, lifetime)) ? 'stored' : 'invalidated';
+  });
+  return outcome === 'stored';
 }
 
 const CONSEQUENCES = {
