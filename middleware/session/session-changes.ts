@@ -49,7 +49,7 @@ export class TrackedSession {
   hasNewCookie = false;
   #stored: StoredFields;
   #basis: StoredSession | undefined;
-  #unanswered: UnansweredWrite | undefined;
+  #unanswered: UnansweredWrite;
   readonly #req: Request;
   readonly #options: StoringOptions;
   readonly #attributes: CookieAttributes;

@@ -2,8 +2,9 @@ import { ToolkitError } from '../../src/errors.js';
 import { type SessionStore, type StoredFields, SYSTEM_FIELDS } from '../../src/sessions/index.js';
 
 /** A write without an answer, which Redis may have executed: what it wrote is not the work of others. */
-export interface UnansweredWrite {
-  /** All properties, as they would be stored. */
+export type UnansweredWrite = WrittenFields | undefined;
+
+interface WrittenFields {
   readonly now: StoredFields;
   readonly set: StoredFields;
   readonly deleted: readonly string[];
@@ -18,7 +19,7 @@ export interface UnansweredWrite {
 export async function ownSession(
   store: SessionStore,
   id: string,
-  unanswered: UnansweredWrite | undefined,
+  unanswered: UnansweredWrite,
 ): Promise<Map<string, string>> {
   const there = unanswered && (await store.peek(id));
   if (!there || !hasSameFields(there.fields, unanswered.now)) throw idInUse();
@@ -29,7 +30,7 @@ export async function ownSession(
 }
 
 /** The conflicting values without those of the own write. */
-export function ofOthers(theirs: StoredFields, unanswered: UnansweredWrite | undefined): StoredFields {
+export function ofOthers(theirs: StoredFields, unanswered: UnansweredWrite): StoredFields {
   if (!unanswered) return theirs;
   const { set, deleted } = unanswered;
   const isOwn = (name: string, json: string) =>
