@@ -80,6 +80,26 @@ export class UnavailableNotices {
   }
 }
 
+const shared = new WeakMap<Connection, Map<Logger | undefined, Map<string, UnavailableNotices>>>();
+
+/** The notices that all middlewares of a kind share: an application with fifty of them logs an outage once. */
+export function sharedNotices(
+  middleware: string,
+  onUnavailable: string,
+  connection: Connection,
+  logger?: Logger,
+): UnavailableNotices {
+  const ofConnection =
+    shared.get(connection) ?? new Map<Logger | undefined, Map<string, UnavailableNotices>>();
+  shared.set(connection, ofConnection);
+  const ofLogger = ofConnection.get(logger) ?? new Map<string, UnavailableNotices>();
+  ofConnection.set(logger, ofLogger);
+  const kind = `${middleware} ${onUnavailable}`;
+  const notices = ofLogger.get(kind) ?? new UnavailableNotices(middleware, connection, logger);
+  ofLogger.set(kind, notices);
+  return notices;
+}
+
 /** The code of Redis' error (OOM, NOPERM, READONLY), or that of the toolkit's. */
 function reasonOf(error: unknown): string {
   const { cause, code } = error as Partial<ToolkitError>;

@@ -5,10 +5,11 @@ import type { Fields } from '../../src/http/fields.js';
 import { readOptions } from '../../src/read-options.js';
 import { RecentMap } from '../../src/recent-map.js';
 import { linkTo, whenReset } from '../../src/redis/index.js';
-import { UnavailableNotices } from '../../src/redis-unavailable.js';
+import { sharedNotices, type UnavailableNotices } from '../../src/redis-unavailable.js';
 import { SingleFlight } from '../../src/single-flight/index.js';
 import { monotonicNow } from '../../src/timers.js';
 import { type Before, middlewareOf, type Step } from '../stack/index.js';
+import { thrownError } from '../thrown.js';
 import { type AlwaysPersonalWatch, alwaysPersonalWatch } from './always-personal.js';
 import { noteArrival, setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
@@ -74,7 +75,7 @@ class CacheStep implements Step<AskedLookup> {
     whenReset(redis, () => this.#passedOn.clear());
     this.#mounted = mountedOnce(logger);
     this.#watchPersonal = alwaysPersonalWatch(logger);
-    this.#notices = new UnavailableNotices('cacheResponse', link, logger);
+    this.#notices = sharedNotices('cacheResponse', 'bypass', link, logger);
   }
 
   ask(req: Request, _res: Response, before: Before): AskedLookup | undefined {
@@ -94,6 +95,7 @@ class CacheStep implements Step<AskedLookup> {
     if ((asked as AskedLookup | undefined)?.before !== 'nobody' && isSkipped(req, this.#settings))
       return passSkipped(res, next, () => this.#mounted.isTaken(req));
     if (req.method === 'QUERY') return this.#actOnQuery(req, res, next);
+    this.#settings.emitVariance?.(req, res);
     if (!this.#mounted.take(req)) return next();
     if (asked && !isForOnePerson(req, this.#settings))
       return this.#answer(asked as AskedLookup, req, res, next);
@@ -142,7 +144,7 @@ class CacheStep implements Step<AskedLookup> {
       if (decided.fwd !== 'bypass') prepareRequest(req, question.id, decided, this.#passedOn);
       watchHandler(this.#cache, { ...question, asked: headers, ...decided }, req, res, this.#settings);
     } catch (error) {
-      return next(error);
+      return next(thrownError(error));
     }
     next();
   }
@@ -160,9 +162,9 @@ class CacheStep implements Step<AskedLookup> {
 
   #lookUp(question: Question, req: Request): Promise<Lookup> {
     const found = this.#settings.sharedQueries.lookUp(this.#cache, question, req.headers as Fields);
-    found.catch(ignoreRejection);
+    found.catch(dropRejection);
     return found;
   }
 }
 
-function ignoreRejection(): void {}
+function dropRejection(): void {}

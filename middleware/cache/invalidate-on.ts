@@ -1,22 +1,31 @@
 import type { Request, RequestHandler } from 'express';
 import { isUnavailable } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
-import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '../../src/read-options.js';
+import {
+  aBoolean,
+  aFunction,
+  aWholeNumber,
+  connectionChecks,
+  oneOf,
+  readOptions,
+} from '../../src/read-options.js';
 import { linkTo, type RedisClient } from '../../src/redis/index.js';
-import { UnavailableNotices } from '../../src/redis-unavailable.js';
+import { sharedNotices } from '../../src/redis-unavailable.js';
 import {
   beginMutation,
   checkNames,
   checkTags,
+  GroupMembers,
   type Mutation,
   purgedUrlTags,
   refusedMutation,
   tagVersions,
 } from '../../src/tags/index.js';
-import { holdResponse } from '../response/index.js';
-import { invalidatedGroupTags } from './cache-groups.js';
-import { offerCacheTags, tagsNamed } from './handler-tags.js';
-import { changedTags, logFailedPurge } from './purge-after-change.js';
+import { recordOf } from '../request-record.js';
+import { holdResponse, isLeftByClient } from '../response/index.js';
+import { thrownError } from '../thrown.js';
+import { endMutation } from './end-mutation.js';
+import { offerCacheTags } from './handler-tags.js';
 import { isSafe } from './safe-methods.js';
 
 /** Options of `invalidateOn`. */
@@ -46,6 +55,12 @@ export interface InvalidateOnOptions {
    */
   readonly onUnavailable?: 'refuse' | 'proceed';
   /**
+   * End the responses in the cache groups of each URL that is purged, too (RFC 9875): those of `cacheResponse` with the
+   * same option. It costs one more round trip.
+   * @default false
+   */
+  readonly purgeSharedGroups?: boolean;
+  /**
    * How many replicas must have heard of a mark or a purge (`WAIT`) before it counts as made, so that a failover brings
    * back no older state. Fewer within half of `timeoutMs`: as if Redis were unavailable. The connection is held up
    * meanwhile; give it one of its own.
@@ -72,6 +87,7 @@ export interface InvalidateOnOptions {
 
 export const defaults = {
   onUnavailable: 'refuse',
+  purgeSharedGroups: false,
   waitForReplicas: 0,
   timeoutMs: 250,
   prefix: '',
@@ -83,12 +99,29 @@ const checks = {
   urls: aFunction,
   when: aFunction,
   onUnavailable: oneOf('refuse', 'proceed'),
+  purgeSharedGroups: aBoolean,
   waitForReplicas: aWholeNumber('replicas', 100),
 };
 
 const CONSEQUENCES = {
-  refuse: 'changes are refused',
-  proceed: 'changes go on, and older responses may be served until Redis acknowledges their purge',
+  refuse: 'changes are refused before their handlers run',
+  proceed: 'changes are made, and older responses may be served until the purge is acknowledged',
+} as const;
+
+const hints = {
+  key: 'use "tags" or "urls"',
+  keys: 'use "tags" or "urls"',
+  group: 'use "tags"',
+  collection: 'use "tags"',
+  pattern: 'use "tags": there is no search for keys',
+  patterns: 'use "tags": there is no search for keys',
+  path: 'use "urls"',
+  paths: 'use "urls"',
+  methods: 'use "when"',
+  method: 'use "when"',
+  condition: 'use "when"',
+  if: 'use "when"',
+  skip: 'use "when", which is its opposite',
 };
 
 /**
@@ -101,17 +134,16 @@ const CONSEQUENCES = {
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; requests may end in `INVALIDATION_REFUSED`
  */
 export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
-  const options = readOptions('invalidateOn', given, checks, defaults, ['redis']);
+  const options = readOptions('invalidateOn', given, checks, defaults, ['redis'], hints);
   const logger = options.logger ?? consoleLogger;
-  const notices = new UnavailableNotices(
-    'invalidateOn',
-    linkTo(options.redis, options.logger),
-    options.logger,
-  );
-  const { onUnavailable } = options;
-  const versions = tagVersions(options.redis, options);
+  const { redis, onUnavailable } = options;
+  const notices = sharedNotices('invalidateOn', onUnavailable, linkTo(redis, options.logger), options.logger);
+  const versions = tagVersions(redis, options);
+  const members = options.purgeSharedGroups ? new GroupMembers(redis, options) : undefined;
 
   const invalidate: RequestHandler = async (req, res, next) => {
+    // In any case: a handler may serve several methods, and names its tags without asking which.
+    offerCacheTags(res);
     if (!(options.when ? await options.when(req) : !isSafe(req))) return next();
     const tags = await tagsOf(req, options);
     let mutation: Mutation | undefined;
@@ -122,23 +154,24 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
       if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause, req);
       if (onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
-    const purge = () => {
-      // First, whatever fails below: a mark that nobody takes out would keep its tags out of the cache.
-      const marked = mutation ? mutation.finish() : versions.invalidate(tags, req);
-      // A handler that fails may have changed something before; it named the tags all the same.
-      const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
-      const groups = invalidatedGroupTags(req, res, logger);
-      const others = [...changed, ...groups].filter((tag) => !tags.includes(tag));
-      const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others, req)]) : marked;
-      return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
-    };
-    offerCacheTags(res);
+    const end = () => endMutation(req, res, { mutation, versions, members, tags, logger });
+    let hasEnded = false;
     // A handler that streams may commit after its first byte: the mark stays until the last.
-    holdResponse(res, next, ({ isEnd }) => (isEnd ? purge() : undefined));
+    holdResponse(res, next, ({ isEnd }) => {
+      if (!isEnd) return undefined;
+      hasEnded = true;
+      return end();
+    });
+    res.once('close', () => {
+      if (hasEnded) return;
+      // Without its client a handler may go on, and may never end its response.
+      if (isLeftByClient(res) && !recordOf(req).isUnchanged) mutation?.expectEndSoon();
+      else void end();
+    });
     next();
   };
   return function invalidateOnMiddleware(req, res, next) {
-    Promise.resolve(invalidate(req, res, next)).catch(next);
+    Promise.resolve(invalidate(req, res, next)).catch((thrown) => next(thrownError(thrown)));
   };
 }
 
@@ -148,5 +181,3 @@ async function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): Promis
   const ownTags = tags ? checkTags('invalidateOn: the option "tags" returned', await tags(req)) : [];
   return [...new Set([...ownTags, ...[req.originalUrl, ...ownUrls].flatMap(purgedUrlTags)])];
 }
-
-function noAnswer(): void {}

@@ -22,4 +22,5 @@ export type CacheReason =
   | 'session-read'
   | 'stale-if-error'
   | 'tag-marked'
+  | 'target'
   | 'too-large';

@@ -3,7 +3,8 @@ import type { NextFunction, Response } from 'express';
 import type { Directives } from '../../src/http/cache-control.js';
 import { storedFields } from '../../src/http/stored-fields.js';
 import type { Attempts, KeptAnswer } from '../../src/idempotency/index.js';
-import { consoleLogger } from '../../src/logger.js';
+import { consoleLogger, type Logger } from '../../src/logger.js';
+import type { UnavailableNotices } from '../../src/redis-unavailable.js';
 import { clearInterval, setInterval } from '../../src/timers.js';
 import { captureResponse, handlersFields, headersNow, holdResponse } from '../response/index.js';
 import type { IdempotentSettings } from './options.js';
@@ -21,6 +22,13 @@ export interface RunningAttempt {
   readonly token: string;
 }
 
+/** The response to a request, and who is told when its answer cannot be kept. */
+interface Answering {
+  readonly res: Response;
+  readonly next: NextFunction;
+  readonly notices: UnavailableNotices;
+}
+
 /**
  * Renews the lease while the handler runs, and keeps its answer before the client gets it: whoever got an answer can have
  * it again. A client that leaves changes nothing: its retry is what the answer is kept for.
@@ -28,7 +36,7 @@ export interface RunningAttempt {
 export function keepAnswer(
   attempts: Attempts,
   attempt: RunningAttempt,
-  { res, next }: { readonly res: Response; readonly next: NextFunction },
+  { res, next, notices }: Answering,
   { maxBodyBytes, leaseMs, logger = consoleLogger }: IdempotentSettings,
 ): void {
   const before = headersNow(res);
@@ -41,7 +49,7 @@ export function keepAnswer(
   });
   const end = (body: Buffer | undefined) => {
     stopRenewing();
-    ended(store(attempts, attempt, kept && { ...kept, body }, logger));
+    ended(store(attempts, attempt, kept && { ...kept, body }, { logger, notices }));
   };
 
   holdResponse(res, next, ({ isEnd }) => (isEnd ? storing : undefined));
@@ -86,7 +94,7 @@ async function store(
   attempts: Attempts,
   { id, token }: RunningAttempt,
   answer: KeptAnswer | undefined,
-  logger: NonNullable<IdempotentSettings['logger']>,
+  { logger, notices }: { readonly logger: Logger; readonly notices: UnavailableNotices },
 ): Promise<void> {
   try {
     if (!answer) await attempts.forget(id, token);
@@ -98,7 +106,10 @@ async function store(
     }
   } catch (err) {
     // The request has happened: its client gets the answer all the same.
-    logger.error({ err }, 'idempotent: an answer was not kept; after its lease onLostLease decides');
+    notices.failed(
+      'idempotent: an answer was not kept; this is repeated, and after its lease onLostLease decides',
+      err,
+    );
   }
 }
 

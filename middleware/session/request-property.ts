@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import type { SessionStore } from '../../src/sessions/index.js';
 import { leaveToolkit } from '../leaving.js';
 import { recordOf } from '../request-record.js';
 import type { RequestSession } from './request-session.js';
@@ -18,7 +19,9 @@ declare global {
 declare module '../request-record.js' {
   interface RequestRecord {
     /** The session of the request. `open` makes it when it is first needed; most requests need none. */
-    session?: { opened?: RequestSession; readonly open: () => RequestSession };
+    session?: { opened?: RequestSession; readonly open: () => RequestSession; readonly store: SessionStore };
+    /** The application asked for the session by the method `load`. */
+    isLookedUp?: boolean;
   }
 }
 
@@ -48,8 +51,8 @@ const PROPERTIES: PropertyDescriptorMap & ThisType<Request> = {
 };
 
 /** Gives the request a session. `open` is called when somebody first reads it, which most requests never do. */
-export function attachSession(req: Request, open: () => RequestSession): void {
-  recordOf(req).session = { open };
+export function attachSession(req: Request, store: SessionStore, open: () => RequestSession): void {
+  recordOf(req).session = { open, store };
 }
 
 /** Puts `session` and `sessionID` on the request, as express-session names them. */
@@ -83,5 +86,6 @@ export function sessionUserOf(req: Request): string | undefined {
 
 /** Whether the application has read `req.session` during this request: then the response may be personal. */
 export function sessionWasRead(req: Request): boolean {
-  return openedSessionOf(req)?.current.wasRead ?? false;
+  const { session, isLookedUp = false } = recordOf(req);
+  return session?.opened?.current.wasRead || isLookedUp;
 }

@@ -1,28 +1,28 @@
-import { isUnavailable, ToolkitError } from '../errors.js';
+import { ToolkitError } from '../errors.js';
 import { consoleLogger } from '../logger.js';
 import { readOptions } from '../read-options.js';
 import { linkTo } from '../redis/index.js';
-import { UnavailableNotices } from '../redis-unavailable.js';
 import { SingleFlight } from '../single-flight/index.js';
 import {
-  beginMutation,
   checkNames,
   checkTags,
   EVERYTHING,
-  type Mutation,
   purgedUrlTags,
-  refusedMutation,
   type TagVersions,
   tagVersions,
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import { type CacheState, checkState } from './cache-state.js';
+import { checkFunction } from './check-function.js';
+import { mutator } from './mutate.js';
+import { nearValuesOf } from './near-values.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,
   type CachedValueOptions,
   checks,
   defaults,
+  hints,
   type StoredValueOptions,
   type ValueSettings,
   valueOptionsReader,
@@ -90,12 +90,13 @@ export interface CacheAside {
  *   `CACHE_VALUE_TOO_LARGE`
  */
 export function cacheAside(given: CacheAsideOptions): CacheAside {
-  const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis']);
+  const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis'], hints);
   const { redis } = settings;
-  const notices = new UnavailableNotices('cacheAside', linkTo(redis, settings.logger), settings.logger);
+  linkTo(redis, settings.logger);
   const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
-  const values = new ValueStore(redis, versions, settings);
+  const near = nearValuesOf(redis, versions, settings);
+  const values = new ValueStore(redis, versions, settings, near);
   const flights = new SingleFlight<LoadResult>(redis, settings);
   const { logger = consoleLogger, maxValueBytes } = settings;
   const loader = new ValueLoader({ values, versions, flights, logger, maxValueBytes });
@@ -103,6 +104,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
   return {
     async getOrLoad<T>(key: string, load: () => Promise<T>, given?: CachedValueOptions<T>) {
       checkKey(key);
+      checkFunction('getOrLoad', 'load', load);
       const options = readValueOptions(given);
       const arrivedAt = monotonicNow();
       const until = arrivedAt + options.waitMs;
@@ -126,8 +128,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
       await versions.invalidate([keyTag(key)]);
     },
 
-    mutate: async (tags, run) =>
-      mutate(versions, checkTags('cacheAside: mutate was given', tags), run, settings, notices),
+    mutate: mutator(versions, settings),
     invalidateTags: async (tags) =>
       versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
     invalidateUrls: async (urls) =>
@@ -135,11 +136,6 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
     clear: () => versions.invalidate([EVERYTHING]),
   };
 }
-
-const CONSEQUENCES = {
-  refuse: 'changes are refused',
-  proceed: 'changes go on, and older values may be served until Redis acknowledges their purge',
-};
 
 /** A value that is given to `set`. */
 interface GivenValue<T> {
@@ -163,32 +159,6 @@ async function storeValue<T>(
     return pinned && (await values.store(key, json, pinned, lifetime)) ? 'stored' : 'invalidated';
   });
   return outcome === 'stored';
-}
-
-async function mutate<T>(
-  versions: TagVersions,
-  tags: readonly string[],
-  run: () => Promise<T>,
-  { onUnavailable, logger = consoleLogger }: AsideSettings,
-  notices: UnavailableNotices,
-): Promise<T> {
-  let mutation: Mutation | undefined;
-  try {
-    mutation = await beginMutation(versions, tags);
-    notices.succeeded();
-  } catch (cause) {
-    if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause);
-    if (onUnavailable === 'refuse') throw refusedMutation(cause);
-  }
-  try {
-    return await run();
-  } finally {
-    // Also after an error: a part of the change may have been made.
-    await (mutation ? mutation.finish() : versions.invalidate(tags)).catch((err: unknown) => {
-      // A purge that Redis has not acknowledged is repeated, and logged once per outage.
-      if (!isUnavailable(err)) logger.error({ err, tags }, 'a purge failed');
-    });
-  }
 }
 
 function nothingToStore(key: string): ToolkitError {

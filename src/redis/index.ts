@@ -12,6 +12,7 @@ export { Deadlines } from './deadlines.js';
 export { failed, misconfigurationOf, unavailable } from './failures.js';
 export { NumbersOnServers, routeToEachServer } from './key-on-same-server.js';
 export { linkTo, type RedisLink } from './link.js';
+export { OwedReleases } from './owed-releases.js';
 export { replicasOf } from './replicas.js';
 export { type ReadWithRun, readWithRunOf } from './restart-detection.js';
 export { labelledScript, loadScript, type Script } from './scripts.js';

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { clockFor } from '../diagnostics.js';
-import { ToolkitError, tooLarge } from '../errors.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, type Script, whenReset } from '../redis/index.js';
 import { Adoption, type ConvertCopy } from './adoption.js';
@@ -9,7 +8,6 @@ import { OldCopies } from './old-copies.js';
 import { publishEnded, publishLoaded, publishSaved } from './session-events.js';
 import { SessionReader } from './session-reader.js';
 import {
-  bytesOf,
   hashId,
   isSystemField,
   pairs,
@@ -18,6 +16,7 @@ import {
   type StoredSession,
   SYSTEM_FIELDS,
 } from './session-record.js';
+import { refuseOversize, sessionTooLarge } from './session-size.js';
 import { NOT_SHORT, shortUpdate } from './short-update.js';
 import { UserSessions, type UserSessionsOptions } from './user-sessions.js';
 
@@ -59,7 +58,8 @@ export class SessionStore {
     this.#reader = new SessionReader(this.#link, this.#names, this.#ask);
     const { adopt, maxBytes } = options;
     const copies = adopt && new OldCopies(redis, this.#link, this.#names, { ...options, ...adopt });
-    this.users = new UserSessions(this.#link, this.#names, this.#reader, options, copies);
+    const mayAdopt = adopt !== undefined;
+    this.users = new UserSessions(this.#link, this.#names, this.#reader, { ...options, mayAdopt });
     const mirror = adopt?.mirror ? new Mirror(redis, this.#link, this.#names, this.#ask) : undefined;
     this.#adoption = copies && new Adoption(copies, this.#reader, this.users, maxBytes, mirror);
     for (const memory of [this.#reader, this.#adoption]) whenReset(redis, () => memory?.clear());
@@ -94,8 +94,12 @@ export class SessionStore {
     return this.#reader.peek(hashId(id), this.#options);
   }
 
-  /** Stores a new session. @throws ToolkitError `SESSION_TOO_LARGE`, `REDIS_UNAVAILABLE` */
-  async create(id: string, fields: StoredFields, idleTimeoutMs: number, request?: object): Promise<void> {
+  /**
+   * Stores a new session. Resolves to false when the id is in use.
+   *
+   * @throws ToolkitError `SESSION_TOO_LARGE`, `REDIS_UNAVAILABLE`
+   */
+  async create(id: string, fields: StoredFields, idleTimeoutMs: number, request?: object): Promise<boolean> {
     const { absoluteTimeoutMs, maxBytes, maxPerUser } = this.#options;
     refuseOversize(fields, maxBytes);
     const began = clockFor('session-saved');
@@ -109,11 +113,10 @@ export class SessionStore {
     // Both leave together: if only one succeeds, the id of the session never leaves this server.
     const indexed = user !== undefined && !maxPerUser ? this.users.add(user, hash) : undefined;
     const [isNew] = await Promise.all([created, indexed]);
-    if (isNew === 0) {
-      throw new ToolkitError('SESSION_NOT_FOUND', 'session: genid returned an id that is in use');
-    }
+    if (isNew === 0) return false;
     if (user !== undefined && maxPerUser) await this.users.addAndMakeRoom(user, hash);
     publishSaved(hash, 'created', began, request);
+    return true;
   }
 
   /** Writes changed properties of a stored session. */
@@ -183,16 +186,4 @@ function expectations({ set, deleted, loaded }: SessionChanges): string[] {
     const json = loaded.get(name);
     return json === undefined ? '' : createHash('sha1').update(json).digest('hex');
   });
-}
-
-// The scripts refuse oversize too. This check saves sending it.
-function refuseOversize(fields: StoredFields, maxBytes: number): void {
-  const bytes = bytesOf(fields);
-  if (bytes > maxBytes) throw sessionTooLarge(bytes, maxBytes, fields);
-}
-
-function sessionTooLarge(bytes: number, maxBytes: number, written: StoredFields): ToolkitError {
-  const largest = [...written].reduce((a, b) => (b[1].length > a[1].length ? b : a))[0];
-  const advice = `keep ids in the session and data in a database, or raise maxBytes; the largest property written is "${largest}"`;
-  return tooLarge('SESSION_TOO_LARGE', 'session: the session', { bytes, maxBytes, advice });
 }

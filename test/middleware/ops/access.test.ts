@@ -41,6 +41,7 @@ test.each([false, undefined, null, ''])(
 test('ops passes an error of authorize on, and a decision that is none, and shows nothing', async () => {
   for (const authorize of [
     () => Promise.reject(new Error('no')),
+    () => Promise.reject(),
     () => ({ role: 'guest' }) as never,
     () => [] as never,
     () => Number.NaN,
