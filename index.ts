@@ -105,4 +105,5 @@ export type {
   UnavailableEvent,
   ValueEvent,
   ValueLoadedEvent,
+  ValueStoredEvent,
 } from './src/work-events.js';

@@ -1,6 +1,7 @@
 import type { Arguments } from './command-line.js';
 import { type Bench, countRoundTrips, fillEntries, measure, type Sample, warmUp } from './measure.js';
 import { type MeasuredServer, startServer } from './measured-server.js';
+import { onlookerOf } from './onlooker.js';
 import type { Progress } from './progress.js';
 import type { Row } from './results.js';
 import { rotated } from './rotated.js';
@@ -65,6 +66,7 @@ async function runScenario(
   const contenders = await Promise.all(
     variantsOf(scenario, args).map((variant) => enter(bench, nearUrl, scenario, variant, args)),
   );
+  const lookAway = await onlookerOf(variantsOf(scenario, args), nearUrl);
   const samples = new Map<string, Sample[]>();
   const keyOf = (variant: Variant, cell: Cell) => `${variant} ${cell.redis} ${cell.connections}`;
   await warmUpAll(bench, scenario, contenders, args.effort.warmUpMs);
@@ -80,6 +82,7 @@ async function runScenario(
       }
     }
   }
+  await lookAway();
   const rows: Row[] = [];
   for (const { variant, near, far } of contenders) {
     const roundTrips = far && (await countRoundTrips(bench, far, scenario, COUNTED_REQUESTS));

@@ -109,6 +109,10 @@ export const cacheReasons: Readonly<Record<CacheReason, Explanation>> = {
     meaning: 'The response sets a cookie. A `session` with `rolling: true` does so with every response.',
     advice: 'Set cookies on other routes, or leave `rolling` out.',
   },
+  skip: {
+    meaning: 'The option `skip` let the request pass.',
+    advice: 'Change `skip`.',
+  },
   'stale-if-error': {
     meaning: 'The handler failed, and the stored response was sent in place of its error.',
     advice: 'Look for the error: `fwd-status` has its status.',

@@ -39,9 +39,9 @@ export class UnavailableNotices {
   }
 
   /** `onUnavailable` is applied to a request. `consequence` goes into the log, as in "requests are not limited". */
-  applied(onUnavailable: string, consequence: string, error: ToolkitError): void {
+  applied(onUnavailable: string, consequence: string, error: ToolkitError, request?: object): void {
     const reason = reasonOf(error);
-    publish('fallback', () => ({ middleware: this.#middleware, onUnavailable, reason, error }));
+    publish('fallback', () => ({ middleware: this.#middleware, onUnavailable, reason, error }), request);
     if (this.#connection.isOutageAnnounced) return;
     const applied = `${consequence} (onUnavailable: "${onUnavailable}")`;
     const level = isMisconfigured(error) ? 'error' : 'warn';

@@ -153,7 +153,7 @@ class CacheStep implements Step<AskedLookup> {
       return await this.#decider.decide(visit, await found);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      this.#notices.applied('bypass', 'handlers answer, and responses are not cached', error);
+      this.#notices.applied('bypass', 'handlers answer, and responses are not cached', error, visit.req);
       const near = this.#cache.lastKnown(visit.question.id, visit.req.headers as Fields);
       return this.#decider.decideWithoutRedis(visit, near);
     }

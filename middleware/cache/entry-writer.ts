@@ -176,7 +176,8 @@ export class EntryWriter {
     if (!versions) return 'invalidated';
     const { compressAboveBytes = Number.POSITIVE_INFINITY, compressWith, sharedQueries } = this.#settings;
     const entry = await packed({ head: { ...head, versions }, body }, compressAboveBytes, compressWith);
-    const stored = this.#cache.store(id, entry, keepForMs(head.terms, head.fields, Date.now()));
+    const keepMs = keepForMs(head.terms, head.fields, Date.now());
+    const stored = this.#cache.store(id, entry, keepMs, this.#req);
     // Over one connection in one write: a request that goes on finds the entry.
     if (this.#cache.keepsOrder) right.end('stored');
     // Of several responses for a URL the most recent one counts (RFC 9111 §4).

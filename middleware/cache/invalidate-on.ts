@@ -91,6 +91,7 @@ const CONSEQUENCES = {
   refuse: 'changes are refused before their handlers run',
   proceed: 'changes are made, and older responses may be served until the purge is acknowledged',
 } as const;
+
 const hints = {
   key: 'use "tags" or "urls"',
   keys: 'use "tags" or "urls"',
@@ -130,20 +131,20 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
     const tags = await tagsOf(req, options);
     let mutation: Mutation | undefined;
     try {
-      mutation = await beginMutation(versions, tags);
+      mutation = await beginMutation(versions, tags, req);
       notices.succeeded();
     } catch (cause) {
-      if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause);
+      if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause, req);
       if (onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
     const purge = () => {
       // First, whatever fails below: a mark that nobody takes out would keep its tags out of the cache.
-      const marked = mutation ? mutation.finish() : versions.invalidate(tags);
+      const marked = mutation ? mutation.finish() : versions.invalidate(tags, req);
       // A handler that fails may have changed something before; it named the tags all the same.
       const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
       const groups = invalidatedGroupTags(req, res, logger);
       const others = [...changed, ...groups].filter((tag) => !tags.includes(tag));
-      const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others)]) : marked;
+      const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others, req)]) : marked;
       return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
     };
     // A handler that streams may commit after its first byte: the mark stays until the last.

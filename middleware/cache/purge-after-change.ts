@@ -29,7 +29,7 @@ export function purgeAfterChange(
     const groups = invalidatedGroupTags(req, res, logger);
     const tags = res.statusCode < 400 ? [...changedTags(req, res), ...groups] : groups;
     if (tags.length === 0) return undefined;
-    return versions.invalidate(tags).catch((err: unknown) => logFailedPurge(logger, err, tags));
+    return versions.invalidate(tags, req).catch((err: unknown) => logFailedPurge(logger, err, tags));
   });
 }
 

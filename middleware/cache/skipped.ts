@@ -25,7 +25,7 @@ export function isSkipped(req: Request, { skip }: CacheSettings): boolean {
 /** Passes a request on that another `cacheResponse` behind this one may still have. */
 export function passSkipped(res: Response, next: NextFunction, isTaken: () => boolean): void {
   hideHandlerTags(res, () => {
-    if (!isTaken()) setCacheStatus(res, { fwd: 'bypass' });
+    if (!isTaken()) setCacheStatus(res, { fwd: 'bypass', detail: 'skip' });
   });
   next();
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { publish } from '../../src/diagnostics.js';
+import { clockFor, publish } from '../../src/diagnostics.js';
 import { isUnavailable, ToolkitError } from '../../src/errors.js';
 import { type AttemptOutcome, Attempts, type KeptAnswer } from '../../src/idempotency/index.js';
 import { consoleLogger } from '../../src/logger.js';
@@ -8,6 +8,7 @@ import { loggedPath, logMisuse } from '../../src/notices.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
 import { sharedNotices, type UnavailableNotices } from '../../src/redis-unavailable.js';
+import { monotonicNow } from '../../src/timers.js';
 import { recordOf } from '../request-record.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 // Types `req.idempotency` for everybody who imports this file.
@@ -81,13 +82,16 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     if (typeof named === 'string') return answerProblem(res, named, { documentationUrl });
     const read = await fingerprintOf(req, this.#settings);
     if ('failure' in read) return this.#contentFailed(res, read.failure);
-    const outcome = await this.#outcome(named.id, read.digest, await (asked as Promise<AskedAttempt>), next);
-    return outcome && this.#follow(outcome, named.id, req, res, next);
+    const attempt = { id: named.id, fingerprint: read.digest, req };
+    const began = clockFor('idempotency');
+    const outcome = await this.#outcome(attempt, await (asked as Promise<AskedAttempt>), next);
+    if (!outcome) return undefined;
+    publish('idempotency', () => ({ state: outcome.state, durationMs: monotonicNow() - began }), req);
+    return this.#follow(outcome, named.id, req, res, next);
   }
 
   #follow(outcome: AttemptOutcome, id: string, req: Request, res: Response, next: NextFunction): unknown {
     const { documentationUrl } = this.#settings;
-    publish('idempotency', () => ({ state: outcome.state }), req);
     switch (outcome.state) {
       case 'run':
         req.idempotency = { id, fence: outcome.fence };
@@ -115,8 +119,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
 
   /** Undefined when the request has been passed on. */
   async #outcome(
-    id: string,
-    fingerprint: string,
+    { id, fingerprint, req }: { readonly id: string; readonly fingerprint: string; readonly req: Request },
     asked: AskedAttempt | undefined,
     next: NextFunction,
   ): Promise<AttemptOutcome | undefined> {
@@ -130,7 +133,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
       if (!isUnavailable(error)) throw error;
       const { onUnavailable } = this.#settings;
       const consequence = onUnavailable === 'refuse' ? 'are refused' : 'may happen twice';
-      this.#notices.applied(onUnavailable, `requests with an Idempotency-Key ${consequence}`, error);
+      this.#notices.applied(onUnavailable, `requests with an Idempotency-Key ${consequence}`, error, req);
       next(onUnavailable === 'refuse' ? refused(error) : undefined);
       return undefined;
     }

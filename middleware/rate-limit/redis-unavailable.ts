@@ -1,3 +1,4 @@
+import type { Request } from 'express';
 import { isUnavailable, ToolkitError } from '../../src/errors.js';
 import { LocalLimiter, type Policy, type QuotaVerdict } from '../../src/limits/index.js';
 import { linkTo, whenReset } from '../../src/redis/index.js';
@@ -33,9 +34,12 @@ export class WithoutRedis {
   }
 
   /** Undefined when the request is not limited; throws when it is refused. */
-  decide({ key, policies, cost }: QuotaQuestion, error: unknown): LocalDecision | undefined {
+  decide(
+    { key, policies, cost, req }: QuotaQuestion & { readonly req: Request },
+    error: unknown,
+  ): LocalDecision | undefined {
     if (!isUnavailable(error)) throw error;
-    this.#notices.applied(this.#onUnavailable, CONSEQUENCES[this.#onUnavailable], error);
+    this.#notices.applied(this.#onUnavailable, CONSEQUENCES[this.#onUnavailable], error, req);
     if (this.#onUnavailable === 'closed') throw reducedCapacity(error, policies);
     if (this.#onUnavailable === 'open') return undefined;
     this.#local ??= new LocalLimiter();

@@ -66,7 +66,7 @@ async function saveAtEnd(
   const loss = await session.saveAtEnd(changes);
   const tracked = session.current.peek();
   if (!loss) sendCookieIfNeeded(context, res, tracked);
-  else if (context.headSent) reportLoss(context.settings, tracked.id, loss);
+  else if (context.headSent) reportLoss(context, tracked.id, loss);
   else throw lossError(loss);
 }
 

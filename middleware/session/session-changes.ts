@@ -130,7 +130,7 @@ export class TrackedSession {
     const idleTimeoutMs = this.session.cookie.originalMaxAge ?? this.#options.idleTimeoutMs;
     try {
       if (this.exists) return await this.#update(store, changes, idleTimeoutMs);
-      if (await store.create(this.id, changes.now, idleTimeoutMs)) return true;
+      if (await store.create(this.id, changes.now, idleTimeoutMs, this.#req)) return true;
       this.#stored = await ownSession(store, this.id, this.#unanswered);
       this.exists = true;
       return await this.#update(store, this.#difference(), idleTimeoutMs);
@@ -144,7 +144,7 @@ export class TrackedSession {
     const loaded = this.#options.onConflict === 'overwrite' ? undefined : this.#stored;
     const basis = this.#basis;
     this.#basis = undefined;
-    return store.update(this.id, { set, deleted, loaded, basis }, idleTimeoutMs);
+    return store.update(this.id, { set, deleted, loaded, basis }, idleTimeoutMs, this.#req);
   }
 
   async #merge(conflicting: StoredFields, ours: StoredFields): Promise<void> {

@@ -54,7 +54,7 @@ export function session(given: SessionOptions): SessionMiddleware {
     return open(instance, req, loaded);
   };
   const openUnread = (req: Request, error: unknown): RequestContext => {
-    availability.failed('read', error);
+    availability.failed('read', error, req);
     if (onUnavailable === 'error' || !isUnavailable(error)) throw error;
     const onlyIfWritten = { ...instance, settings: { ...settings, ...ONLY_IF_WRITTEN } };
     const unread = signedIdsOf(req).map(({ id }) => id);

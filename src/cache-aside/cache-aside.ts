@@ -30,6 +30,7 @@ import {
   valueOptionsReader,
 } from './options.js';
 import { type CachedValue, type CachedValues, readValue, readValues, type TagsByKey } from './read-values.js';
+import { publishingStore } from './value-events.js';
 import { valueJson } from './value-json.js';
 import { storedLifetime } from './value-lifetime.js';
 import { type LoadResult, ValueLoader } from './value-loader.js';
@@ -165,10 +166,13 @@ async function storeValue<T>(
   options: ValueSettings<T>,
 ): Promise<boolean> {
   if (json === undefined) throw nothingToStore(key);
-  const lifetime = await storedLifetime(key, value, options);
-  if (!lifetime) return false;
-  const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
-  return pinned !== undefined && values.store(key, json, pinned, lifetime);
+  const outcome = await publishingStore(key, async () => {
+    const lifetime = await storedLifetime(key, value, options);
+    if (!lifetime) return 'uncached';
+    const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
+    return pinned && (await values.store(key, json, pinned, lifetime)) ? 'stored' : 'invalidated';
+  });
+  return outcome === 'stored';
 }
 
 const CONSEQUENCES = {

@@ -3,7 +3,7 @@ import { kindOf } from '../kind-of.js';
 import { checkNames, type TagVersions } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import { CacheState } from './cache-state.js';
-import { publishLookup } from './lookup-event.js';
+import { publishLookup } from './value-events.js';
 import { checkKey, tagsOfValue, type ValueStore, type WantedValue } from './value-store.js';
 
 // One command reads them all, and Redis answers nobody else meanwhile.

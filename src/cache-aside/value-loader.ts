@@ -1,4 +1,3 @@
-import { publish } from '../diagnostics.js';
 import { isUnavailable } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { logMisuse } from '../notices.js';
@@ -11,8 +10,8 @@ import {
 } from '../single-flight/index.js';
 import { beginFill, pinVersions, type TagVersions, unknownStart } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
-import { publishLookup } from './lookup-event.js';
 import type { ValueSettings } from './options.js';
+import { publishingStore, publishLoad, publishLookup } from './value-events.js';
 import { valueJson } from './value-json.js';
 import { storedLifetime, type ValueLifetime } from './value-lifetime.js';
 import type { FoundValue, ValueStore } from './value-store.js';
@@ -145,10 +144,13 @@ export class ValueLoader {
     const pinned = pinVersions(tags, right.start.versions);
     try {
       const isCached = json !== undefined && lifetime !== undefined;
-      if (!isCached && isRefresh) await this.#values.drop(key);
-      if (!pinned || !isCached) return right.end('unstorable', { json });
-      await this.#values.store(key, json, pinned, lifetime, loadMs);
-      right.end('stored', { json });
+      await publishingStore(key, async () => {
+        if (!isCached && isRefresh) await this.#values.drop(key);
+        if (!isCached) return 'uncached';
+        const isStored = pinned && (await this.#values.store(key, json, pinned, lifetime, loadMs));
+        return isStored ? 'stored' : 'invalidated';
+      });
+      right.end(pinned && isCached ? 'stored' : 'unstorable', { json });
     } catch (error) {
       right.end('invalidated', { json });
       if (!isUnavailable(error)) throw error;
@@ -160,10 +162,6 @@ export class ValueLoader {
     this.#toldOfNesting = true;
     logMisuse(this.#logger, 'CACHE_LOAD_NESTED', { key, tags });
   }
-}
-
-function publishLoad(key: string, failed: boolean, began: number): void {
-  publish('value-loaded', () => ({ key, failed, durationMs: monotonicNow() - began }));
 }
 
 /**

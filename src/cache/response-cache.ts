@@ -1,4 +1,4 @@
-import { publish } from '../diagnostics.js';
+import { clockFor, publish } from '../diagnostics.js';
 import { takesCoding } from '../http/content-coding.js';
 import type { Fields } from '../http/fields.js';
 import { variantOf } from '../http/vary.js';
@@ -6,6 +6,7 @@ import { decidingPrefixes, type Keys, keys } from '../keys.js';
 import { RecentMap } from '../recent-map.js';
 import { type RedisClient, whenReset } from '../redis/index.js';
 import { type TagVersions, type TagVersionsOptions, tagVersions } from '../tags/index.js';
+import { monotonicNow } from '../timers.js';
 import { unpacked } from './compressed-entry.js';
 import { nearCacheOf } from './near/near-cache-of.js';
 import { nearRecords } from './near/near-record.js';
@@ -111,14 +112,21 @@ export class ResponseCache {
     return isEntry(found) && found.head.variant === variantOf(base.head.vary, request) ? found : undefined;
   }
 
-  async store(id: string, entry: Entry, keepMs: number): Promise<void> {
+  async store(id: string, entry: Entry, keepMs: number, request?: object): Promise<void> {
+    const began = clockFor('filled');
     await Promise.all([
       this.versions.keep(entry.head.versions, keepMs),
       this.#records.write(this.#keyOf(id, entry), entry, keepMs),
       entry.head.vary.length > 0 && this.#storeSignpost(id, entry, keepMs),
     ]);
-    const tags = () => Object.keys(entry.head.versions);
-    publish('filled', () => ({ id, tags: tags(), bytes: entry.body.length, keepMs }));
+    const details = () => ({
+      id,
+      tags: Object.keys(entry.head.versions),
+      bytes: entry.body.length,
+      keepMs,
+      durationMs: monotonicNow() - began,
+    });
+    publish('filled', details, request);
   }
 
   /** Removes the response that a request was found to have made old. */

@@ -115,13 +115,14 @@ export class OldCopies {
   }
 
   /** Ends a session, which need not be ours yet, and keeps its old copy from being adopted. */
-  async end(hash: string): Promise<void> {
+  async end(hash: string): Promise<boolean> {
     const { absoluteTimeoutMs: copyLifeMs, timeoutMs } = this.#options;
-    await endSession(this.#link, this.#names, hash, { copyLifeMs, timeoutMs });
+    const { ended } = await endSession(this.#link, this.#names, hash, { copyLifeMs, timeoutMs });
+    return ended;
   }
 
-  async remove(id: string): Promise<void> {
-    await this.#link.send<number>('unlink', [this.keyOf(id)], this.#ask);
+  async remove(id: string): Promise<boolean> {
+    return (await this.#link.send<number>('unlink', [this.keyOf(id)], this.#ask)) === 1;
   }
 
   #markerOf(hash: string): string {

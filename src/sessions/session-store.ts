@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { publish } from '../diagnostics.js';
+import { clockFor } from '../diagnostics.js';
 import { type ToolkitError, tooLarge } from '../errors.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, type Script, whenReset } from '../redis/index.js';
 import { Adoption, type ConvertCopy } from './adoption.js';
 import { Mirror, type WriteCopy } from './mirror.js';
 import { OldCopies } from './old-copies.js';
-import { clockOf, publishLoaded, publishSaved } from './session-events.js';
+import { publishEnded, publishLoaded, publishSaved } from './session-events.js';
 import { SessionReader } from './session-reader.js';
 import {
   bytesOf,
@@ -79,7 +79,7 @@ export class SessionStore {
     request?: object,
   ): Promise<StoredSession | undefined> {
     const hash = hashId(id);
-    const began = clockOf('session-loaded');
+    const began = clockFor('session-loaded');
     const { absoluteTimeoutMs } = this.#options;
     const timeouts = { maxIdleMs, absoluteTimeoutMs };
     const session =
@@ -100,10 +100,10 @@ export class SessionStore {
    *
    * @throws ToolkitError `SESSION_TOO_LARGE`, `REDIS_UNAVAILABLE`
    */
-  async create(id: string, fields: StoredFields, idleTimeoutMs: number): Promise<boolean> {
+  async create(id: string, fields: StoredFields, idleTimeoutMs: number, request?: object): Promise<boolean> {
     const { absoluteTimeoutMs, maxBytes, maxPerUser } = this.#options;
     refuseOversize(fields, maxBytes);
-    const began = clockOf('session-saved');
+    const began = clockFor('session-saved');
     const hash = hashId(id);
     const user = fields.get(SYSTEM_FIELDS.user);
     const created = this.#run<number>(createSession, hash, [
@@ -116,13 +116,18 @@ export class SessionStore {
     const [isNew] = await Promise.all([created, indexed]);
     if (isNew === 0) return false;
     if (user !== undefined && maxPerUser) await this.users.addAndMakeRoom(user, hash);
-    publishSaved(hash, 'created', began);
+    publishSaved(hash, 'created', began, request);
     return true;
   }
 
   /** Writes changed properties of a stored session. */
-  async update(id: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {
-    const began = clockOf('session-saved');
+  async update(
+    id: string,
+    changes: SessionChanges,
+    idleTimeoutMs: number,
+    request?: object,
+  ): Promise<Updated> {
+    const began = clockFor('session-saved');
     const hash = hashId(id);
     const newUser = changes.set.get(SYSTEM_FIELDS.user);
     // The index comes first: "log out everywhere" could not end a session that its user's index lacks.
@@ -131,17 +136,21 @@ export class SessionStore {
     if (newUser !== undefined && updated === true && this.#options.maxPerUser) {
       await this.users.addAndMakeRoom(newUser, hash);
     }
-    publishSaved(hash, updated === true ? 'updated' : updated ? 'conflict' : 'absent', began);
+    publishSaved(hash, updated === true ? 'updated' : updated ? 'conflict' : 'absent', began, request);
     return updated;
   }
 
-  async destroy(id: string, user?: string): Promise<void> {
+  /** Ends a session. Resolves to whether there was one. */
+  async destroy(id: string, user?: string, request?: object): Promise<boolean> {
     const hash = hashId(id);
-    if (this.#adoption) await this.#adoption.end(id, hash);
-    else await this.#link.send<number>('unlink', [this.#names.session(hash)], this.#ask);
+    const began = clockFor('session-destroyed');
+    const ended = this.#adoption
+      ? await this.#adoption.end(id, hash)
+      : (await this.#link.send<number>('unlink', [this.#names.session(hash)], this.#ask)) === 1;
     // Not earlier: a live session must stay in its user's index.
     if (user !== undefined) this.users.forgetLater(user, hash);
-    publish('session-destroyed', () => ({ handle: hash }));
+    if (ended) publishEnded(hash, began, request);
+    return ended;
   }
 
   /** Writes a session for connect-redis too. Resolves to false when the session has ended, also there. */

@@ -1,7 +1,8 @@
-import { publish } from '../diagnostics.js';
+import { clockFor } from '../diagnostics.js';
 import type { Keys } from '../keys.js';
 import { loadScript, type RedisLink } from '../redis/index.js';
 import { endSession } from './end-session.js';
+import { publishEnded } from './session-events.js';
 import type { SessionReader, SessionTimeouts } from './session-reader.js';
 import { type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
@@ -131,9 +132,10 @@ export class UserSessions {
 
   async #end(user: string, handle: string): Promise<boolean> {
     const { timeoutMs } = this.#ask;
+    const began = clockFor('session-destroyed');
     const { ended, oldKey } = await endSession(this.#link, this.#names, handle, { user, timeoutMs });
     if (oldKey) await this.#link.send<number>('unlink', [oldKey], this.#ask);
-    if (ended) publish('session-destroyed', () => ({ handle }));
+    if (ended) publishEnded(handle, began);
     return ended;
   }
 

@@ -101,6 +101,7 @@ const scenes: Record<Exclude<CacheReason, 'redis-unavailable'>, Scene> = {
   },
   'session-read': { before: withSession, handler: (req, res) => void res.send(data(req).user ?? 'nobody') },
   'set-cookie': { handler: (_req, res) => void res.cookie('a', '1').send('x') },
+  skip: { cache: { skip: () => true }, said: /^toolkit;fwd=bypass;detail=skip$/ },
   'stale-if-error': {
     handler: failsSecondTime(),
     isRepeated: true,

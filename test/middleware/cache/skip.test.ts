@@ -23,7 +23,7 @@ test('a skipped request is neither answered from the cache nor stored, and the o
   for (const path of ['/?preview', '/', '/?preview', '/']) bodies.push(String((await app.get(path)).body));
   expect(bodies).toEqual(['call 1', 'call 2', 'call 3', 'call 2']);
   const { headers } = await app.get('/?preview');
-  expect(headers['cache-status']).toBe('toolkit;fwd=bypass');
+  expect(headers['cache-status']).toBe('toolkit;fwd=bypass;detail=skip');
   expect(headers['surrogate-key']).toBeUndefined();
 });
 
