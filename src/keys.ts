@@ -22,6 +22,8 @@ export interface Keys {
   cache(id: string): string;
   cacheVariant(id: string, variant: string): string;
   cacheVariants(id: string): string;
+  /** The groups of the responses of a URL, by the URL's tag. */
+  cacheGroups(tag: string): string;
   cacheLease(id: string): string;
   /** A channel. ioredis puts its keyPrefix in front of keys only, so it has to be given here. */
   cacheLeaseReleased(id: string, keyPrefix: string): string;
@@ -66,6 +68,7 @@ export function keys(prefix = ''): Keys {
     cache: (id) => `${prefix}cache:${safeId(id)}`,
     cacheVariant: (id, variant) => `${prefix}cache-variant:${variant}:${safeId(id)}`,
     cacheVariants: (id) => `${prefix}cache-variants:${safeId(id)}`,
+    cacheGroups: (tag) => `${prefix}cache-groups:${safeId(tag)}`,
     cacheLease: (id) => `${prefix}cache-lease:${safeId(id)}`,
     cacheLeaseReleased: (id, keyPrefix) => `${keyPrefix}${prefix}cache-lease-released:${safeId(id)}`,
     invalidationEpoch: () => `${prefix}epoch:invalidation`,

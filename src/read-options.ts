@@ -1,6 +1,7 @@
 import { ToolkitError } from './errors.js';
 import { calmLogger, type Logger } from './logger.js';
 import { isThenable } from './settle.js';
+import { mostSimilar } from './similar-name.js';
 
 /** Returns a complaint about a value, or undefined when the value is valid. */
 export type Check = (value: unknown) => string | undefined;
@@ -181,26 +182,4 @@ function unknownOption(
   const similar = mostSimilar(name, known);
   const advice = hint ?? (similar ? `did you mean "${similar}"?` : `it takes ${known.join(', ')}`);
   return new ToolkitError('OPTION_UNKNOWN', `${factory}: unknown option "${name}"; ${advice}`);
-}
-
-function mostSimilar(name: string, known: readonly string[]): string | undefined {
-  const ranked = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
-  ranked.sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  // Of three letters two would be too many.
-  const most = name.length > 3 ? Math.max(2, name.length / 3) : 1;
-  return best && best.distance <= most ? best.candidate : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = a[i - 1]?.toLowerCase() === b[j - 1]?.toLowerCase() ? 0 : 1;
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + swap);
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

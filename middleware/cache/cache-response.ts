@@ -95,6 +95,7 @@ class CacheStep implements Step<AskedLookup> {
     if ((asked as AskedLookup | undefined)?.before !== 'nobody' && isSkipped(req, this.#settings))
       return passSkipped(res, next, () => this.#mounted.isTaken(req));
     if (req.method === 'QUERY') return this.#actOnQuery(req, res, next);
+    this.#settings.emitVariance?.(req, res);
     if (!this.#mounted.take(req)) return next();
     if (asked && !isForOnePerson(req, this.#settings))
       return this.#answer(asked as AskedLookup, req, res, next);

@@ -170,19 +170,20 @@ export class EntryWriter {
   }
 
   async #store({ head, body }: Entry): Promise<FillOutcome> {
-    const { right } = this.#forwarded;
     const { id } = this.#place;
     const versions = await this.#pin(this.#allTags);
     if (!versions) return 'invalidated';
-    const { compressAboveBytes = Number.POSITIVE_INFINITY, compressWith, sharedQueries } = this.#settings;
-    const entry = await packed({ head: { ...head, versions }, body }, compressAboveBytes, compressWith);
+    const { sharedQueries, groupMembers } = this.#settings;
+    const entry = await packed({ head: { ...head, versions }, body }, this.#settings);
     const keepMs = keepForMs(head.terms, head.fields, Date.now());
+    // First: a change that ends the entry must find its groups.
+    const remembered = groupMembers?.remember(this.#allTags, keepMs);
     const stored = this.#cache.store(id, entry, keepMs, this.#req);
     // Over one connection in one write: a request that goes on finds the entry.
-    if (this.#cache.keepsOrder) right.end('stored');
+    if (this.#cache.keepsOrder) this.#forwarded.right.end('stored');
     // Of several responses for a URL the most recent one counts (RFC 9111 §4).
     const older = this.#forwarded.exact ? sharedQueries.placesBeside(this.#forwarded, id) : [];
-    await Promise.all([stored, ...older.map((each) => this.#cache.drop(each, entry))]);
+    await Promise.all([remembered, stored, ...older.map((each) => this.#cache.drop(each, entry))]);
     return 'stored';
   }
 

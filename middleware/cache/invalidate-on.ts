@@ -1,23 +1,31 @@
 import type { Request, RequestHandler } from 'express';
 import { isUnavailable } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
-import { aFunction, aWholeNumber, connectionChecks, oneOf, readOptions } from '../../src/read-options.js';
+import {
+  aBoolean,
+  aFunction,
+  aWholeNumber,
+  connectionChecks,
+  oneOf,
+  readOptions,
+} from '../../src/read-options.js';
 import { linkTo, type RedisClient } from '../../src/redis/index.js';
 import { sharedNotices } from '../../src/redis-unavailable.js';
 import {
   beginMutation,
   checkNames,
   checkTags,
+  GroupMembers,
   type Mutation,
   purgedUrlTags,
   refusedMutation,
   tagVersions,
 } from '../../src/tags/index.js';
-import { holdResponse } from '../response/index.js';
+import { recordOf } from '../request-record.js';
+import { holdResponse, isLeftByClient } from '../response/index.js';
 import { thrownError } from '../thrown.js';
-import { invalidatedGroupTags } from './cache-groups.js';
-import { offerCacheTags, tagsNamed } from './handler-tags.js';
-import { changedTags, logFailedPurge } from './purge-after-change.js';
+import { endMutation } from './end-mutation.js';
+import { offerCacheTags } from './handler-tags.js';
 import { isSafe } from './safe-methods.js';
 
 /** Options of `invalidateOn`. */
@@ -47,6 +55,12 @@ export interface InvalidateOnOptions {
    */
   readonly onUnavailable?: 'refuse' | 'proceed';
   /**
+   * End the responses in the cache groups of each URL that is purged, too (RFC 9875): those of `cacheResponse` with the
+   * same option. It costs one more round trip.
+   * @default false
+   */
+  readonly purgeSharedGroups?: boolean;
+  /**
    * How many replicas must have heard of a mark or a purge (`WAIT`) before it counts as made, so that a failover brings
    * back no older state. Fewer within half of `timeoutMs`: as if Redis were unavailable. The connection is held up
    * meanwhile; give it one of its own.
@@ -73,6 +87,7 @@ export interface InvalidateOnOptions {
 
 export const defaults = {
   onUnavailable: 'refuse',
+  purgeSharedGroups: false,
   waitForReplicas: 0,
   timeoutMs: 250,
   prefix: '',
@@ -84,6 +99,7 @@ const checks = {
   urls: aFunction,
   when: aFunction,
   onUnavailable: oneOf('refuse', 'proceed'),
+  purgeSharedGroups: aBoolean,
   waitForReplicas: aWholeNumber('replicas', 100),
 };
 
@@ -123,6 +139,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
   const { redis, onUnavailable } = options;
   const notices = sharedNotices('invalidateOn', onUnavailable, linkTo(redis, options.logger), options.logger);
   const versions = tagVersions(redis, options);
+  const members = options.purgeSharedGroups ? new GroupMembers(redis, options) : undefined;
 
   const invalidate: RequestHandler = async (req, res, next) => {
     // In any case: a handler may serve several methods, and names its tags without asking which.
@@ -137,18 +154,20 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
       if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause, req);
       if (onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
-    const purge = () => {
-      // First, whatever fails below: a mark that nobody takes out would keep its tags out of the cache.
-      const marked = mutation ? mutation.finish() : versions.invalidate(tags, req);
-      // A handler that fails may have changed something before; it named the tags all the same.
-      const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
-      const groups = invalidatedGroupTags(req, res, logger);
-      const others = [...changed, ...groups].filter((tag) => !tags.includes(tag));
-      const all = others.length > 0 ? Promise.all([marked, versions.invalidate(others, req)]) : marked;
-      return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
-    };
+    const end = () => endMutation(req, res, { mutation, versions, members, tags, logger });
+    let hasEnded = false;
     // A handler that streams may commit after its first byte: the mark stays until the last.
-    holdResponse(res, next, ({ isEnd }) => (isEnd ? purge() : undefined));
+    holdResponse(res, next, ({ isEnd }) => {
+      if (!isEnd) return undefined;
+      hasEnded = true;
+      return end();
+    });
+    res.once('close', () => {
+      if (hasEnded) return;
+      // Without its client a handler may go on, and may never end its response.
+      if (isLeftByClient(res) && !recordOf(req).isUnchanged) mutation?.expectEndSoon();
+      else void end();
+    });
     next();
   };
   return function invalidateOnMiddleware(req, res, next) {
@@ -162,5 +181,3 @@ async function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): Promis
   const ownTags = tags ? checkTags('invalidateOn: the option "tags" returned', await tags(req)) : [];
   return [...new Set([...ownTags, ...[req.originalUrl, ...ownUrls].flatMap(purgedUrlTags)])];
 }
-
-function noAnswer(): void {}

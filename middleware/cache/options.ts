@@ -63,7 +63,8 @@ export interface CacheResponseOptions {
    */
   readonly key?: (req: Request) => string;
   /**
-   * Query parameters that make a response another one: only those of `allow`, or all but those of `ignore`.
+   * Query parameters that make a response another one: only those of `allow`, or all but those of `ignore`. With
+   * `emit: true` the caches further down, browsers too, hear of it by `No-Vary-Search`.
    * @default all of them, in any order
    */
   readonly queryParams?: QueryParams;
@@ -72,6 +73,12 @@ export interface CacheResponseOptions {
    * @default true
    */
   readonly noVarySearch?: boolean;
+  /**
+   * When a change ends the responses of a URL, end those in the same cache groups too (`Cache-Groups`, RFC 9875). Set it in
+   * `invalidateOn` as well. It costs a change one more round trip.
+   * @default false
+   */
+  readonly purgeSharedGroups?: boolean;
   /**
    * A response header by which handlers tell this cache alone what to do, in the words of `Cache-Control`
    * (RFC 9213). It outranks `CDN-Cache-Control`, which outranks `Cache-Control`.
@@ -173,6 +180,7 @@ export const defaults = {
   staleSeconds: 0,
   shared: false,
   noVarySearch: true,
+  purgeSharedGroups: false,
   ignoreCookies: [],
   credentialFields: [
     'X-API-Key',
@@ -272,6 +280,7 @@ export const checks = {
   targetedHeader: aFieldName,
   shared: aBoolean,
   noVarySearch: aBoolean,
+  purgeSharedGroups: aBoolean,
   hosts: aListOfHosts,
   ignoreCookies: aListOfCookieNames,
   credentialFields: aListOfFieldNames,
@@ -294,10 +303,14 @@ function aKnownCoding(value: unknown): string | undefined {
 }
 
 function queryParamLists(value: unknown): string | undefined {
-  const entries = Object.entries(value ?? {});
+  const { emit = false, ...lists } = Object(value) as Record<string, unknown>;
+  const entries = Object.entries(lists);
   const [name, list] = entries[0] ?? [];
   const isList = Array.isArray(list) && list.every((item) => typeof item === 'string');
-  return entries.length === 1 && (name === 'allow' || name === 'ignore') && isList
+  return entries.length === 1 &&
+    (name === 'allow' || name === 'ignore') &&
+    isList &&
+    typeof emit === 'boolean'
     ? undefined
-    : 'must be { allow: [...] } or { ignore: [...] } with names of query parameters';
+    : 'must be { allow: [...] } or { ignore: [...] } with names of query parameters, and perhaps emit: true';
 }

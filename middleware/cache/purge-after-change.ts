@@ -1,7 +1,13 @@
 import type { NextFunction, Request, Response } from 'express';
 import { isUnavailable } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
-import { pathAndQuery, purgedUrlTags, type TagVersions } from '../../src/tags/index.js';
+import {
+  EVERYTHING,
+  type GroupMembers,
+  pathAndQuery,
+  purgedUrlTags,
+  type TagVersions,
+} from '../../src/tags/index.js';
 import { recordOf } from '../request-record.js';
 import { holdResponse } from '../response/index.js';
 import { invalidatedGroupTags } from './cache-groups.js';
@@ -15,23 +21,49 @@ export function changedTags(req: Request, res: Response): string[] {
   return [...tagsNamed(res), ...[req.originalUrl, ...locations].flatMap(purgedUrlTags)];
 }
 
+interface PurgeSettings {
+  readonly logger?: Logger;
+  readonly groupMembers: GroupMembers | undefined;
+}
+
 /** Holds the answer to an unsafe request until the responses that it made stale are purged. */
 export function purgeAfterChange(
   versions: TagVersions,
   req: Request,
   res: Response,
   next: NextFunction,
-  { logger = consoleLogger }: { logger?: Logger },
+  { logger = consoleLogger, groupMembers }: PurgeSettings,
 ): void {
   if (isSafe(req)) return;
   holdResponse(res, next, ({ isEnd }) => {
-    if (!isEnd || recordOf(req).isReplay) return undefined;
+    if (!isEnd || recordOf(req).isUnchanged) return undefined;
     const groups = invalidatedGroupTags(req, res, logger);
     const tags = res.statusCode < 400 ? [...changedTags(req, res), ...groups] : groups;
     if (tags.length === 0) return undefined;
-    return versions.invalidate(tags, req).catch((err: unknown) => logFailedPurge(logger, err, tags));
+    const purging = [versions.invalidate(tags, req), purgeGroupsOf(versions, groupMembers, tags)];
+    return Promise.all(purging).then(noMore, (err: unknown) => logFailedPurge(logger, err, tags));
   });
 }
+
+/**
+ * Purges the groups of the responses that a purge of these tags ends by their URL (RFC 9875 §2.2.1), and no further ones.
+ * Called when that purge is on its way: what is stored later was filled later.
+ */
+export async function purgeGroupsOf(
+  versions: TagVersions,
+  members: GroupMembers | undefined,
+  tags: readonly string[],
+): Promise<void> {
+  if (!members) return;
+  // Those groups that nobody can read may be any.
+  const groups = await members.of(tags).catch((error: unknown) => {
+    if (isUnavailable(error)) return [EVERYTHING];
+    throw error;
+  });
+  if (groups.length > 0) await versions.invalidate(groups);
+}
+
+function noMore(): void {}
 
 /** A purge that Redis has not acknowledged is repeated, and logged once per outage. Any other failure is final. */
 export function logFailedPurge(logger: Logger, err: unknown, tags: readonly string[]): void {

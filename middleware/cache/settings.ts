@@ -4,6 +4,8 @@ import type { Directives } from '../../src/http/cache-control.js';
 import type { Fields } from '../../src/http/fields.js';
 import { requestDirectives } from '../../src/http/stale-by-age.js';
 import type { WithDefaults } from '../../src/read-options.js';
+import { GroupMembers } from '../../src/tags/index.js';
+import { varianceEmitter } from './emit-variance.js';
 import type { CacheResponseOptions, defaults } from './options.js';
 import { type CookieWatch, cookieMatcher, cookieWatch } from './personal.js';
 import { SharedQueries } from './shared-queries.js';
@@ -22,6 +24,9 @@ export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defau
   readonly ignoresCookie: (name: string) => boolean;
   readonly watchCookies: CookieWatch;
   readonly sharedQueries: SharedQueries;
+  /** Undefined unless a change ends the groups of its URL. */
+  readonly groupMembers: GroupMembers | undefined;
+  readonly emitVariance: ReturnType<typeof varianceEmitter>;
   /** The cache directives of a request. */
   readonly wantedBy: (request: Fields) => Directives;
 };
@@ -39,6 +44,8 @@ export function settingsOf({
     isKnownHost: options.hosts ? hostMatcher(options.hosts) : () => true,
     ignoresCookie,
     sharedQueries: new SharedQueries(options),
+    emitVariance: varianceEmitter(options),
+    groupMembers: options.purgeSharedGroups ? new GroupMembers(options.redis, options) : undefined,
     watchCookies: cookieWatch({ ignoresCookie }, options.logger),
     credentialFields: options.credentialFields.map((name) => name.toLowerCase()),
     targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],

@@ -79,9 +79,12 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     recordOf(req).idempotency = true;
     const named = await this.#idOf(req);
     if (named === undefined) return next();
-    if (typeof named === 'string') return answerProblem(res, named, { documentationUrl });
+    if (typeof named === 'string') {
+      recordOf(req).isUnchanged = true;
+      return answerProblem(res, named, { documentationUrl });
+    }
     const read = await fingerprintOf(req, this.#settings);
-    if ('failure' in read) return this.#contentFailed(res, read.failure);
+    if ('failure' in read) return this.#contentFailed(req, res, read.failure);
     const attempt = { id: named.id, fingerprint: read.digest, req };
     const began = clockFor('idempotency');
     const outcome = await this.#outcome(attempt, await (asked as Promise<AskedAttempt>), next);
@@ -92,6 +95,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
 
   #follow(outcome: AttemptOutcome, id: string, req: Request, res: Response, next: NextFunction): unknown {
     const { documentationUrl } = this.#settings;
+    if (outcome.state !== 'run') recordOf(req).isUnchanged = true;
     switch (outcome.state) {
       case 'run':
         req.idempotency = { id, fence: outcome.fence };
@@ -103,7 +107,6 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
         );
         return next();
       case 'done':
-        recordOf(req).isReplay = true;
         return replay(res, outcome.answer);
       case 'running':
         return answerProblem(res, 'IDEMPOTENCY_KEY_IN_USE', {
@@ -162,8 +165,9 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     logMisuse(this.#logger, 'IDEMPOTENCY_SCOPE_UNKNOWN', { url: loggedPath(req.originalUrl) });
   }
 
-  #contentFailed(res: Response, failure: 'too large' | 'too slow' | 'broken'): void {
+  #contentFailed(req: Request, res: Response, failure: 'too large' | 'too slow' | 'broken'): void {
     const { documentationUrl } = this.#settings;
+    recordOf(req).isUnchanged = true;
     if (failure === 'broken') return void res.destroy();
     const code = failure === 'too large' ? 'IDEMPOTENCY_CONTENT_TOO_LARGE' : 'IDEMPOTENCY_CONTENT_TIMEOUT';
     answerProblem(res, code, { documentationUrl });

@@ -20,8 +20,8 @@ declare global {
 
 declare module '../request-record.js' {
   interface RequestRecord {
-    /** The answer is that of an earlier request: nothing has changed. */
-    isReplay?: true;
+    /** The handler did not run: the answer is that of an earlier request, or a refusal. So nothing has changed. */
+    isUnchanged?: true;
     /** A middleware of this kind has met the request: the first one counts. */
     idempotency?: true;
   }

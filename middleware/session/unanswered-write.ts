@@ -1,9 +1,14 @@
 import { ToolkitError } from '../../src/errors.js';
 import { type SessionStore, type StoredFields, SYSTEM_FIELDS } from '../../src/sessions/index.js';
-import type { Changes } from './session-changes.js';
 
 /** A write without an answer, which Redis may have executed: what it wrote is not the work of others. */
-export type UnansweredWrite = Pick<Changes, 'now' | 'set' | 'deleted'> | undefined;
+export type UnansweredWrite = WrittenFields | undefined;
+
+interface WrittenFields {
+  readonly now: StoredFields;
+  readonly set: StoredFields;
+  readonly deleted: readonly string[];
+}
 
 /**
  * The stored form of a new session whose id is in use: by this very session if an earlier answer was lost, because nobody
@@ -17,7 +22,7 @@ export async function ownSession(
   unanswered: UnansweredWrite,
 ): Promise<Map<string, string>> {
   const there = unanswered && (await store.peek(id));
-  if (!there || !isSame(there.fields, unanswered.now)) throw idInUse();
+  if (!there || !hasSameFields(there.fields, unanswered.now)) throw idInUse();
   const stored = new Map(there.fields);
   // Its entry in the index of its user may be missing. The next write makes it.
   stored.delete(SYSTEM_FIELDS.user);
@@ -33,7 +38,7 @@ export function ofOthers(theirs: StoredFields, unanswered: UnansweredWrite): Sto
   return new Map([...theirs].filter(([name, json]) => !isOwn(name, json)));
 }
 
-const isSame = (one: StoredFields, other: StoredFields): boolean =>
+const hasSameFields = (one: StoredFields, other: StoredFields): boolean =>
   one.size === other.size && [...one].every(([name, json]) => other.get(name) === json);
 
 function idInUse(): ToolkitError {

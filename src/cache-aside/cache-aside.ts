@@ -1,22 +1,20 @@
-import { isUnavailable, ToolkitError } from '../errors.js';
+import { ToolkitError } from '../errors.js';
 import { consoleLogger } from '../logger.js';
-import { aFunction, readOptions } from '../read-options.js';
+import { readOptions } from '../read-options.js';
 import { linkTo } from '../redis/index.js';
-import { sharedNotices, type UnavailableNotices } from '../redis-unavailable.js';
 import { SingleFlight } from '../single-flight/index.js';
 import {
-  beginMutation,
   checkNames,
   checkTags,
   EVERYTHING,
-  type Mutation,
   purgedUrlTags,
-  refusedMutation,
   type TagVersions,
   tagVersions,
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import { type CacheState, checkState } from './cache-state.js';
+import { checkFunction } from './check-function.js';
+import { mutator } from './mutate.js';
 import { nearValuesOf } from './near-values.js';
 import {
   type AsideSettings,
@@ -94,8 +92,7 @@ export interface CacheAside {
 export function cacheAside(given: CacheAsideOptions): CacheAside {
   const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis'], hints);
   const { redis } = settings;
-  const link = linkTo(redis, settings.logger);
-  const notices = sharedNotices('cacheAside', settings.onUnavailable, link, settings.logger);
+  linkTo(redis, settings.logger);
   const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
   const near = nearValuesOf(redis, versions, settings);
@@ -131,24 +128,13 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
       await versions.invalidate([keyTag(key)]);
     },
 
-    async mutate(tags, run) {
-      checkFunction('mutate', 'run', run);
-      const names = checkTags('cacheAside: mutate was given', tags);
-      return mutate(versions, names, run, { ...settings, notices });
-    },
+    mutate: mutator(versions, settings),
     invalidateTags: async (tags) =>
       versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
     invalidateUrls: async (urls) =>
       versions.invalidate(checkNames('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),
   };
-}
-
-function checkFunction(method: string, argument: string, value: unknown): void {
-  const complaint = aFunction(value);
-  if (complaint) {
-    throw new ToolkitError('OPTION_INVALID', `cacheAside.${method}: argument "${argument}" ${complaint}`);
-  }
 }
 
 /** A value that is given to `set`. */
@@ -173,36 +159,6 @@ async function storeValue<T>(
     return pinned && (await values.store(key, json, pinned, lifetime)) ? 'stored' : 'invalidated';
   });
   return outcome === 'stored';
-}
-
-const CONSEQUENCES = {
-  refuse: 'changes by mutate are refused',
-  proceed: 'changes by mutate are made, and older values may be served until the purge is acknowledged',
-} as const;
-
-async function mutate<T>(
-  versions: TagVersions,
-  tags: readonly string[],
-  run: () => Promise<T>,
-  { onUnavailable, logger = consoleLogger, notices }: AsideSettings & { notices: UnavailableNotices },
-): Promise<T> {
-  let mutation: Mutation | undefined;
-  try {
-    mutation = await beginMutation(versions, tags);
-    notices.succeeded();
-  } catch (cause) {
-    if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause);
-    if (onUnavailable === 'refuse') throw refusedMutation(cause);
-  }
-  try {
-    return await run();
-  } finally {
-    // Also after an error: a part of the change may have been made.
-    await (mutation ? mutation.finish() : versions.invalidate(tags)).catch((err: unknown) => {
-      // A purge that Redis has not acknowledged is repeated, and logged once per outage.
-      if (!isUnavailable(err)) logger.error({ err, tags }, 'a purge failed');
-    });
-  }
 }
 
 function nothingToStore(key: string): ToolkitError {

@@ -1,4 +1,4 @@
-import { type InnerList, parseDictionary } from 'structured-headers';
+import { type InnerList, type Item, parseDictionary, serializeDictionary } from 'structured-headers';
 import { memoize } from '../memoize.js';
 import { combined, type Fields } from './fields.js';
 
@@ -56,6 +56,23 @@ function listedNames([items]: InnerList): Set<string> | undefined {
 function decodedName(name: string): string {
   const escaped = name.replace(/[&=]/g, encodeURIComponent);
   return [...new URLSearchParams(`n&${escaped}=`).keys()][1]!;
+}
+
+/**
+ * The field that says that only these parameters matter, or all but these, in any order.
+ *
+ * @throws URIError for a name with half a surrogate pair
+ */
+export function noVarySearchOf(kind: SearchVariance['kind'], names: readonly string[]): string {
+  const none = new Map();
+  const list: InnerList = [names.map((name) => [encodeURIComponent(name), none]), none];
+  const isOn: Item = [true, none];
+  return serializeDictionary(
+    new Map<string, InnerList | Item>([
+      [kind === 'only' ? 'except' : 'params', list],
+      ['key-order', isOn],
+    ]),
+  );
 }
 
 /**

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { clockFor } from '../diagnostics.js';
-import { type ToolkitError, tooLarge } from '../errors.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, type Script, whenReset } from '../redis/index.js';
 import { Adoption, type ConvertCopy } from './adoption.js';
@@ -9,7 +8,6 @@ import { OldCopies } from './old-copies.js';
 import { publishEnded, publishLoaded, publishSaved } from './session-events.js';
 import { SessionReader } from './session-reader.js';
 import {
-  bytesOf,
   hashId,
   isSystemField,
   pairs,
@@ -18,6 +16,7 @@ import {
   type StoredSession,
   SYSTEM_FIELDS,
 } from './session-record.js';
+import { refuseOversize, sessionTooLarge } from './session-size.js';
 import { NOT_SHORT, shortUpdate } from './short-update.js';
 import { UserSessions, type UserSessionsOptions } from './user-sessions.js';
 
@@ -187,16 +186,4 @@ function expectations({ set, deleted, loaded }: SessionChanges): string[] {
     const json = loaded.get(name);
     return json === undefined ? '' : createHash('sha1').update(json).digest('hex');
   });
-}
-
-// The scripts refuse oversize too. This check saves sending it.
-function refuseOversize(fields: StoredFields, maxBytes: number): void {
-  const bytes = bytesOf(fields);
-  if (bytes > maxBytes) throw sessionTooLarge(bytes, maxBytes, fields);
-}
-
-function sessionTooLarge(bytes: number, maxBytes: number, written: StoredFields): ToolkitError {
-  const largest = [...written].reduce((a, b) => (b[1].length > a[1].length ? b : a))[0];
-  const advice = `keep ids in the session and data in a database, or raise maxBytes; the largest property written is "${largest}"`;
-  return tooLarge('SESSION_TOO_LARGE', 'session: the session', { bytes, maxBytes, advice });
 }

@@ -6,13 +6,15 @@ export const MARK_TTL_MS = 15_000;
 // After a loss of data nobody stores for a second. By then every process must have set its marks again.
 const LOOK_EVERY_MS = 100;
 // No handler runs this long. Without the bound a request that is never answered would renew its marks for ever.
-const LONGEST_MUTATION_MS = 15 * 60_000;
+export const LONGEST_MUTATION_MS = 15 * 60_000;
 
 /** A mutation between its mark and its purge. */
 export interface MutationInFlight {
   readonly tags: readonly string[];
   readonly mark: string;
   readonly began: number;
+  /** When its marks are given up, should nobody finish it. */
+  until: number;
   markedAt: number;
   /** The state of Redis in which the marks were set. */
   markedIn: string;
@@ -43,7 +45,7 @@ export class MutationWatch {
     const now = monotonicNow();
     for (const mutation of this.#inFlight) {
       const ageMs = now - mutation.began;
-      if (ageMs > LONGEST_MUTATION_MS) this.remove(mutation);
+      if (now > mutation.until) this.remove(mutation);
       else if (now - mutation.markedAt >= MARK_TTL_MS / 3) this.#markAgain(mutation).catch(ignore);
       else if (ageMs >= LOOK_EVERY_MS && !mutation.isLooking) void this.#look(mutation);
     }

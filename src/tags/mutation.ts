@@ -1,8 +1,15 @@
 import { isMisconfigured, isUnavailable, ToolkitError } from '../errors.js';
 import { monotonicNow } from '../timers.js';
 import { freshVersion } from './fresh-version.js';
-import { MARK_TTL_MS, type MutationInFlight, mutationWatchOf } from './mutation-watch.js';
+import {
+  LONGEST_MUTATION_MS,
+  MARK_TTL_MS,
+  type MutationInFlight,
+  mutationWatchOf,
+} from './mutation-watch.js';
 import type { TagVersions } from './tag-versions.js';
+
+const WITHOUT_CLIENT_MS = 60_000;
 
 /** A mutation whose tags are marked: no process serves or stores under them until it is finished. */
 export interface Mutation {
@@ -11,6 +18,10 @@ export interface Mutation {
    * repeated until Redis does.
    */
   finish(): Promise<void>;
+  /** Removes the marks of a mutation that turned out to change nothing: what was cached before is served again. */
+  withdraw(): Promise<void>;
+  /** Keeps the marks for a minute more at most: it is not sure that anybody finishes the mutation. */
+  expectEndSoon(): void;
 }
 
 /**
@@ -29,13 +40,27 @@ export async function beginMutation(
   const markedIn = versions.stateKnown(tags) ?? (await versions.state(tags));
   await versions.mark(tags, mark, MARK_TTL_MS);
   const now = monotonicNow();
-  const inFlight: MutationInFlight = { tags, mark, began: now, markedAt: now, markedIn, isLooking: false };
+  const until = now + LONGEST_MUTATION_MS;
+  const inFlight: MutationInFlight = {
+    tags,
+    mark,
+    began: now,
+    until,
+    markedAt: now,
+    markedIn,
+    isLooking: false,
+  };
   const watch = mutationWatchOf(versions);
   watch.add(inFlight);
+  const end = (how: 'unmark' | 'withdraw') => {
+    watch.remove(inFlight);
+    return versions[how](tags, mark, request);
+  };
   return {
-    finish() {
-      watch.remove(inFlight);
-      return versions.unmark(tags, mark, request);
+    finish: () => end('unmark'),
+    withdraw: () => end('withdraw'),
+    expectEndSoon() {
+      inFlight.until = Math.min(inFlight.until, monotonicNow() + WITHOUT_CLIENT_MS);
     },
   };
 }

@@ -81,6 +81,9 @@ export interface TagVersions {
 
   /** Removes a mark and invalidates the tags; the marks of other mutations stay. */
   unmark(tags: readonly string[], mark: string, request?: object): Promise<void>;
+
+  /** Removes a mark and invalidates nothing. Repeated as a purge is, until Redis acknowledges it. */
+  withdraw(tags: readonly string[], mark: string): Promise<void>;
 }
 
 export function tagVersions(redis: RedisClient, options: TagVersionsOptions): TagVersions {
@@ -89,7 +92,7 @@ export function tagVersions(redis: RedisClient, options: TagVersionsOptions): Ta
   const redisState = redisStateOf(redis, prefix);
   const kept = new KeptVersions(linkTo(redis), names.tag, { timeoutMs });
   whenReset(redis, () => kept.clear());
-  const { purge, mark } = tagWriter(redis, options);
+  const { purge, mark, withdraw } = tagWriter(redis, options);
   return {
     ...tagReader(redis, redisState, options),
     keep: (pinned, forMs) => kept.keep(pinned, forMs),
@@ -98,6 +101,7 @@ export function tagVersions(redis: RedisClient, options: TagVersionsOptions): Ta
     invalidate: (tags, request) => purge(tags, '', request),
     mark,
     unmark: purge,
+    withdraw,
   };
 }
 

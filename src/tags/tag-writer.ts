@@ -7,6 +7,7 @@ import { owedPurgesOf } from './owed-purges.js';
 import { markScriptOf } from './redis-state.js';
 
 const refreshTag = loadScript('refresh-tag');
+const withdrawMark = loadScript('withdraw-mark');
 
 /** An expired version costs one miss. A day keeps that rare, and unused tags from piling up. */
 export const VERSION_TTL_MS = 24 * 3_600_000;
@@ -48,8 +49,16 @@ export function tagWriter(
   const purge = (tags: readonly string[], mark: string, request?: object) =>
     owedPurges.make({ tags, write: () => write(tags, mark, request) }, { timeoutMs, instead: everything });
 
+  // Nothing was purged, so there is no new epoch: what was filled meanwhile is as good as what was filled before.
+  const withdraw = async (tags: readonly string[], mark: string) => {
+    const args = () => [mark, freshVersion(), VERSION_TTL_MS];
+    await Promise.all(tags.map((tag) => link.run(withdrawMark, [names.tag(tag)], args(), ask)));
+  };
+
   return {
     purge,
+    withdraw: (tags: readonly string[], mark: string) =>
+      owedPurges.make({ tags, write: () => withdraw(tags, mark) }, { timeoutMs, instead: everything }),
     mark: (tags: readonly string[], mark: string, expiryMs: number) =>
       afterNewEpoch(tags, (key) => link.run(markTag, [key], [mark, expiryMs], ask)),
   };

@@ -1,8 +1,14 @@
 /** The query parameters by which responses differ. */
-export type QueryParams = { readonly allow: readonly string[] } | { readonly ignore: readonly string[] };
+export type QueryParams = ({ readonly allow: readonly string[] } | { readonly ignore: readonly string[] }) & {
+  /** Tell the caches further down, browsers too, with `No-Vary-Search`. */
+  readonly emit?: boolean;
+};
 
 /** The tag by which a cached response is purged by URL: path and query, whatever the host. */
 export const urlTag = (url: string): string => tagOf(normalisedUrl(url));
+
+/** Whether a tag is that of a URL or a path: `checkTags` keeps the namespace from application tags. */
+export const isUrlTag = (tag: string): boolean => tag.startsWith('url:');
 
 /** The tag of a response that several queries share; only the cache that stored it knows which queries. */
 export const pathTag = (url: string): string => tagOf(pathAndQuery(url).split('?', 1)[0]!);

@@ -41,6 +41,28 @@ const unusable = (says: string, groups: string): Row => ({
   exchanges: [filled('/x', groups), miss('/x')],
 });
 
+const varying = (group: string, language: string): Partial<Exchange> => ({
+  headers: { 'Accept-Language': language },
+  origin: { headers: { ...fresh, Vary: 'Accept-Language', 'Cache-Groups': `"${group}"` } },
+});
+/** Whether a change, of /x if nothing else is named, ends /p, which is in the group "g" as some response of /x is. */
+const shared = (
+  says: string,
+  members: readonly Exchange[],
+  { by, ends = true }: { by?: Exchange; ends?: boolean } = {},
+): Row => ({
+  section: '9875 §2.2.1',
+  says: `with purgeSharedGroups ${says}`,
+  options: { purgeSharedGroups: true },
+  exchanges: [
+    ...members,
+    filled('/p', '"g"'),
+    hit('/p'),
+    by ?? { method: 'PUT', path: '/x', from: 'origin' },
+    ends ? miss('/p') : hit('/p'),
+  ],
+});
+
 /** RFC 9875, as data. */
 export const ROWS: readonly Row[] = [
   invalidated('9875 §3', 'an invalidated group ends its members', '"g"', '"g"'),
@@ -132,6 +154,45 @@ export const ROWS: readonly Row[] = [
       hit('/p'),
     ],
   },
+  ...(['on', 'off'] as const).map(
+    (is): Row => ({
+      section: '9875 §2.2.1',
+      says: `with purgeSharedGroups ${is} a change of a URL ends ${is === 'on' ? 'its groups, but no further ones' : 'no group'}`,
+      options: { purgeSharedGroups: is === 'on' },
+      exchanges: [
+        filled('/x', '"g"'),
+        filled('/p', '"g", "h"'),
+        filled('/q', '"h"'),
+        ...['/x', '/p', '/q'].map((path) => hit(path)),
+        { method: 'PUT', path: '/x', from: 'origin' },
+        miss('/x'),
+        is === 'on' ? miss('/p') : hit('/p'),
+        hit('/q'),
+      ],
+    }),
+  ),
+  shared('a change that failed ends nothing', [filled('/x', '"g"')], {
+    by: { method: 'PUT', path: '/x', origin: { status: 404 }, from: 'origin', status: 404 },
+    ends: false,
+  }),
+  shared('the groups of all variants are ended', [
+    filled('/x', '"a"', varying('a', 'en')),
+    filled('/x', '"g"', varying('g', 'de')),
+    filled('/x', '"b"', varying('b', 'fr')),
+  ]),
+  shared('the groups of each QUERY are ended', [
+    filled('/x', '"g"', { method: 'QUERY', content: 'one', headers: { 'Content-Type': 'text/plain' } }),
+  ]),
+  shared('the groups of a Location are ended', [filled('/x', '"g"')], {
+    by: {
+      method: 'POST',
+      path: '/other',
+      origin: { status: 201, headers: { Location: '/x' } },
+      from: 'origin',
+      status: 201,
+    },
+  }),
+  shared('another origin has other groups', [filled('/x', '"g"', { host: 'b.test' })], { ends: false }),
   {
     section: '9875 §3',
     says: 'an error invalidates groups, but not its URL',

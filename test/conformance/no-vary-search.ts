@@ -30,6 +30,28 @@ const invalid = (field: string): Row => ({
 const utm = 'params=("utm")';
 const authorized = { headers: { Authorization: 'Bearer 1' } };
 
+const emitting = (
+  says: string,
+  given: { queryParams: object; handler?: string; says: string | null },
+): Row => ({
+  section: 'options',
+  says,
+  options: { queryParams: given.queryParams },
+  exchanges: [
+    miss('/p?a=1&utm=1', {
+      origin: { headers: { ...fresh, ...(given.handler && { 'No-Vary-Search': given.handler }) } },
+      sent: { 'No-Vary-Search': given.says },
+    }),
+    hit('/p?a=1&utm=2', { sent: { 'No-Vary-Search': given.says } }),
+    // Some caches keep errors, too.
+    miss('/p?a=2', {
+      origin: { status: 404, headers: given.handler ? { 'No-Vary-Search': given.handler } : {} },
+      status: 404,
+      sent: { 'No-Vary-Search': given.says },
+    }),
+  ],
+});
+
 /** draft-ietf-httpbis-no-vary-search-10, as data. */
 export const ROWS: readonly Row[] = [
   same(
@@ -210,6 +232,22 @@ export const ROWS: readonly Row[] = [
     says: 'queryParams goes first',
     options: { queryParams: { ignore: ['utm'] } },
     exchanges: [filled('?id=1&utm=1', 'except=("id" "utm")'), hit('/p?id=1&utm=2&x=1'), miss('/p?id=2')],
+  },
+  emitting('queryParams with emit says so, on a miss and on a hit', {
+    queryParams: { ignore: ['utm', 'gclid'], emit: true },
+    says: 'params=("utm" "gclid"), key-order',
+  }),
+  emitting('queryParams without emit says nothing', { queryParams: { ignore: ['utm'] }, says: null }),
+  emitting('the handler knows better than queryParams', {
+    queryParams: { ignore: ['utm'], emit: true },
+    handler: 'params=("utm" "more")',
+    says: 'params=("utm" "more")',
+  }),
+  {
+    section: 'options',
+    says: 'where key decides, queryParams emits nothing',
+    options: { queryParams: { ignore: ['utm'], emit: true }, key: (req: { path: string }) => req.path },
+    exchanges: [miss('/p?utm=1', { sent: { 'No-Vary-Search': null } })],
   },
   {
     section: 'options',

@@ -2,7 +2,13 @@ import { expect, test } from 'vitest';
 import { sized } from '../support/size.js';
 import { type Events, exploreTagProtocol, type Protocol, type Scenario } from './tag-protocol.js';
 
-const whole: Protocol = { settles: true, marksAgain: true, owesPurges: true, looksLast: true };
+const whole: Protocol = {
+  settles: true,
+  marksAgain: true,
+  owesPurges: true,
+  looksLast: true,
+  purgesRemembered: true,
+};
 type Size = Pick<Scenario, 'mutations' | 'lookUpsPerReader'>;
 const size = (quick: Size): Size => sized({ quick, full: { mutations: 2, lookUpsPerReader: 2 } });
 const small = sized<Size>({
@@ -44,6 +50,21 @@ test.each(LOSSES.map(([events, sizes]) => [named(events), events, sizes] as cons
   600_000,
 );
 
+// One of the two mutations changes nothing and withdraws its mark, so that the version from before may be back.
+const besideReplays = sized<Events[]>({
+  quick: [{}, { crash: 1 }],
+  full: [{}, { crash: 1 }, { flush: 1 }, { kill: 1 }, { disconnect: 1 }],
+});
+
+test.each(besideReplays)(
+  'beside a replay (%o) no read that began after a commit sees an older value',
+  (events) => {
+    const sizes = { mutations: 2, replays: 1, lookUpsPerReader: sized({ quick: 1, full: 2 }) };
+    expect(check(events, 'commit', sizes).trace).toBeUndefined();
+  },
+  600_000,
+);
+
 test.each([{ evict: 1 }, { evict: 1, flush: 1 }, { evict: 1, kill: 1 }, { evict: 1, crash: 1 }])(
   'when a mark is evicted (%o), no read that began after the 2xx sees an older value',
   (events) => {
@@ -67,6 +88,7 @@ const WITHOUT: [keyof Protocol, Events, Partial<Scenario>][] = [
   ['looksLast', { kill: 1 }, { promise: 'response' }],
   ['marksAgain', { flush: 1 }, { promise: 'commit', lookUpsPerReader: 2 }],
   ['owesPurges', { disconnect: 1 }, { promise: 'recovery', marks: false }],
+  ['purgesRemembered', {}, { promise: 'commit', mutations: 2, replays: 1, lookUpsPerReader: 2 }],
 ];
 
 test.each(WITHOUT)('without the part "%s" the model finds an older value after %o', (part, events, more) => {

@@ -10,6 +10,8 @@ export interface Protocol {
   readonly owesPurges: boolean;
   /** The state is looked at after the version was created, not before. */
   readonly looksLast: boolean;
+  /** A purge beside the mark of a replay takes the version from before the marks away, which the replay would bring back. */
+  readonly purgesRemembered: boolean;
 }
 
 /** How often each event may happen. */
@@ -36,13 +38,17 @@ export interface Scenario {
   /** Without marks: code that commits and then invalidates, or a mutation that proceeds without Redis. */
   readonly marks?: boolean;
   readonly mutations: number;
+  /** How many of the mutations turn out to be replays, which change nothing and withdraw their marks. */
+  readonly replays?: number;
   readonly lookUpsPerReader: number;
 }
 
 type Marks = readonly boolean[];
-type Tag = { readonly version: number } | { readonly marks: Marks } | undefined;
+/** Marks remember the version from before them; 0 for none. */
+type Tag = { readonly version: number } | { readonly marks: Marks; readonly remembered: number } | undefined;
 
 interface Mutation {
+  readonly isReplay: boolean;
   readonly at: 'idle' | 'marked' | 'committed' | 'owed' | 'over';
   readonly value: number;
   /** The state of Redis in which its marks were set, as far as its process knows. */
@@ -84,13 +90,18 @@ export function exploreTagProtocol(scenario: Scenario): Exploration {
   return explore(startOf(scenario), (model) => stepsFrom(model, scenario), keyOf);
 }
 
-function startOf({ events, mutations }: Scenario): Model {
+function startOf({ events, mutations, replays = 0 }: Scenario): Model {
   const process = (position: number): Process => ({
     isAlive: true,
     isConnected: true,
     // Both have been connected before anything happens.
     knownState: 1,
-    mutation: { at: position < mutations ? 'idle' : 'over', value: 0, markedIn: 0 },
+    mutation: {
+      isReplay: position >= mutations - replays,
+      at: position < mutations ? 'idle' : 'over',
+      value: 0,
+      markedIn: 0,
+    },
     reader: { at: 'idle', lookUps: 0, version: 0, value: 0 },
   });
   return {
@@ -135,21 +146,23 @@ function mutationSteps(
   if (mutation.at === 'idle' && marks && isConnected) {
     step('marks', become(withMark(model, who), 'marked', { markedIn: knownState }));
   }
-  if (mutation.at === 'marked') {
+  if (mutation.at === 'marked' && mutation.isReplay && isConnected)
+    step('withdraws', become(withdrawnMark(model, who), 'over'));
+  if (mutation.at === 'marked' && !mutation.isReplay) {
     const database = model.database + 1;
     const floor = promise === 'commit' ? database : model.floor;
     step('commits', become({ ...model, database, floor }, 'committed', { value: database }));
   }
   const floor = Math.max(model.floor, mutation.value);
   if (mutation.at === 'committed' && isConnected) {
-    step('purges and answers', become({ ...withoutMark(model, who), floor }, 'over'));
+    step('purges and answers', become({ ...withoutMark(model, who, protocol), floor }, 'over'));
   }
   if (mutation.at === 'committed' && !isConnected) {
     const answered = promise === 'recovery' ? model : { ...model, floor };
     step('cannot purge and answers', become(answered, 'owed'));
   }
   if (mutation.at === 'owed' && isConnected) {
-    const purged = protocol.owesPurges ? withoutMark(model, who) : model;
+    const purged = protocol.owesPurges ? withoutMark(model, who, protocol) : model;
     step(
       protocol.owesPurges ? 'makes its owed purge' : 'forgets its purge',
       become({ ...purged, floor }, 'over'),
@@ -291,16 +304,33 @@ function withVersion(model: Model): Model {
 }
 
 function withMark(model: Model, who: number): Model {
-  const marks = model.tag && 'marks' in model.tag ? model.tag.marks : PROCESSES.map(() => false);
-  return { ...model, tag: { marks: marks.map((isSet, position) => isSet || position === who) } };
+  const isMarked = model.tag && 'marks' in model.tag;
+  const marks = isMarked ? model.tag.marks : PROCESSES.map(() => false);
+  const remembered = isMarked ? model.tag.remembered : (model.tag?.version ?? 0);
+  return { ...model, tag: { marks: marks.map((isSet, position) => isSet || position === who), remembered } };
 }
 
-function withoutMark(model: Model, who: number): Model {
-  const marks = model.tag && 'marks' in model.tag ? model.tag.marks : [];
-  const others = marks.map((isSet, position) => isSet && position !== who);
-  if (others.includes(true)) return { ...model, tag: { marks: others } };
+function withoutMark(model: Model, who: number, { purgesRemembered }: Protocol): Model {
+  const { tag } = model;
+  const isMarked = tag !== undefined && 'marks' in tag;
+  const others = othersOf(isMarked ? tag.marks : [], who);
+  if (isMarked && others.includes(true))
+    return { ...model, tag: { marks: others, remembered: purgesRemembered ? 0 : tag.remembered } };
   return { ...model, tag: { version: model.names }, names: model.names + 1 };
 }
+
+/** Takes the mark of a replay out: the version from before the marks is back, unless it was purged. */
+function withdrawnMark(model: Model, who: number): Model {
+  const { tag } = model;
+  if (tag === undefined || !('marks' in tag)) return model;
+  const others = othersOf(tag.marks, who);
+  if (others.includes(true)) return { ...model, tag: { ...tag, marks: others } };
+  if (tag.remembered > 0) return { ...model, tag: { version: tag.remembered } };
+  return { ...model, tag: { version: model.names }, names: model.names + 1 };
+}
+
+const othersOf = (marks: Marks, who: number): Marks =>
+  marks.map((isSet, position) => isSet && position !== who);
 
 /**
  * The same text for states that differ only in the names of versions and states, or in which process is which. Names
@@ -321,12 +351,15 @@ function keyInOrder(model: Model, order: readonly number[]): string {
   let key = `${database}${floor}${name(redisState)}${Number(isSettling)}`;
   key += `${left.kill}${left.flush}${left.evict}${left.crash}${left.disconnect}`;
   if (tag)
-    key += 'version' in tag ? `v${name(tag.version)}` : `m${order.map((who) => Number(tag.marks[who]))}`;
+    key +=
+      'version' in tag
+        ? `v${name(tag.version)}`
+        : `m${order.map((who) => Number(tag.marks[who]))}${name(tag.remembered)}`;
   if (entry) key += `e${name(entry.version)}${entry.value}`;
   for (const who of order) {
     const { isAlive, isConnected, knownState, mutation, reader } = model.processes[who]!;
     key += `|${Number(isAlive)}${Number(isConnected)}${name(knownState)}`;
-    key += `${mutation.at[0]}${mutation.at.length}${mutation.value}${name(mutation.markedIn)}`;
+    key += `${Number(mutation.isReplay)}${mutation.at[0]}${mutation.at.length}${mutation.value}${name(mutation.markedIn)}`;
     key += `${reader.at[0]}${reader.at.length}${reader.lookUps}${name(reader.version)}${reader.value}`;
   }
   return key;

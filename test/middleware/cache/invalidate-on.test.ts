@@ -162,6 +162,22 @@ test('a handler that streams may commit after its first byte', async () => {
   expect(await app.value()).toBe('1');
 });
 
+test('a handler that fails after its first byte purges, and leaves no mark', async () => {
+  const app = await serveRow({
+    redis: file.redis,
+    mutate: (_req, res, next) => {
+      app.row.value += 1;
+      res.write('half');
+      next(new Error('boom'));
+    },
+    before: (express) => express.set('env', 'test'),
+  });
+  await app.warm();
+  await expect(app.patch('/thing')).rejects.toThrow();
+  await eventually('the new value', async () => (await app.value()) === '1');
+  await app.warm();
+});
+
 test('a version that was evicted means a miss', async () => {
   const app = await serveRow({ redis: file.redis });
   await app.warm();

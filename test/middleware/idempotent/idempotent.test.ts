@@ -1,7 +1,9 @@
 import express, { type RequestHandler } from 'express';
+import type { Redis } from 'ioredis';
 import request from 'supertest';
 import { expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../../middleware/cache/cache-response.js';
+import { invalidateOn } from '../../../middleware/cache/invalidate-on.js';
 import { idempotent } from '../../../middleware/idempotent/idempotent.js';
 import type { IdempotentOptions } from '../../../middleware/idempotent/options.js';
 import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
@@ -9,7 +11,7 @@ import { session } from '../../../middleware/session/session.js';
 import { stack } from '../../../middleware/stack/stack.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { eventually } from '../../support/eventually.js';
-import { gate, redisForFile, serve, throughProxy } from '../support/redis-for-file.js';
+import { gate, quiet, redisForFile, serve, throughProxy } from '../support/redis-for-file.js';
 
 const file = redisForFile();
 let prefixes = 0;
@@ -267,26 +269,47 @@ test('the default scope is the user of the session; nobody gets 400, and that is
   expect(lines).toEqual(['IDEMPOTENCY_SCOPE_UNKNOWN']);
 });
 
-test('a replay purges nothing', async () => {
-  const prefix = 'purges:';
+// Each has `idempotent` and what purges, in the order of its name.
+const purging = ({ redis, prefix }: { redis: Redis; prefix: string }) => {
+  const once = idempotent({ redis, prefix, scope: () => 'ann' });
+  const purge = invalidateOn({ redis, prefix, logger: quiet });
+  const cache = cacheResponse({ redis, prefix, ttlSeconds: 60 });
+  return {
+    'before cacheResponse': [once, cache],
+    'behind cacheResponse': [cache, once],
+    'before invalidateOn': [cache, once, purge],
+    'behind invalidateOn': [cache, purge, once],
+    'in a stack behind invalidateOn': [stack(cache, purge, once)],
+  };
+};
+
+test.each([
+  'before cacheResponse',
+  'behind cacheResponse',
+  'before invalidateOn',
+  'behind invalidateOn',
+  'in a stack behind invalidateOn',
+] as const)('a replay, and a request that is refused, purge nothing %s', async (order) => {
+  const prefix = `purges-${++prefixes}:`;
   const app = express();
   let reads = 0;
-  app.use(
-    '/o',
-    idempotent({ redis: file.redis, prefix, scope: () => 'ann' }),
-    cacheResponse({ redis: file.redis, prefix, ttlSeconds: 60 }),
-  );
+  app.use('/o', ...purging({ redis: file.redis, prefix })[order]);
   app.get('/o', (_req, res) => void res.send(String(++reads)));
   app.post('/o', (_req, res) => void res.status(201).send('made'));
   const url = await serve(app);
-  const post = () => request(url).post('/o').set('Idempotency-Key', 'k');
+  const post = (key = 'k', content = '') => request(url).post('/o').set('Idempotency-Key', key).send(content);
   const isHit = async () => (await request(url).get('/o')).headers['cache-status']!.includes('hit');
   await isHit();
   await eventually('a hit', isHit);
   await post().expect(201);
+  expect(await isHit()).toBe(false);
   await eventually('a hit', isHit);
   const readsBefore = reads;
   await post().expect('Idempotency-Replayed', 'true');
+  expect(await isHit()).toBe(true);
+  await post('k', 'other').expect(422);
+  expect(await isHit()).toBe(true);
+  await post('"broken').expect(400);
   expect(await isHit()).toBe(true);
   expect(reads).toBe(readsBefore);
 });

@@ -21,12 +21,13 @@ export interface Reply {
 export interface AskOptions {
   method?: string;
   headers?: Record<string, string>;
+  content?: string;
 }
 
 export function ask(
   url: string,
   path: string,
-  { method = 'GET', headers = {} }: AskOptions = {},
+  { method = 'GET', headers = {}, content }: AskOptions = {},
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { path, method, headers, agent: false }, async (res) => {
@@ -39,7 +40,7 @@ export function ask(
         reject(error);
       }
     });
-    sent.on('error', reject).end();
+    sent.on('error', reject).end(content);
   });
 }
 

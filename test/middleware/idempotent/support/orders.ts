@@ -1,11 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { Pool } from 'pg';
+import { bundleForNode } from '../../../support/bundle.js';
 import { createTestDatabase } from '../../../support/postgres.js';
 import { startRedis } from '../../../support/redis.js';
 
@@ -24,18 +22,7 @@ export interface Order {
 
 /** Redis, PostgreSQL, and processes of the app of orders-process.ts, bundled so that each starts in 0.2 s. */
 export async function startOrders({ leaseMs = 400 } = {}) {
-  const directory = await mkdtemp(join(tmpdir(), 'orders-'));
-  const script = join(directory, 'orders.cjs');
-  await build({
-    entryPoints: [join(__dirname, 'orders-process.ts')],
-    bundle: true,
-    platform: 'node',
-    outfile: script,
-    external: ['pg-native'],
-    // The scripts are read from beside the sources.
-    define: { __dirname: JSON.stringify(join(__dirname, '../../../../src')) },
-    logLevel: 'error',
-  });
+  const { script, directory } = await bundleForNode(join(__dirname, 'orders-process.ts'));
   const [redis, database] = await Promise.all([startRedis(), createTestDatabase()]);
   const pool = new Pool({ connectionString: database.url });
   await pool.query(
