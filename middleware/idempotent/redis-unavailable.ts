@@ -3,7 +3,7 @@ import { isUnavailable, ToolkitError } from '../../src/errors.js';
 import type { UnavailableNotices } from '../../src/unavailable-notices.js';
 import type { IdempotentOptions } from './options.js';
 
-type OnUnavailable = NonNullable<IdempotentOptions['onUnavailable']>;
+type WithoutRedis = NonNullable<IdempotentOptions['onUnavailable']>;
 
 const CONSEQUENCES = {
   refuse: 'requests with an Idempotency-Key are refused',
@@ -13,7 +13,7 @@ const CONSEQUENCES = {
 /** What `next` gets when Redis could not be asked whether a request has happened: the refusal, or nothing. */
 export function withoutRedis(
   error: unknown,
-  onUnavailable: OnUnavailable,
+  onUnavailable: WithoutRedis,
   notices: UnavailableNotices,
   req: Request,
 ): ToolkitError | undefined {
