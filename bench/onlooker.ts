@@ -1,5 +1,6 @@
 import { operations } from '../src/operations/index.js';
 import { closeRedis, connectRedis } from '../src/redis/index.js';
+import { eventually } from '../test/support/eventually.js';
 import type { Variant } from './variants.js';
 
 const LOOK_EVERY_MS = 1_000;
@@ -12,8 +13,7 @@ export async function onlookerOf(
   if (!variants.includes('watched')) return async () => undefined;
   const redis = connectRedis(redisUrl);
   const { overview } = operations(redis, { prefix: 'watched:', timeoutMs: 1_000, reports: false });
-  const { processes } = await overview();
-  if (processes.length === 0) throw new Error('no process of the variant "watched" reports');
+  await eventually('the watched process reports', async () => (await overview()).processes.length > 0);
   const timer = setInterval(() => void overview(), LOOK_EVERY_MS);
   return async () => {
     clearInterval(timer);

@@ -46,26 +46,26 @@ const popular = (path: string, count: number) =>
   });
 const manyTimes = (path: string, count: number) => Array.from({ length: count }, () => path);
 
+const hitsOfStrangers = {
+  cells: [near(64)],
+  paths: popular('/users/', STRANGERS),
+  people: STRANGERS,
+  strangers: true,
+  allHits: true,
+};
+
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'strangers',
     title: 'cached GET with limiter and session, every request of a stranger',
     variants: ['peers', 'stack', 'separate', 'validated', 'send', 'end'],
-    cells: [near(64)],
-    paths: popular('/users/', STRANGERS),
-    people: STRANGERS,
-    strangers: true,
-    allHits: true,
+    ...hitsOfStrangers,
   },
   {
     name: 'observed',
     title: 'the same, nobody or somebody looking and listening',
     variants: ['stack', 'ops', 'watched', 'listened'],
-    cells: [near(64)],
-    paths: popular('/users/', STRANGERS),
-    people: STRANGERS,
-    strangers: true,
-    allHits: true,
+    ...hitsOfStrangers,
   },
   {
     name: 'strangers-write',

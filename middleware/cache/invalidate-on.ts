@@ -10,7 +10,6 @@ import {
   readOptions,
 } from '../../src/read-options.js';
 import { linkTo, type RedisClient } from '../../src/redis/index.js';
-import { sharedNotices } from '../../src/redis-unavailable.js';
 import {
   beginMutation,
   checkNames,
@@ -21,6 +20,7 @@ import {
   refusedMutation,
   tagVersions,
 } from '../../src/tags/index.js';
+import { sharedNotices } from '../../src/unavailable-notices.js';
 import { recordOf } from '../request-record.js';
 import { holdResponse, isLeftByClient } from '../response/index.js';
 import { thrownError } from '../thrown.js';

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { clockFor, publish } from '../../src/diagnostics.js';
-import { isUnavailable, ToolkitError } from '../../src/errors.js';
 import { type AttemptOutcome, Attempts, type KeptAnswer } from '../../src/idempotency/index.js';
 import { consoleLogger } from '../../src/logger.js';
 import { loggedPath, logMisuse } from '../../src/notices.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
-import { sharedNotices, type UnavailableNotices } from '../../src/redis-unavailable.js';
 import { monotonicNow } from '../../src/timers.js';
+import { sharedNotices, type UnavailableNotices } from '../../src/unavailable-notices.js';
 import { recordOf } from '../request-record.js';
 import { middlewareOf, type Step } from '../stack/index.js';
+import { withoutRedis } from './redis-unavailable.js';
 // Types `req.idempotency` for everybody who imports this file.
 import './request-idempotency.js';
 import { fingerprintOf } from './fingerprint.js';
@@ -133,11 +133,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
       this.#notices.succeeded();
       return outcome;
     } catch (error) {
-      if (!isUnavailable(error)) throw error;
-      const { onUnavailable } = this.#settings;
-      const consequence = onUnavailable === 'refuse' ? 'are refused' : 'may happen twice';
-      this.#notices.applied(onUnavailable, `requests with an Idempotency-Key ${consequence}`, error, req);
-      next(onUnavailable === 'refuse' ? refused(error) : undefined);
+      next(withoutRedis(error, this.#settings.onUnavailable, this.#notices, req));
       return undefined;
     }
   }
@@ -184,10 +180,3 @@ function routeOf({ baseUrl, route, path }: Request): string {
   const pattern: unknown = (route as { path?: unknown } | undefined)?.path;
   return `${baseUrl}${typeof pattern === 'string' ? pattern : path}`;
 }
-
-const refused = (cause: ToolkitError): ToolkitError =>
-  new ToolkitError(
-    'IDEMPOTENCY_REFUSED',
-    `the request was refused because Redis could not be asked whether it has happened: ${cause.message}`,
-    { cause },
-  );

@@ -4,8 +4,8 @@ import type { Directives } from '../../src/http/cache-control.js';
 import { storedFields } from '../../src/http/stored-fields.js';
 import type { Attempts, KeptAnswer } from '../../src/idempotency/index.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
-import type { UnavailableNotices } from '../../src/redis-unavailable.js';
 import { clearInterval, setInterval } from '../../src/timers.js';
+import type { UnavailableNotices } from '../../src/unavailable-notices.js';
 import { captureResponse, handlersFields, headersNow, holdResponse } from '../response/index.js';
 import type { IdempotentSettings } from './options.js';
 

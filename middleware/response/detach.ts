@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import type { Request, Response } from 'express';
 import { setImmediate } from '../../src/timers.js';
-import { leaveToolkit } from '../leaving.js';
+import { leaveToolkit } from '../leave-toolkit.js';
 
 const METHODS = [
   'setHeader',

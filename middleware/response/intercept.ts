@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import { leaveToolkit } from '../leaving.js';
+import { leaveToolkit } from '../leave-toolkit.js';
 import { recordOf } from '../request-record.js';
 import { applyHead } from './apply-head.js';
 import { headersSentError } from './locked-head.js';

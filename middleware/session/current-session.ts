@@ -1,8 +1,8 @@
 import { ToolkitError } from '../../src/errors.js';
 import { resultError } from './callback-results.js';
 import type { KnownSession, RequestContext } from './request-context.js';
-import { TrackedSession } from './session-changes.js';
 import type { Session, SessionHost } from './session-object.js';
+import { TrackedSession } from './tracked-session.js';
 
 /** The application has taken `req.session` away. With `destroys` the stored session goes too. */
 export interface Removal {

@@ -2,7 +2,7 @@ import type { Request } from 'express';
 import { isUnavailable } from '../../src/errors.js';
 import type { Logger } from '../../src/logger.js';
 import type { RedisLink } from '../../src/redis/index.js';
-import { UnavailableNotices } from '../../src/redis-unavailable.js';
+import { UnavailableNotices } from '../../src/unavailable-notices.js';
 import type { SessionSettings } from './settings.js';
 
 const CONSEQUENCES = {
@@ -18,7 +18,13 @@ const CONSEQUENCES = {
 
 type Work = keyof typeof CONSEQUENCES;
 
-/** Reports every request to which `onUnavailable` is applied, and notes when Redis serves sessions again. */
+// An empty session in place of one that could not be read must not replace its cookie unless somebody writes to it.
+const ONLY_IF_WRITTEN = { saveUninitialized: false, rolling: false } as const;
+
+/**
+ * Decides what requests get while Redis is away, reports each to which `onUnavailable` is applied, and notes when Redis
+ * serves sessions again.
+ */
 export class SessionAvailability {
   readonly #notices: UnavailableNotices;
   readonly #onUnavailable: SessionSettings['onUnavailable'];
@@ -27,6 +33,17 @@ export class SessionAvailability {
   constructor(onUnavailable: SessionSettings['onUnavailable'], link: RedisLink, logger?: Logger) {
     this.#notices = new UnavailableNotices('session', link, logger);
     this.#onUnavailable = onUnavailable;
+  }
+
+  /**
+   * The settings of the empty session that a request gets whose own could not be read.
+   *
+   * @throws the error, unless it says that Redis is away and `onUnavailable` is `'anonymous'`
+   */
+  anonymous(settings: SessionSettings, error: unknown, req: Request): SessionSettings {
+    this.failed('read', error, req);
+    if (this.#onUnavailable === 'error' || !isUnavailable(error)) throw error;
+    return { ...settings, ...ONLY_IF_WRITTEN };
   }
 
   failed(work: Work, error: unknown, req?: Request): void {

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import type { SessionStore } from '../../src/sessions/index.js';
-import { leaveToolkit } from '../leaving.js';
+import { leaveToolkit } from '../leave-toolkit.js';
 import { recordOf } from '../request-record.js';
 import type { RequestSession } from './request-session.js';
 import type { Session } from './session-object.js';

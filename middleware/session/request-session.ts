@@ -4,9 +4,9 @@ import { CurrentSession } from './current-session.js';
 import { type LossReason, lossError } from './lost-changes.js';
 import type { RequestContext } from './request-context.js';
 import { SerialQueue } from './serial-queue.js';
-import type { Changes, TrackedSession } from './session-changes.js';
 import type { SessionHost } from './session-object.js';
 import { askUser } from './session-owner.js';
+import type { Changes, TrackedSession } from './tracked-session.js';
 
 /**
  * Everything that a request does to its session in Redis, one command at a time: the methods of `req.session`, and

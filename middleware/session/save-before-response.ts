@@ -1,12 +1,12 @@
 import type { NextFunction, Response } from 'express';
-import { beforeLeaving } from '../leaving.js';
+import { beforeLeaving } from '../leave-toolkit.js';
 import { canHold, holdResponse } from '../response/index.js';
 import { writeSessionId } from './cookie/signed-id.js';
 import { lossError, reportLoss } from './lost-changes.js';
 import type { RequestContext } from './request-context.js';
 import { openedSessionOf, requestSessionOf } from './request-property.js';
 import type { RequestSession } from './request-session.js';
-import type { Changes, TrackedSession } from './session-changes.js';
+import type { Changes, TrackedSession } from './tracked-session.js';
 
 /** Holds a response back until the request's session is stored. */
 export function saveBeforeResponse(res: Response, next: NextFunction, context: RequestContext): void {

@@ -1,7 +1,6 @@
 // Types `req.session` for everybody who imports this file: tsc keeps no other trace of it in the .d.ts.
 import './request-property.js';
 import type { Request, RequestHandler } from 'express';
-import { isUnavailable } from '../../src/errors.js';
 import { linkTo } from '../../src/redis/index.js';
 import { SessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
@@ -20,9 +19,6 @@ import { saveBeforeResponse } from './save-before-response.js';
 import { secretsFor } from './secret.js';
 import type { Session } from './session-object.js';
 import { readSettings } from './settings.js';
-
-// An empty session in place of one that could not be read must not replace its cookie unless somebody writes to it.
-const ONLY_IF_WRITTEN = { saveUninitialized: false, rolling: false } as const;
 
 export type SessionMiddleware = RequestHandler & SessionCalls;
 
@@ -54,11 +50,13 @@ export function session(given: SessionOptions): SessionMiddleware {
     return open(instance, req, loaded);
   };
   const openUnread = (req: Request, error: unknown): RequestContext => {
-    availability.failed('read', error, req);
-    if (onUnavailable === 'error' || !isUnavailable(error)) throw error;
-    const onlyIfWritten = { ...instance, settings: { ...settings, ...ONLY_IF_WRITTEN } };
     const unread = signedIdsOf(req).map(({ id }) => id);
-    return open(onlyIfWritten, req, undefined, unread);
+    return open(
+      { ...instance, settings: availability.anonymous(settings, error, req) },
+      req,
+      undefined,
+      unread,
+    );
   };
 
   const step: Step<LoadedSession | undefined> = {

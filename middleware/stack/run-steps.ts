@@ -1,6 +1,6 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { isThenable } from '../../src/settle.js';
-import { leaveToolkit } from '../leaving.js';
+import { leaveToolkit } from '../leave-toolkit.js';
 import { thrownError } from '../thrown.js';
 import { shareHiddenClass } from './hidden-class.js';
 import type { AnyStep, Before } from './step.js';

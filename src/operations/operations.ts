@@ -3,9 +3,9 @@ import type { RedisClient } from '../redis/index.js';
 import type { EndedAction } from './audit.js';
 import { type CacheActions, cacheActions } from './cache-actions.js';
 import { type LimitActions, limitActions } from './limit-actions.js';
-import { Lookout, type LookoutOptions } from './lookout.js';
 import { type Overview, overviewOf } from './overview.js';
 import { type SessionActions, sessionActions } from './session-actions.js';
+import { type LookoutOptions, WatchedProcesses } from './watched-processes.js';
 
 /** What operators see and do, for the page and for the command line. */
 export interface Operations {
@@ -22,12 +22,12 @@ export interface Operations {
 
 /** With `reports`, this process reports to whoever looks from now on. */
 export function operations(redis: RedisClient, where: LookoutOptions): Operations {
-  const lookout = new Lookout(redis, where);
-  const overview = async () => overviewOf(await lookout.sight(), where.prefix);
+  const watched = new WatchedProcesses(redis, where);
+  const overview = async () => overviewOf(await watched.sight(), where.prefix);
   return {
     overview,
     limiter: async (id) => (await overview()).limiters.find((each) => limiterId(each) === id),
-    tell: (action) => lookout.tell(action),
+    tell: (action) => watched.tell(action),
     limits: limitActions(redis, where.timeoutMs),
     sessions: sessionActions(redis, where),
     cache: cacheActions(redis, where),

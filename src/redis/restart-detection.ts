@@ -5,7 +5,7 @@ import { linkTo } from './link.js';
 import { loadScript } from './scripts.js';
 import { hashSlotOf, nodeServing } from './servers/cluster-connection.js';
 
-const nameRun = loadScript('name-run');
+const readServerRun = loadScript('read-server-run');
 const ASKING_FORBIDDEN = /^(NOPERM|ERR)\b/;
 const SHOWN_CHARACTERS = 12;
 
@@ -49,7 +49,7 @@ function readWithRunOn(client: RedisClient): ReadWithRun {
 
   const askRun = (key: string, timeoutMs: number): Promise<string> => {
     const answer = client.isCluster
-      ? link.run<string | null>(nameRun, [key], [], { timeoutMs })
+      ? link.run<string | null>(readServerRun, [key], [], { timeoutMs })
       : link.send<string>('info', ['server'], { timeoutMs }).then(runId);
     return answer.then((run) => (run ?? '').slice(0, SHOWN_CHARACTERS), emptyWhenForbidden);
   };

@@ -1,8 +1,8 @@
 import { keys } from '../keys.js';
 import { linkTo, type RedisClient, whenReset } from '../redis/index.js';
+import { type RedisState, redisStateOf } from './data-loss.js';
 import { freshVersion } from './fresh-version.js';
 import { KeptVersions } from './kept-versions.js';
-import { type RedisState, redisStateOf } from './redis-state.js';
 import { tagWriter, VERSION_TTL_MS } from './tag-writer.js';
 import {
   type PinnedVersions,

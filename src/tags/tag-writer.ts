@@ -2,9 +2,9 @@ import { clockFor, publish } from '../diagnostics.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, replicasOf } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
+import { markScriptOf } from './data-loss.js';
 import { freshVersion } from './fresh-version.js';
 import { owedPurgesOf } from './owed-purges.js';
-import { markScriptOf } from './redis-state.js';
 
 const refreshTag = loadScript('refresh-tag');
 const withdrawMark = loadScript('withdraw-mark');

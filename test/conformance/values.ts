@@ -20,4 +20,22 @@ export function valuesBehave(client: () => Redis | Cluster): void {
     const found = (await cache.getMany<string>(keys, tags)).values;
     expect([...found]).toEqual(keys.filter((key) => key !== 'many:3').map((key) => [key, `value of ${key}`]));
   });
+
+  test('a value in the near cache of another process is not used after an invalidation', async () => {
+    const shared = {
+      redis: client(),
+      prefix: `${randomUUID()}:`,
+      logger: quiet,
+      timeoutMs: 1000,
+      ttlSeconds: 60,
+    };
+    const [one, other] = [0, 1].map(() => cacheAside({ ...shared, nearCache: { maxBytes: 100_000 } }));
+    let value = 'old';
+    const read = (cache = one!) => cache.getOrLoad('near:1', async () => value, { tags: ['near'] });
+    expect([await read(), await read(other), await read()]).toEqual(['old', 'old', 'old']);
+    await other!.mutate(['near'], async () => {
+      value = 'new';
+    });
+    expect([await read(), await read(other)]).toEqual(['new', 'new']);
+  });
 }

@@ -1,9 +1,9 @@
 import type { Request } from 'express';
 import { type ConvertCopy, type ConvertedSession, UnusableCopy } from '../../../src/sessions/index.js';
 import { isThenable } from '../../../src/settle.js';
-import { TrackedSession } from '../session-changes.js';
 import { type Session, type SessionHost, serialize } from '../session-object.js';
 import type { SessionSettings } from '../settings.js';
+import { TrackedSession } from '../tracked-session.js';
 import type { AdoptSettings } from './options.js';
 
 /** A session as express-session gives it to its store. */

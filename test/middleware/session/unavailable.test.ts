@@ -25,8 +25,9 @@ function collect() {
     'session-saved',
     'session-loaded',
   ]) {
+    // What a subscriber that logs the event logs: the request itself is a property that is not enumerable.
     const note = (message: unknown) =>
-      void events.push({ name, message: message as Record<string, unknown> });
+      void events.push({ name, message: { ...(message as Record<string, unknown>) } });
     diagnostics.subscribe(`express-redis-toolkit:${name}`, note);
     onTestFinished(() => void diagnostics.unsubscribe(`express-redis-toolkit:${name}`, note));
   }

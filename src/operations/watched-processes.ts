@@ -32,7 +32,7 @@ export interface LookoutOptions {
 }
 
 /** Looks at all processes for as long as somebody asks: asks them for reports twice a second, and keeps the last ones. */
-export class Lookout {
+export class WatchedProcesses {
   readonly #redis: RedisClient;
   readonly #timeoutMs: number;
   readonly #reporter: Reporter | undefined;

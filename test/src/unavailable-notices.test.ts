@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { ToolkitError } from '../../src/errors.js';
 import { linkTo } from '../../src/redis/link.js';
-import { UnavailableNotices } from '../../src/redis-unavailable.js';
+import { UnavailableNotices } from '../../src/unavailable-notices.js';
 import { recordingLogger } from '../faults/clients.js';
 import { eventually } from '../support/eventually.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
