@@ -84,26 +84,36 @@ export function cookieMatcher(patterns: readonly string[]): (name: string) => bo
 
 const WATCHED_REQUESTS = 100;
 const LISTED_NAMES = 5;
+// Patterns of routes are few. An app that adds routes for ever is not helped by an explanation.
+const MOST_ROUTES = 1000;
 const LONGEST_NAME = 64;
 
 /** Hears of each answer of a handler: why it was personal, if it was. */
 export type CookieWatch = (req: Request, by: PersonalBy | undefined) => void;
 
-/** Explains, once per middleware, why nothing is cached: its first 100 requests were all set aside for cookies. */
+/**
+ * Explains, once per middleware, why nothing is cached: the first 100 requests of a route were all set aside for cookies.
+ */
 export function cookieWatch(
   settings: Pick<PersonalRules, 'ignoresCookie'>,
   logger: Logger = consoleLogger,
 ): CookieWatch {
-  let requests = 0;
+  const requestsOf = new Map<string, number>();
   const names = new Set<string>();
+  let hasExplained = false;
   return (req, by) => {
-    if (requests >= WATCHED_REQUESTS) return;
+    if (hasExplained) return;
+    const route = String(req.route?.path ?? req.baseUrl);
+    const earlier = requestsOf.get(route) ?? (requestsOf.size < MOST_ROUTES ? 0 : WATCHED_REQUESTS);
+    if (earlier >= WATCHED_REQUESTS) return;
     // After one request that was not set aside, cookies are not to blame.
-    requests = by === 'foreign-cookie' ? requests + 1 : WATCHED_REQUESTS;
+    const requests = by === 'foreign-cookie' ? earlier + 1 : WATCHED_REQUESTS;
+    requestsOf.set(route, requests);
     const name = by === 'foreign-cookie' ? foreignCookie(req, settings) : undefined;
     if (name === undefined) return;
     if (names.size < LISTED_NAMES) names.add(name.slice(0, LONGEST_NAME));
     if (requests < WATCHED_REQUESTS) return;
+    hasExplained = true;
     const details = {
       code: 'CACHE_COOKIES_PERSONAL',
       cookies: [...names],

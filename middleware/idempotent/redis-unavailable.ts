@@ -3,8 +3,6 @@ import { isUnavailable, ToolkitError } from '../../src/errors.js';
 import type { UnavailableNotices } from '../../src/unavailable-notices.js';
 import type { IdempotentOptions } from './options.js';
 
-type WithoutRedis = NonNullable<IdempotentOptions['onUnavailable']>;
-
 const CONSEQUENCES = {
   refuse: 'requests with an Idempotency-Key are refused',
   proceed: 'requests with an Idempotency-Key may happen twice',
@@ -13,7 +11,7 @@ const CONSEQUENCES = {
 /** What `next` gets when Redis could not be asked whether a request has happened: the refusal, or nothing. */
 export function withoutRedis(
   error: unknown,
-  onUnavailable: WithoutRedis,
+  onUnavailable: NonNullable<IdempotentOptions['onUnavailable']>,
   notices: UnavailableNotices,
   req: Request,
 ): ToolkitError | undefined {
