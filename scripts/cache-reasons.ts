@@ -89,8 +89,7 @@ export const cacheReasons: Readonly<Record<CacheReason, Explanation>> = {
       'Leave it out if the response is for everybody. Otherwise give a `key` with the user in it, and leave it out.',
   },
   'redis-unavailable': {
-    meaning:
-      'Redis did not answer in time, refused, or [lost its data](caching.md#when-redis-loses-its-data) a moment ago. The handler answers, and nothing is stored.',
+    meaning: 'Redis did not answer in time, or refused. The handler answers, and nothing is stored.',
     advice: 'Look for the outage in the log; see [operations](operations.md).',
   },
   'request-no-store': {
@@ -127,7 +126,8 @@ export const cacheReasons: Readonly<Record<CacheReason, Explanation>> = {
     advice: 'Nothing: such a response cannot be stored.',
   },
   'tag-marked': {
-    meaning: 'A change to one of its tags is running.',
+    meaning:
+      'A change to one of its tags is running, or Redis [lost its data](caching.md#when-redis-loses-its-data) a moment ago.',
     advice: 'Ask again. If it stays like this, look for a change that never ends.',
   },
   target: {

@@ -1,13 +1,7 @@
 import { isUnavailable } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { logMisuse } from '../notices.js';
-import {
-  type FillEnd,
-  type FillRight,
-  isSettling,
-  type SingleFlight,
-  type Taken,
-} from '../single-flight/index.js';
+import type { FillEnd, FillRight, SingleFlight, Taken } from '../single-flight/index.js';
 import { beginFill, pinVersions, type TagVersions, unknownStart } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import type { ValueSettings } from './options.js';
@@ -79,8 +73,7 @@ export class ValueLoader {
     const { key, tags, arrivedAt } = call;
     for (let state = redis; ; ) {
       const taken = await unlessAway(this.#take(call, state));
-      if (taken === 'away' || (state !== 'away' && isSettling(taken))) {
-        if (taken !== 'away') taken.right?.end('settling');
+      if (taken === 'away') {
         state = 'away';
         continue;
       }
