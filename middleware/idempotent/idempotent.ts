@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { publish } from '../../src/diagnostics.js';
 import { isUnavailable, ToolkitError } from '../../src/errors.js';
-import { type AttemptOutcome, Attempts, type KeptAnswer } from '../../src/idempotency/index.js';
+import {
+  type AttemptOutcome,
+  Attempts,
+  type KeptAnswer,
+  type RunningAttempt,
+} from '../../src/idempotency/index.js';
 import { consoleLogger } from '../../src/logger.js';
 import { loggedPath, logMisuse } from '../../src/notices.js';
 import { readOptions } from '../../src/read-options.js';
@@ -85,17 +90,23 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     const read = await fingerprintOf(req, this.#settings);
     if ('failure' in read) return this.#contentFailed(req, res, read.failure);
     const outcome = await this.#outcome(named.id, read.digest, await (asked as Promise<AskedAttempt>), next);
-    return outcome && this.#follow(outcome, named.id, req, res, next);
+    return outcome && this.#follow(outcome, { id: named.id, fingerprint: read.digest }, req, res, next);
   }
 
-  #follow(outcome: AttemptOutcome, id: string, req: Request, res: Response, next: NextFunction): unknown {
+  #follow(
+    outcome: AttemptOutcome,
+    { id, fingerprint }: Pick<RunningAttempt, 'id' | 'fingerprint'>,
+    req: Request,
+    res: Response,
+    next: NextFunction,
+  ): unknown {
     const { documentationUrl } = this.#settings;
     publish('idempotency', () => ({ state: outcome.state }), req);
     if (outcome.state !== 'run') recordOf(req).isUnchanged = true;
     switch (outcome.state) {
       case 'run':
         req.idempotency = { id, fence: outcome.fence };
-        keepAnswer(this.#attempts, { id, token: outcome.token }, { res, next }, this.#settings);
+        keepAnswer(this.#attempts, { ...outcome, id, fingerprint }, { res, next }, this.#settings);
         return next();
       case 'done':
         return replay(res, outcome.answer);

@@ -26,6 +26,14 @@ export type AttemptOutcome =
   /** An earlier attempt stopped without a result. */
   | { readonly state: 'lost' };
 
+/** An attempt whose handler runs. */
+export interface RunningAttempt {
+  readonly id: string;
+  readonly token: string;
+  readonly fence: number;
+  readonly fingerprint: string;
+}
+
 export interface AttemptsOptions {
   readonly prefix: string;
   readonly timeoutMs: number;
@@ -77,15 +85,19 @@ export class Attempts {
   }
 
   /** Resolves with false when another attempt has taken over. */
-  async renew(id: string, token: string): Promise<boolean> {
+  async renew({ id, token, fence, fingerprint }: RunningAttempt): Promise<boolean> {
     const { leaseMs, keepMs } = this.#options;
-    return (await this.#run<number>(renewAttempt, id, [token, leaseMs, keepMs + leaseMs])) === 1;
+    const args = [token, leaseMs, keepMs + leaseMs, fingerprint, fence];
+    return (await this.#run<number>(renewAttempt, id, args)) === 1;
   }
 
   /** Keeps the answer, unless another attempt has taken over: then it resolves with false. */
-  async complete(id: string, token: string, { status, fields, body }: KeptAnswer): Promise<boolean> {
+  async complete(
+    { id, token, fence, fingerprint }: RunningAttempt,
+    { status, fields, body }: KeptAnswer,
+  ): Promise<boolean> {
     const head = JSON.stringify({ status, fields, ...(body ? {} : { isOmitted: true }) });
-    const args = [token, this.#options.keepMs, head, body ?? ''];
+    const args = [token, this.#options.keepMs, head, body ?? '', fingerprint, fence];
     return (await this.#run<number>(endAttempt, id, args)) === 1;
   }
 
