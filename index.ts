@@ -49,6 +49,7 @@ export {
   type CachedValues,
   type CacheState,
   cacheAside,
+  type NearValuesOptions,
   type StoredValueOptions,
   type TagsByKey,
 } from './src/cache-aside/index.js';
@@ -104,4 +105,5 @@ export type {
   UnavailableEvent,
   ValueEvent,
   ValueLoadedEvent,
+  ValueStoredEvent,
 } from './src/work-events.js';

@@ -26,6 +26,7 @@ export interface Reached {
 
 const loaded = cellFor('near', 64);
 const hit = { scenario: 'strangers', cell: loaded, of: 'stack' } as const;
+const observed = { scenario: 'observed', cell: loaded, to: 'stack', column: 'nodeCpuUs' } as const;
 const write = { scenario: 'strangers-write', cell: loaded, of: 'stack', to: 'peers' } as const;
 const limiter = { scenario: 'strangers-limiter', cell: loaded, of: 'stack', to: 'peers' } as const;
 
@@ -39,6 +40,14 @@ const BARS: readonly Bar[] = [
   },
   { ...hit, what: 'hit: Redis CPU against the peers', to: 'peers', column: 'redisCpuUs', atMost: 0.65 },
   { ...hit, what: 'hit: Node CPU against bare res.send', to: 'send', column: 'nodeCpuUs', atMost: 2 },
+  {
+    ...observed,
+    what: 'hit: Node CPU with ops that nobody looks at, against without',
+    of: 'ops',
+    atMost: 1.01,
+  },
+  { ...observed, what: 'hit: Node CPU while somebody looks', of: 'watched', atMost: 1.1 },
+  { ...observed, what: 'hit: Node CPU with a listener on each channel', of: 'listened', atMost: 1.1 },
   { ...write, what: 'session write: Node CPU against the peers', column: 'nodeCpuUs', atMost: 0.65 },
   { ...write, what: 'session write: Redis CPU against the peers', column: 'redisCpuUs', atMost: 1 },
   { ...limiter, what: 'limiter alone: Node CPU against the peers', column: 'nodeCpuUs', atMost: 0.85 },

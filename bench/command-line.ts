@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type ChosenNode, chosenNode } from './chosen-node.js';
+import { type ChosenNode, chosenNode } from '../scripts/chosen-node.js';
 import { SCENARIOS, type Scenario } from './scenarios.js';
 import { VARIANTS, type Variant } from './variants.js';
 
@@ -19,6 +19,8 @@ export interface Arguments {
   readonly scenarios: readonly Scenario[];
   readonly variants: readonly Variant[];
   readonly node: ChosenNode;
+  /** The main scenarios are measured on these too. */
+  readonly beside: readonly ChosenNode[];
   readonly profileInto?: string;
 }
 
@@ -26,8 +28,9 @@ const QUICK: Effort = { rounds: 3, roundsOfFilling: 1, durationMs: 350, warmUpMs
 const FULL: Effort = { rounds: 5, roundsOfFilling: 3, durationMs: 2_000, warmUpMs: 2_000 };
 
 /**
- * `--quick`, `--node <major>` for the measured processes, `--only <scenario,…>`, `--variants <variant,…>`, `--rounds <n>`, and `--profile <directory>`, into which each server
- * writes a .cpuprofile.
+ * `--quick`, `--node <major>` for the measured processes, `--beside <major,…>` for the main scenarios once more on other
+ * Nodes, `--only <scenario,…>`, `--variants <variant,…>`, `--rounds <n>`, and `--profile <directory>`, into which each
+ * server writes a .cpuprofile.
  */
 export function readArguments(argv: readonly string[]): Arguments {
   const { values } = parseArgs({
@@ -39,6 +42,7 @@ export function readArguments(argv: readonly string[]): Arguments {
       rounds: { type: 'string' },
       profile: { type: 'string' },
       node: { type: 'string' },
+      beside: { type: 'string' },
     },
   });
   const all = Object.keys(VARIANTS) as Variant[];
@@ -55,6 +59,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     scenarios: SCENARIOS.filter(({ name }) => names.includes(name)),
     variants: chosen('variants', values.variants, all),
     node: chosenNode(values.node),
+    beside: (values.beside?.split(',') ?? []).map(chosenNode),
     ...(values.profile && { profileInto: values.profile }),
   };
 }

@@ -6,7 +6,8 @@ import { chartOf } from './chart.js';
 import type { Arguments } from './command-line.js';
 import type { Built } from './construction.js';
 import { tableOf } from './print-table.js';
-import { medianOf, type Row, rowOf } from './results.js';
+import { medianOf, type OnNode, type Row, rowOf } from './results.js';
+import { mainPartOf } from './run-scenario.js';
 import { cellFor, SCENARIOS, type Scenario } from './scenarios.js';
 import { usesRedis, VARIANTS, type Variant } from './variants.js';
 
@@ -26,6 +27,7 @@ const COLUMNS = [
 export interface Measured {
   readonly rows: readonly Row[];
   readonly built: readonly Built[];
+  readonly beside: readonly OnNode[];
 }
 
 function conditions({ quick, effort, node }: Arguments, redisVersion: string) {
@@ -45,9 +47,15 @@ const versionOf = (name: string): string =>
   require(join(__dirname, '../node_modules', name, 'package.json')).version;
 
 /** The run as text: the table, the bars, what one Redis can serve, and what is to be doubted. */
-export function textOf({ rows, built }: Measured, args: Arguments): string {
+export function textOf({ rows, built, beside }: Measured, args: Arguments): string {
   const bars = reachedIn(rows, built);
   const fleet = fleetOf(rows);
+  const others = beside.flatMap((other) => [
+    '',
+    `On Node ${other.node.version}:`,
+    '',
+    tableOf(other.rows, mainPartOf(args).scenarios),
+  ]);
   const doubts = doubtsAbout(rows, args.scenarios);
   return [
     tableOf(rows, args.scenarios),
@@ -57,6 +65,7 @@ export function textOf({ rows, built }: Measured, args: Arguments): string {
     ...(fleet.length > 0
       ? ['', 'Requests per second that one core of Redis can serve, by its CPU per request:', ...fleet]
       : []),
+    ...others,
     ...(doubts.length > 0 ? ['', 'In doubt:', ...doubts] : []),
   ].join('\n');
 }
@@ -79,23 +88,26 @@ function fleetOf(rows: readonly Row[]): string[] {
 
 /** Writes results.json, results.md and results.svg. */
 export function writeResults(measured: Measured, args: Arguments, redisVersion: string): void {
-  const { rows, built } = measured;
+  const { rows, built, beside } = measured;
   const under = conditions(args, redisVersion);
   const write = (file: string, text: string) => writeFileSync(join(__dirname, file), `${text}\n`);
-  const results = rows.map((row) => ({
-    scenario: row.scenario,
-    ...row.cell,
-    variant: row.variant,
-    roundTrips: row.roundTrips,
-    medians: Object.fromEntries(COLUMNS.map((column) => [column, medianOf(row, column)])),
-    samples: row.samples,
-  }));
-  write('results.json', JSON.stringify({ ...under, bars: reachedIn(rows, built), results }, null, 1));
+  const results = rows.map(resultOf);
+  const others = beside.map((other) => ({ node: other.node.version, results: other.rows.map(resultOf) }));
+  write('results.json', JSON.stringify({ ...under, bars: reachedIn(rows, built), results, others }, null, 1));
   const { date, cpu, node, rounds, durationMs } = under;
   const made = `${date}, ${cpu}, Node ${node}, Redis ${redisVersion}, ${rounds} rounds of ${durationMs / 1000} s`;
   write('results.md', `# Results\n\n${made}.\n\n\`\`\`text\n${textOf(measured, args).trim()}\n\`\`\``);
   write('results.svg', chartOf(rows, made));
 }
+
+const resultOf = (row: Row) => ({
+  scenario: row.scenario,
+  ...row.cell,
+  variant: row.variant,
+  roundTrips: row.roundTrips,
+  medians: Object.fromEntries(COLUMNS.map((column) => [column, medianOf(row, column)])),
+  samples: row.samples,
+});
 
 const TOLERATED_ORIGIN_CALLS = 0.01;
 

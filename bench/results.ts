@@ -1,3 +1,4 @@
+import type { ChosenNode } from '../scripts/chosen-node.js';
 import type { Sample } from './measure.js';
 import type { Cell, Scenario } from './scenarios.js';
 import type { Variant } from './variants.js';
@@ -9,6 +10,12 @@ export interface Row {
   readonly variant: Variant;
   readonly samples: readonly Sample[];
   readonly roundTrips: number | undefined;
+}
+
+/** The main scenarios on another Node. */
+export interface OnNode {
+  readonly node: ChosenNode;
+  readonly rows: readonly Row[];
 }
 
 export function rowOf(

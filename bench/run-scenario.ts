@@ -1,6 +1,7 @@
 import type { Arguments } from './command-line.js';
 import { type Bench, countRoundTrips, fillEntries, measure, type Sample, warmUp } from './measure.js';
 import { type MeasuredServer, startServer } from './measured-server.js';
+import { onlookerOf } from './onlooker.js';
 import type { Progress } from './progress.js';
 import type { Row } from './results.js';
 import { rotated } from './rotated.js';
@@ -24,13 +25,37 @@ const takesPart = (variant: Variant, { redis }: Cell) => redis === 'near' || use
 const roundsOf = ({ entries }: Scenario, { effort }: Arguments): number =>
   entries ? effort.roundsOfFilling : effort.rounds;
 
-export const measurementsOf = (scenario: Scenario, args: Arguments): number =>
+const measurementsOfOne = (scenario: Scenario, args: Arguments): number =>
   roundsOf(scenario, args) *
   scenario.cells.flatMap((cell) => variantsOf(scenario, args).filter((variant) => takesPart(variant, cell)))
     .length;
 
+export const measurementsOf = (args: Arguments): number =>
+  args.scenarios.reduce((sum, scenario) => sum + measurementsOfOne(scenario, args), 0);
+
+const MAIN_VARIANTS: readonly Variant[] = ['peers', 'stack', 'validated', 'send'];
+
+/** What is also measured on other Nodes. */
+export const mainPartOf = (args: Arguments): Arguments => ({
+  ...args,
+  scenarios: args.scenarios.filter(({ strangers }) => strangers),
+  variants: args.variants.filter((variant) => MAIN_VARIANTS.includes(variant)),
+});
+
+export async function runScenarios(
+  bench: Bench,
+  nearUrl: string,
+  args: Arguments,
+  progress: Progress,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const scenario of args.scenarios)
+    rows.push(...(await runScenario(bench, nearUrl, scenario, args, progress)));
+  return rows;
+}
+
 /** Measures all variants of a scenario, one after the other in each round, and the rounds in a new order each. */
-export async function runScenario(
+async function runScenario(
   bench: Bench,
   nearUrl: string,
   scenario: Scenario,
@@ -41,6 +66,7 @@ export async function runScenario(
   const contenders = await Promise.all(
     variantsOf(scenario, args).map((variant) => enter(bench, nearUrl, scenario, variant, args)),
   );
+  const lookAway = await onlookerOf(variantsOf(scenario, args), nearUrl);
   const samples = new Map<string, Sample[]>();
   const keyOf = (variant: Variant, cell: Cell) => `${variant} ${cell.redis} ${cell.connections}`;
   await warmUpAll(bench, scenario, contenders, args.effort.warmUpMs);
@@ -56,6 +82,7 @@ export async function runScenario(
       }
     }
   }
+  await lookAway();
   const rows: Row[] = [];
   for (const { variant, near, far } of contenders) {
     const roundTrips = far && (await countRoundTrips(bench, far, scenario, COUNTED_REQUESTS));

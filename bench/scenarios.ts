@@ -58,6 +58,16 @@ export const SCENARIOS: readonly Scenario[] = [
     allHits: true,
   },
   {
+    name: 'observed',
+    title: 'the same, nobody or somebody looking and listening',
+    variants: ['stack', 'ops', 'watched', 'listened'],
+    cells: [near(64)],
+    paths: popular('/users/', STRANGERS),
+    people: STRANGERS,
+    strangers: true,
+    allHits: true,
+  },
+  {
     name: 'strangers-write',
     title: 'POST that changes the session, every request of a stranger',
     variants: ['peers', 'stack', 'separate'],

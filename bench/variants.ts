@@ -7,6 +7,9 @@ export const VARIANTS = {
   tracked: 'ours, near cache tracked',
   send: 'bare Express, res.send',
   end: 'bare Express, res.end',
+  ops: 'ours, with ops that nobody looks at',
+  watched: 'ours, with ops that somebody looks at',
+  listened: 'ours, with a listener on each channel',
 } as const;
 
 export type Variant = keyof typeof VARIANTS;

@@ -10,6 +10,8 @@ export interface FieldError {
 /** Thrown by a handler: the answer is an RFC 9457 problem with this status, detail and further members. */
 export class Problem extends Error {
   override readonly name = 'Problem';
+  /** Under this name NestJS reads the status of an error. */
+  readonly statusCode: number;
 
   constructor(
     readonly status: number,
@@ -17,6 +19,7 @@ export class Problem extends Error {
     readonly members: Readonly<Record<string, unknown>> = {},
   ) {
     super(detail ?? STATUS_CODES[status]);
+    this.statusCode = status;
   }
 }
 

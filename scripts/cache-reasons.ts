@@ -16,6 +16,10 @@ export const cacheReasons: Readonly<Record<CacheReason, Explanation>> = {
     meaning: 'The response has `Cache-Groups` that cannot be read, or more than 128 of them.',
     advice: 'Send quoted names: `Cache-Groups: "scripts"`.',
   },
+  'client-certificate': {
+    meaning: 'The freshness comes from `ttlSeconds`, and the client has shown a TLS certificate.',
+    advice: 'Give a `key` with the client in it, or `shared: true` if all clients get the same response.',
+  },
   content: {
     meaning:
       'The GET or HEAD request has a body, which is no part of its URL; or the body of a QUERY could not be read: see [QUERY](../http-cache.md#query).',
@@ -43,7 +47,7 @@ export const cacheReasons: Readonly<Record<CacheReason, Explanation>> = {
   },
   host: {
     meaning:
-      'The host is not in `hosts`, or the target of the request names another host than its `Host` field.',
+      'The host is not in `hosts`, or the target of the request names another host than its `Host` field, or `X-Forwarded-Proto` names neither http nor https.',
     advice: 'Add the host to `hosts`.',
   },
   'late-tags': {
@@ -105,6 +109,10 @@ export const cacheReasons: Readonly<Record<CacheReason, Explanation>> = {
     meaning: 'The response sets a cookie. A `session` with `rolling: true` does so with every response.',
     advice: 'Set cookies on other routes, or leave `rolling` out.',
   },
+  skip: {
+    meaning: 'The option `skip` let the request pass.',
+    advice: 'Change `skip`.',
+  },
   'stale-if-error': {
     meaning: 'The handler failed, and the stored response was sent in place of its error.',
     advice: 'Look for the error: `fwd-status` has its status.',
@@ -122,12 +130,18 @@ export const cacheReasons: Readonly<Record<CacheReason, Explanation>> = {
       'A change to one of its tags is running, or Redis [lost its data](caching.md#when-redis-loses-its-data) a moment ago.',
     advice: 'Ask again. If it stays like this, look for a change that never ends.',
   },
+  target: {
+    meaning:
+      'The request line has the URL in absolute form, or with a fragment, which the handler may repeat. A stored response is sent all the same.',
+    advice: 'Nothing: browsers and proxies send the path and the query alone.',
+  },
   'too-large': {
     meaning: 'The body is larger than `maxBodyBytes`, by its `Content-Length`.',
     advice: 'Raise `maxBodyBytes`, or send less.',
   },
   user: {
-    meaning: 'The freshness comes from `ttlSeconds`, and `req.user` is set, as Passport does.',
+    meaning:
+      'The freshness comes from `ttlSeconds`, and `req.user`, `req.auth` or `res.locals.user` is set, as Passport and express-jwt do.',
     advice: 'Give a `key` with the user in it, or `shared: true` if all users get the same response.',
   },
   vary: {

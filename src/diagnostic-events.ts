@@ -64,7 +64,7 @@ export interface CacheEvent extends RequestEvent {
 }
 
 /** A response was stored. */
-export interface FilledEvent {
+export interface FilledEvent extends RequestEvent {
   /** The entry. */
   readonly id: string;
   /** Its tags. */
@@ -73,12 +73,16 @@ export interface FilledEvent {
   readonly bytes: number;
   /** For how many milliseconds Redis keeps it. */
   readonly keepMs: number;
+  /** Milliseconds that Redis took. */
+  readonly durationMs: number;
 }
 
 /** Redis has acknowledged an invalidation. */
-export interface PurgedEvent {
+export interface PurgedEvent extends RequestEvent {
   /** What was invalidated; `*` is everything. */
   readonly tags: readonly string[];
+  /** Milliseconds that Redis took. */
+  readonly durationMs: number;
 }
 
 /** A session was looked up. */
@@ -92,7 +96,7 @@ export interface SessionLoadedEvent extends RequestEvent {
 }
 
 /** A session was written. */
-export interface SessionSavedEvent {
+export interface SessionSavedEvent extends RequestEvent {
   /** A digest of the session's id, as `list` gives it. */
   readonly handle: string;
   /** `absent`: it has ended meanwhile. `conflict`: another request changed the same field; see `onConflict`. */
@@ -102,13 +106,15 @@ export interface SessionSavedEvent {
 }
 
 /** A session was ended. */
-export interface SessionDestroyedEvent {
+export interface SessionDestroyedEvent extends RequestEvent {
   /** A digest of the session's id, as `list` gives it. */
   readonly handle: string;
+  /** Milliseconds that Redis took. */
+  readonly durationMs: number;
 }
 
 /** The changes of a request to its session could not be stored after its response had begun. */
-export interface SessionLostEvent {
+export interface SessionLostEvent extends RequestEvent {
   /** A digest of the session's id, as `list` gives it. */
   readonly handle: string;
   /** Why. */
@@ -119,4 +125,6 @@ export interface SessionLostEvent {
 export interface IdempotencyEvent extends RequestEvent {
   /** `run`: the first attempt. `done`: answered from the first. `running`, `lost`, `mismatch`: refused. */
   readonly state: 'run' | 'done' | 'running' | 'lost' | 'mismatch';
+  /** Milliseconds that Redis took. */
+  readonly durationMs: number;
 }

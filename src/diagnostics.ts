@@ -11,6 +11,7 @@ import type {
   SessionSavedEvent,
   UncountedEvent,
 } from './diagnostic-events.js';
+import { monotonicNow } from './timers.js';
 import type {
   AuditEvent,
   FallbackEvent,
@@ -21,6 +22,7 @@ import type {
   UnavailableEvent,
   ValueEvent,
   ValueLoadedEvent,
+  ValueStoredEvent,
 } from './work-events.js';
 
 /** The event of each channel `express-redis-toolkit:<name>`. */
@@ -42,6 +44,7 @@ export interface DiagnosticEvents {
   'value-hit': ValueEvent;
   'value-miss': ValueEvent;
   'value-loaded': ValueLoadedEvent;
+  'value-stored': ValueStoredEvent;
   'lock-acquired': LockAcquiredEvent;
   'lock-released': LockReleasedEvent;
   'lock-refused': LockRefusedEvent;
@@ -71,6 +74,7 @@ const channels: Readonly<Record<DiagnosticName, Channel>> = {
   'value-hit': channel('express-redis-toolkit:value-hit'),
   'value-miss': channel('express-redis-toolkit:value-miss'),
   'value-loaded': channel('express-redis-toolkit:value-loaded'),
+  'value-stored': channel('express-redis-toolkit:value-stored'),
   'lock-acquired': channel('express-redis-toolkit:lock-acquired'),
   'lock-released': channel('express-redis-toolkit:lock-released'),
   'lock-refused': channel('express-redis-toolkit:lock-refused'),
@@ -82,6 +86,9 @@ const channels: Readonly<Record<DiagnosticName, Channel>> = {
 
 /** Whether anybody listens: then it is worth looking at the clock. */
 export const isObserved = (name: DiagnosticName): boolean => channels[name].hasSubscribers;
+
+/** The monotonic clock; nobody looks at it without a subscriber. */
+export const clockFor = (name: DiagnosticName): number => (isObserved(name) ? monotonicNow() : 0);
 
 /**
  * Publishes an event on Node's `diagnostics_channel` (`express-redis-toolkit:<name>`).

@@ -63,6 +63,10 @@ export const ERROR_CATALOGUE = {
     status: 409,
     help: 'The session ended during the request (logout, expiry), or was created after the first byte of the response had been sent, so its changes were not stored. Logged if the response had begun, and then no error is thrown.',
   },
+  SESSION_ID_IN_USE: {
+    status: 500,
+    help: 'The function `genid` returned the id of a session that exists. Two people would share it, so the new one was not stored. Return an unguessable id that is another for each session.',
+  },
   CACHE_KEY_INVALID: {
     status: 500,
     help: "A key given to `cacheAside` is not `<entity>:<id>`, or its entity is one of the toolkit's own; or the `key` of `cacheResponse` returned no text, under which responses for different people would be one.",
@@ -118,6 +122,10 @@ export const ERROR_CATALOGUE = {
   IDEMPOTENCY_SCOPE_INVALID: {
     status: 500,
     help: 'The function `scope` of `idempotent` returned a value that names no client.',
+  },
+  IDEMPOTENCY_FINGERPRINT_INVALID: {
+    status: 500,
+    help: 'The function `fingerprint` of `idempotent` returned nothing, or a value that JSON cannot represent (a Map, a BigInt, NaN), so that another content would count as the same.',
   },
   IDEMPOTENCY_KEY_IN_USE: {
     status: 409,

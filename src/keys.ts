@@ -11,6 +11,8 @@ export interface Keys {
   /** The charges of a client in the newest bucket of a sliding window. */
   rateTally(client: string, policy: string): string;
   rateBlock(client: string, limiter: string): string;
+  /** The list of all blocks, for operators. */
+  rateBlocks(): string;
   session(hash: string): string;
   userSessions(user: string): string;
   /** The moment at which a user ended all sessions: older copies of another store are not adopted. */
@@ -58,6 +60,7 @@ export function keys(prefix = ''): Keys {
     rate: (client, policy) => `${prefix}rate:{${safeId(client)}}:${safeId(policy)}`,
     rateTally: (client, policy) => `${prefix}rate-tally:{${safeId(client)}}:${safeId(policy)}`,
     rateBlock: (client, limiter) => `${prefix}rate-block:{${safeId(client)}}:${safeId(limiter)}`,
+    rateBlocks: () => `${prefix}rate-blocks:all`,
     session: (hash) => `${prefix}session:${hash}`,
     userSessions: (user) => `${prefix}user-sessions:${safeId(user)}`,
     userSessionsEnded: (user) => `${prefix}user-sessions-ended:${safeId(user)}`,

@@ -9,3 +9,7 @@ export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
+
+/** A name that somebody gave, for an error: a text as it is, anything else by its kind. Not every value can be a text. */
+export const givenName = (value: unknown): string =>
+  typeof value === 'string' ? JSON.stringify(value) : kindOf(value);

@@ -14,6 +14,10 @@ export const NOTICE_CATALOGUE = {
     '`X-Forwarded-For` arrives but `trust proxy` is off: all clients behind the proxy share one limit. Set `trust proxy` to the number of proxies in front.',
   RATE_LIMIT_TRUST_PROXY_ANY:
     '`trust proxy` is true: any client can choose its own address in `X-Forwarded-For` and with it its limit. Set the number of proxies in front.',
+  RATE_LIMIT_FORWARDED_IGNORED:
+    'The header `Forwarded` arrives, which Express does not read: all clients behind the proxy share one limit. Have the proxy send `X-Forwarded-For` and set `trust proxy`, or give a `keyGenerator`.',
+  RATE_LIMIT_ADDRESS_UNCUT:
+    'A `keyGenerator` returns `req.ip`: with IPv6 anybody has enough addresses to escape the limit. Return `ipKeyGenerator(req.ip)`.',
   SESSION_COOKIE_INSECURE:
     'The session cookie is not sent (and then a new session is not stored), or browsers would drop it, because the request is not known to have come over HTTPS or the attributes contradict the prefix of the name. Behind a proxy set `trust proxy`, or the option `proxy`.',
   SESSION_ENDS_BEFORE_COOKIE:

@@ -1,4 +1,7 @@
 import { ToolkitError } from './errors.js';
+import { calmLogger, type Logger } from './logger.js';
+import { isThenable } from './settle.js';
+import { mostSimilar } from './similar-name.js';
 
 /** Returns a complaint about a value, or undefined when the value is valid. */
 export type Check = (value: unknown) => string | undefined;
@@ -32,6 +35,21 @@ export const aListOfStrings: Check = (value) =>
   Array.isArray(value) && value.every((item) => typeof item === 'string')
     ? undefined
     : 'must be a list of strings';
+
+/** The name of a header field (RFC 9110 §5.1). */
+export const aFieldName: Check = (value) =>
+  typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value)
+    ? undefined
+    : 'must be the name of a header field, such as "X-API-Key"';
+
+/** A list, perhaps empty, of which each item passes. */
+export function aListOf(check: Check): Check {
+  return (value) => {
+    if (!Array.isArray(value)) return 'must be a list';
+    const complaint = value.map(check).find((each) => each !== undefined);
+    return complaint && `has an item that ${complaint}`;
+  };
+}
 
 export function oneOf(...allowed: readonly unknown[]): Check {
   return (value) =>
@@ -78,6 +96,27 @@ export const connectionChecks = {
   logger: aLogger,
 } as const;
 
+const CONNECTED = 'connect with connectRedis(), and give its client as "redis"';
+const IN_REDIS = 'leave it out: everything is kept in the Redis of "redis"';
+
+/** Advice on names that people bring along from many packages. */
+const SHARED_HINTS: Readonly<Record<string, string>> = {
+  client: 'use "redis"',
+  redisClient: 'use "redis"',
+  storeClient: 'use "redis"',
+  store: IN_REDIS,
+  stores: IN_REDIS,
+  storage: IN_REDIS,
+  host: CONNECTED,
+  port: CONNECTED,
+  url: CONNECTED,
+  db: CONNECTED,
+  socket: CONNECTED,
+  keyPrefix: 'use "prefix"',
+  prefixKey: 'use "prefix"',
+  namespace: 'use "prefix"',
+};
+
 /** Options in which the defaults have filled the gaps. */
 export type WithDefaults<Given, Defaults> = Given & Required<Pick<Given, keyof Given & keyof Defaults>>;
 
@@ -96,7 +135,7 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
   required: readonly (keyof Given & string)[] = [],
   hints: Readonly<Record<string, string>> = {},
 ): WithDefaults<Given, Defaults> {
-  if (given === null || typeof given !== 'object') {
+  if (!isOptions(given)) {
     throw new ToolkitError('OPTION_INVALID', `${factory}: options must be an object`);
   }
   if (Object.hasOwn(checks, 'redis') && anIoredisClient(given) === undefined) {
@@ -105,9 +144,12 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
   for (const [name, value] of named) {
     if (Object.hasOwn(checks, name)) checkOption(factory, name, value, checks as Record<string, Check>);
-    else throw unknownOption(factory, name, Object.keys(checks), hints[name]);
+    else throw unknownOption(factory, name, Object.keys(checks), hints[name] ?? SHARED_HINTS[name]);
   }
-  const options = { ...defaults, ...Object.fromEntries(named) } as unknown as WithDefaults<Given, Defaults>;
+  const options = { ...defaults, ...Object.fromEntries(named.map(calmed)) } as unknown as WithDefaults<
+    Given,
+    Defaults
+  >;
   for (const name of required) {
     if (options[name] === undefined) {
       const wanted = checks[name](undefined) ?? 'must be given';
@@ -116,6 +158,15 @@ export function readOptions<Given extends object, Defaults extends Partial<Given
   }
   return options;
 }
+
+const calmed = ([name, value]: [string, unknown]): [string, unknown] => [
+  name,
+  name === 'logger' ? calmLogger(value as Logger) : value,
+];
+// A list, a Map or a promise would count as no options at all.
+const isOptions = (given: unknown): boolean =>
+  ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(given)) &&
+  !isThenable(given);
 
 function checkOption(factory: string, name: string, value: unknown, checks: Record<string, Check>): void {
   const complaint = checks[name]?.(value);
@@ -131,24 +182,4 @@ function unknownOption(
   const similar = mostSimilar(name, known);
   const advice = hint ?? (similar ? `did you mean "${similar}"?` : `it takes ${known.join(', ')}`);
   return new ToolkitError('OPTION_UNKNOWN', `${factory}: unknown option "${name}"; ${advice}`);
-}
-
-function mostSimilar(name: string, known: readonly string[]): string | undefined {
-  const ranked = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
-  ranked.sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best && best.distance <= Math.max(2, name.length / 3) ? best.candidate : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = a[i - 1]?.toLowerCase() === b[j - 1]?.toLowerCase() ? 0 : 1;
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + swap);
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -39,9 +39,9 @@ export class UnavailableNotices {
   }
 
   /** `onUnavailable` is applied to a request. `consequence` goes into the log, as in "requests are not limited". */
-  applied(onUnavailable: string, consequence: string, error: ToolkitError): void {
+  applied(onUnavailable: string, consequence: string, error: ToolkitError, request?: object): void {
     const reason = reasonOf(error);
-    publish('fallback', () => ({ middleware: this.#middleware, onUnavailable, reason, error }));
+    publish('fallback', () => ({ middleware: this.#middleware, onUnavailable, reason, error }), request);
     if (this.#connection.isOutageAnnounced) return;
     const applied = `${consequence} (onUnavailable: "${onUnavailable}")`;
     const level = isMisconfigured(error) ? 'error' : 'warn';
@@ -78,6 +78,26 @@ export class UnavailableNotices {
     const { code } = error as Partial<ToolkitError>;
     logger[level]({ err: error, code, ...fields }, message);
   }
+}
+
+const shared = new WeakMap<Connection, Map<Logger | undefined, Map<string, UnavailableNotices>>>();
+
+/** The notices that all middlewares of a kind share: an application with fifty of them logs an outage once. */
+export function sharedNotices(
+  middleware: string,
+  onUnavailable: string,
+  connection: Connection,
+  logger?: Logger,
+): UnavailableNotices {
+  const ofConnection =
+    shared.get(connection) ?? new Map<Logger | undefined, Map<string, UnavailableNotices>>();
+  shared.set(connection, ofConnection);
+  const ofLogger = ofConnection.get(logger) ?? new Map<string, UnavailableNotices>();
+  ofConnection.set(logger, ofLogger);
+  const kind = `${middleware} ${onUnavailable}`;
+  const notices = ofLogger.get(kind) ?? new UnavailableNotices(middleware, connection, logger);
+  ofLogger.set(kind, notices);
+  return notices;
 }
 
 /** The code of Redis' error (OOM, NOPERM, READONLY), or that of the toolkit's. */

@@ -18,3 +18,11 @@ export function whenSettled<Value, Result>(
   // A thenable may call back twice, in the same tick, or throw. The promise lets it settle once, and later.
   return isThenable(value) ? Promise.resolve(value as PromiseLike<Value>).then(use) : use(value);
 }
+
+/**
+ * Keeps the rejection of a value that is refused instead of awaited from ending the process. A thenable of another library
+ * may call both of its arguments, so it gets them from a promise.
+ */
+export function ignoreRejection(value: unknown): void {
+  if (isThenable(value)) Promise.resolve(value).catch(() => undefined);
+}

@@ -1,3 +1,5 @@
+import type { RequestEvent } from './diagnostic-events.js';
+
 /** A caller of `cacheAside` asked for a value. */
 export interface ValueEvent {
   /** The key of the value. */
@@ -17,6 +19,16 @@ export interface ValueLoadedEvent {
   /** Whether it failed. */
   readonly failed: boolean;
   /** Milliseconds that the function took. */
+  readonly durationMs: number;
+}
+
+/** A value that was given to `set`, or that `getOrLoad` has loaded, was stored or not. */
+export interface ValueStoredEvent {
+  /** The key of the value. */
+  readonly key: string;
+  /** `uncached`: its lifetime is 0, or it is undefined. `invalidated`: so was one of its tags meanwhile. `unavailable`: no Redis. */
+  readonly outcome: 'stored' | 'uncached' | 'invalidated' | 'unavailable';
+  /** Milliseconds that storing it took. */
   readonly durationMs: number;
 }
 
@@ -67,7 +79,7 @@ export interface RecoveredEvent {
 }
 
 /** A middleware did without Redis for one request. */
-export interface FallbackEvent {
+export interface FallbackEvent extends RequestEvent {
   /** Which middleware. */
   readonly middleware: string;
   /** What it did, as its option says. */
@@ -78,11 +90,11 @@ export interface FallbackEvent {
   readonly error: Error;
 }
 
-/** An operator acted, on the page or the API of `ops`. */
+/** An operator acted, on the page or the API of `ops`, or on the command line. */
 export interface AuditEvent {
   /** What was done. */
   readonly action: string;
-  /** The person, as `authorize` named them. */
+  /** The person, as `authorize` named them; on the command line the user and the machine. */
   readonly actor: string;
   /** When, in ISO 8601. */
   readonly at: string;

@@ -18,6 +18,8 @@ export interface Kit {
   cached(origin: Origin, tag?: string): Cached;
   purge(tag: string): RequestHandler;
   answer(res: Response, body: string): void;
+  /** The operations page, where the variant has one. */
+  readonly ops?: RequestHandler;
 }
 
 export const WINDOW_MS = 15 * 60_000;

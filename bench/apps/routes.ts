@@ -9,6 +9,7 @@ const SLOW_ORIGIN_MS = 10;
 /** The routes of all variants; `onOrigin` hears of each call that no cache has saved. */
 export function routes(kit: Kit, onOrigin: () => void): Express {
   const app = express();
+  if (kit.ops) app.use('/ops', kit.ops);
   const small = jsonOf(1_000);
   const large = jsonOf(100_000);
   const counted =

@@ -3,7 +3,6 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { type RedisClient, rateLimit, session, stack } from '../../index.js';
 import { appModule } from './app.module.js';
 import { REDIS } from './redis.js';
-import { ToolkitErrorFilter } from './toolkit-error.filter.js';
 
 export interface NestAppOptions {
   redisUrl: string;
@@ -26,7 +25,6 @@ export async function createNestApp({
       session({ redis, secret: sessionSecret, user: ({ userId }) => userId }),
     ),
   );
-  app.useGlobalFilters(new ToolkitErrorFilter());
   app.enableShutdownHooks();
   return app;
 }

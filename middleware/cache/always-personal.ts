@@ -13,6 +13,7 @@ export type AlwaysPersonalWatch = (req: Request, by: CacheReason | undefined) =>
 const ofAMiddleware: ReadonlySet<CacheReason | undefined> = new Set([
   'session-before',
   'foreign-session',
+  'client-certificate',
   'user',
 ] as const);
 

@@ -5,10 +5,11 @@ import type { Fields } from '../../src/http/fields.js';
 import { readOptions } from '../../src/read-options.js';
 import { RecentMap } from '../../src/recent-map.js';
 import { linkTo, whenReset } from '../../src/redis/index.js';
-import { UnavailableNotices } from '../../src/redis-unavailable.js';
+import { sharedNotices, type UnavailableNotices } from '../../src/redis-unavailable.js';
 import { SingleFlight } from '../../src/single-flight/index.js';
 import { monotonicNow } from '../../src/timers.js';
 import { type Before, middlewareOf, type Step } from '../stack/index.js';
+import { thrownError } from '../thrown.js';
 import { type AlwaysPersonalWatch, alwaysPersonalWatch } from './always-personal.js';
 import { noteArrival, setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
@@ -67,7 +68,7 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
     whenReset(redis, () => this.#passedOn.clear());
     this.#mounted = mountedOnce(logger);
     this.#watchPersonal = alwaysPersonalWatch(logger);
-    this.#notices = new UnavailableNotices('cacheResponse', link, logger);
+    this.#notices = sharedNotices('cacheResponse', 'bypass', link, logger);
   }
 
   ask(req: Request, _res: Response, before: Before): AskedLookup | Promise<AskedQuery> | undefined {
@@ -153,7 +154,7 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
       if (decided.fwd !== 'bypass') prepareRequest(req, question.id, decided, this.#passedOn);
       watchHandler(this.#cache, { ...question, asked: headers, ...decided }, req, res, this.#settings);
     } catch (error) {
-      return next(error);
+      return next(thrownError(error));
     }
     next();
   }
@@ -163,7 +164,7 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
       return await this.#decider.decide(visit, await found);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      this.#notices.applied('bypass', 'handlers answer, and responses are not cached', error);
+      this.#notices.applied('bypass', 'handlers answer, and responses are not cached', error, visit.req);
       const near = this.#cache.lastKnown(visit.question.id, visit.req.headers as Fields);
       return this.#decider.decideWithoutRedis(visit, near);
     }
@@ -171,9 +172,9 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
 
   #lookUp(question: Question, req: Request): Promise<Lookup> {
     const found = this.#settings.sharedQueries.lookUp(this.#cache, question, req.headers as Fields);
-    found.catch(ignoreRejection);
+    found.catch(dropRejection);
     return found;
   }
 }
 
-function ignoreRejection(): void {}
+function dropRejection(): void {}

@@ -5,6 +5,7 @@ import { variantOf } from '../../src/http/vary.js';
 import { hasForeignCondition, isConditional, type PassedOn } from './conditional-request.js';
 import { personalBy } from './personal.js';
 import type { CacheSettings } from './settings.js';
+import { isCommonTarget } from './target.js';
 
 /** The stored response, unless this request's credentials, conditions or, since it was asked for, fields forbid it. */
 export function usableEntry(
@@ -23,7 +24,7 @@ export function usableEntry(
   return forEverybody && isVariant ? entry : undefined;
 }
 
-/** Who can use the response of a handler call, as far as the request tells; `nobody`: the client forbids to store it. */
+/** Who can use the response of a handler call, as far as the request tells; `nobody`: it may not be stored. */
 export type Audience = 'everybody' | 'one person' | 'this request' | 'nobody';
 
 /**
@@ -33,7 +34,7 @@ export type Audience = 'everybody' | 'one person' | 'this request' | 'nobody';
  */
 export function audienceOf(req: Request, stored: Entry | undefined, settings: CacheSettings): Audience {
   const { method, headers } = req;
-  if (settings.wantedBy(headers as Fields).has('no-store')) return 'nobody';
+  if (settings.wantedBy(headers as Fields).has('no-store') || !isCommonTarget(req)) return 'nobody';
   const isAuthorized = headers.authorization !== undefined && !settings.ignoresCredentials;
   const isImplied = stored ? stored.head.terms.isImplied : settings.ttlSeconds !== undefined;
   if (isAuthorized || (isImplied && personalBy(req, settings, stored?.head.vary) !== undefined))

@@ -1,6 +1,8 @@
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { shortId } from '../../src/keys.js';
+import { kindOf } from '../../src/kind-of.js';
+import { ignoreRejection } from '../../src/settle.js';
 import { checkTags, EVERYTHING, normalisedUrl, pathTag, urlTag } from '../../src/tags/index.js';
 import { sessionWasRead } from '../session/index.js';
 import type { Before } from '../stack/index.js';
@@ -64,11 +66,10 @@ const distinct = (names: readonly string[]) =>
 function ownKey(key: (req: Request) => string, req: Request): string {
   const given: unknown = key(req);
   if (typeof given === 'string' && given !== '') return given;
-  // Nobody awaits the promise of an async function: its rejection would end the process.
-  if (given instanceof Promise) given.catch(() => undefined);
+  ignoreRejection(given);
   throw new ToolkitError(
     'CACHE_KEY_INVALID',
-    `cacheResponse: the option "key" returned ${JSON.stringify(given)}: return a non-empty string`,
+    `cacheResponse: the option "key" returned ${kindOf(given)}: return a non-empty string`,
   );
 }
 

@@ -18,6 +18,7 @@ import { type PersonalBy, personalBy } from './personal.js';
 import type { Question } from './question.js';
 import type { CacheReason } from './reasons.js';
 import type { CacheSettings } from './settings.js';
+import { isCommonTarget } from './target.js';
 
 /** Stores the response of one handler call under the versions from before it, or gives the fill right back. */
 export class EntryWriter {
@@ -155,6 +156,7 @@ export class EntryWriter {
   get #requestRefusal(): CacheReason | undefined {
     const { tags, plan, fwd } = this.#forwarded;
     if (fwd === 'bypass') return 'redis-unavailable';
+    if (!isCommonTarget(this.#req)) return 'target';
     if (!this.#isForAll)
       return isForOnePerson(this.#req, this.#settings) ? 'session-read' : 'request-no-store';
     if (plan.stores === 'late') return undefined;
@@ -168,19 +170,17 @@ export class EntryWriter {
   }
 
   async #store({ head, body }: Entry): Promise<FillOutcome> {
-    const { right } = this.#forwarded;
     const { id } = this.#place;
     const versions = await this.#pin(this.#allTags);
     if (!versions) return 'invalidated';
-    const { compressAboveBytes = Number.POSITIVE_INFINITY, compressWith } = this.#settings;
     const { sharedQueries, groupMembers } = this.#settings;
-    const entry = await packed({ head: { ...head, versions }, body }, compressAboveBytes, compressWith);
+    const entry = await packed({ head: { ...head, versions }, body }, this.#settings);
     const keepMs = keepForMs(head.terms, head.fields, Date.now());
     // First: a change that ends the entry must find its groups.
     const remembered = groupMembers?.remember(this.#allTags, keepMs);
-    const stored = this.#cache.store(id, entry, keepMs);
+    const stored = this.#cache.store(id, entry, keepMs, this.#req);
     // Over one connection in one write: a request that goes on finds the entry.
-    if (this.#cache.keepsOrder) right.end('stored');
+    if (this.#cache.keepsOrder) this.#forwarded.right.end('stored');
     // Of several responses for a URL the most recent one counts (RFC 9111 §4).
     const older = this.#forwarded.exact ? sharedQueries.placesBeside(this.#forwarded, id) : [];
     await Promise.all([remembered, stored, ...older.map((each) => this.#cache.drop(each, entry))]);

@@ -1,7 +1,7 @@
 import type { Entry, Lookup, ResponseCache } from '../../src/cache/index.js';
 import type { Fields } from '../../src/http/fields.js';
 import { type Reuse, reuseOf } from '../../src/http/stale-by-age.js';
-import { besideOthers, type FillEnd, type SingleFlight } from '../../src/single-flight/index.js';
+import { besideOthers, type FillEnd, isSettling, type SingleFlight } from '../../src/single-flight/index.js';
 import { detachResponse } from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import type { PassedOn } from './conditional-request.js';
@@ -75,6 +75,10 @@ export class Decider {
       if (!this.#isForOthers(visit, reuse, lookup.entry)) return this.#forwardAlone(visit, forward);
       const plan = pinnedPlan(this.#cache, question);
       const { taken, beside } = await this.#take(visit, lookup, plan, isFailedElsewhere);
+      if (isSettling(taken)) {
+        taken.right?.end('settling');
+        return this.decideWithoutRedis(visit, entry);
+      }
       const isNew = this.#isServed(visit, beside, first.entry);
       if (taken.right && !isNew) return { ...forward, right: taken.right, plan };
       taken.right?.end('stored');

@@ -1,4 +1,5 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
+import { isUnavailable } from '../../src/errors.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import {
   aBoolean,
@@ -9,6 +10,7 @@ import {
   readOptions,
 } from '../../src/read-options.js';
 import { linkTo, type RedisClient } from '../../src/redis/index.js';
+import { sharedNotices } from '../../src/redis-unavailable.js';
 import {
   beginMutation,
   checkNames,
@@ -17,14 +19,13 @@ import {
   type Mutation,
   purgedUrlTags,
   refusedMutation,
-  type TagVersions,
   tagVersions,
 } from '../../src/tags/index.js';
 import { recordOf } from '../request-record.js';
 import { holdResponse, isLeftByClient } from '../response/index.js';
-import { invalidatedGroupTags } from './cache-groups.js';
-import { offerCacheTags, tagsNamed } from './handler-tags.js';
-import { changedTags, logFailedPurge, purgeGroupsOf } from './purge-after-change.js';
+import { thrownError } from '../thrown.js';
+import { endMutation } from './end-mutation.js';
+import { offerCacheTags } from './handler-tags.js';
 import { isSafe } from './safe-methods.js';
 
 /** Options of `invalidateOn`. */
@@ -102,6 +103,27 @@ const checks = {
   waitForReplicas: aWholeNumber('replicas', 100),
 };
 
+const CONSEQUENCES = {
+  refuse: 'changes are refused before their handlers run',
+  proceed: 'changes are made, and older responses may be served until the purge is acknowledged',
+} as const;
+
+const hints = {
+  key: 'use "tags" or "urls"',
+  keys: 'use "tags" or "urls"',
+  group: 'use "tags"',
+  collection: 'use "tags"',
+  pattern: 'use "tags": there is no search for keys',
+  patterns: 'use "tags": there is no search for keys',
+  path: 'use "urls"',
+  paths: 'use "urls"',
+  methods: 'use "when"',
+  method: 'use "when"',
+  condition: 'use "when"',
+  if: 'use "when"',
+  skip: 'use "when", which is its opposite',
+};
+
 /**
  * Makes cached responses old when a handler changes the data that they show. The tags are marked before the handler
  * runs. While the mark is there no process serves or stores under them, so a process that crashes between its commit and
@@ -112,23 +134,27 @@ const checks = {
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`; requests may end in `INVALIDATION_REFUSED`
  */
 export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
-  const options = readOptions('invalidateOn', given, checks, defaults, ['redis']);
+  const options = readOptions('invalidateOn', given, checks, defaults, ['redis'], hints);
   const logger = options.logger ?? consoleLogger;
-  linkTo(options.redis, options.logger);
-  const versions = tagVersions(options.redis, options);
-  const members = options.purgeSharedGroups ? new GroupMembers(options.redis, options) : undefined;
+  const { redis, onUnavailable } = options;
+  const notices = sharedNotices('invalidateOn', onUnavailable, linkTo(redis, options.logger), options.logger);
+  const versions = tagVersions(redis, options);
+  const members = options.purgeSharedGroups ? new GroupMembers(redis, options) : undefined;
 
   const invalidate: RequestHandler = async (req, res, next) => {
+    // In any case: a handler may serve several methods, and names its tags without asking which.
+    offerCacheTags(res);
     if (!(options.when ? await options.when(req) : !isSafe(req))) return next();
     const tags = await tagsOf(req, options);
     let mutation: Mutation | undefined;
     try {
-      mutation = await beginMutation(versions, tags);
+      mutation = await beginMutation(versions, tags, req);
+      notices.succeeded();
     } catch (cause) {
-      if (options.onUnavailable === 'refuse') return next(refusedMutation(cause));
+      if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause, req);
+      if (onUnavailable === 'refuse') return next(refusedMutation(cause));
     }
     const end = () => endMutation(req, res, { mutation, versions, members, tags, logger });
-    offerCacheTags(res);
     let hasEnded = false;
     // A handler that streams may commit after its first byte: the mark stays until the last.
     holdResponse(res, next, ({ isEnd }) => {
@@ -145,36 +171,8 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
     next();
   };
   return function invalidateOnMiddleware(req, res, next) {
-    Promise.resolve(invalidate(req, res, next)).catch(next);
+    Promise.resolve(invalidate(req, res, next)).catch((thrown) => next(thrownError(thrown)));
   };
-}
-
-interface BegunMutation {
-  /** Undefined when its marks could not be set. */
-  readonly mutation: Mutation | undefined;
-  readonly versions: TagVersions;
-  readonly members: GroupMembers | undefined;
-  readonly tags: readonly string[];
-  readonly logger: Logger;
-}
-
-/** Purges what the mutation has made old; what is returned is to be awaited. */
-function endMutation(
-  req: Request,
-  res: Response,
-  { mutation, versions, members, tags, logger }: BegunMutation,
-): Promise<void> | undefined {
-  // `idempotent` has answered in the handler's place. Nobody waits for the mark to go: it costs misses, no stale answer.
-  if (recordOf(req).isUnchanged) return void mutation?.withdraw().catch(noAnswer);
-  // First, whatever fails below: a mark that nobody takes out would keep its tags out of the cache.
-  const marked = mutation ? mutation.finish() : versions.invalidate(tags);
-  // A handler that fails may have changed something before; it named the tags all the same.
-  const changed = res.statusCode < 400 ? changedTags(req, res) : tagsNamed(res);
-  const groups = invalidatedGroupTags(req, res, logger);
-  const others = [...changed, ...groups].filter((tag) => !tags.includes(tag));
-  const rest = others.length > 0 ? versions.invalidate(others) : undefined;
-  const all = Promise.all([marked, rest, members && purgeGroupsOf(versions, members, [...tags, ...others])]);
-  return all.then(noAnswer, (err: unknown) => logFailedPurge(logger, err, [...tags, ...others]));
 }
 
 async function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): Promise<string[]> {
@@ -183,5 +181,3 @@ async function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): Promis
   const ownTags = tags ? checkTags('invalidateOn: the option "tags" returned', await tags(req)) : [];
   return [...new Set([...ownTags, ...[req.originalUrl, ...ownUrls].flatMap(purgedUrlTags)])];
 }
-
-function noAnswer(): void {}

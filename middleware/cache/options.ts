@@ -3,18 +3,19 @@ import { codecFor, type NearCacheOptions } from '../../src/cache/index.js';
 import type { Logger } from '../../src/logger.js';
 import {
   aBoolean,
+  aFieldName,
   aFunction,
-  aListOfStrings,
+  aListOf,
   aNumber,
   anything,
   aPositiveInteger,
-  aString,
   aWholeNumber,
   connectionChecks,
   oneOf,
 } from '../../src/read-options.js';
 import type { RedisClient } from '../../src/redis/index.js';
 import type { QueryParams } from '../../src/tags/index.js';
+import { aListOfHosts } from './target.js';
 
 // Here, because who imports the package sees this file.
 declare global {
@@ -85,7 +86,7 @@ export interface CacheResponseOptions {
    */
   readonly targetedHeader?: string;
   /**
-   * Hosts whose responses are cached: `example.com`, `example.com:3000` or `*.example.com`. Requests to other hosts
+   * Hosts whose responses are cached: `example.com` (any port), `example.com:3000` or `*.example.com`. Requests to other hosts
    * reach the handler. Without it a client that invents hosts makes an entry for each.
    * @default all hosts
    */
@@ -97,9 +98,9 @@ export interface CacheResponseOptions {
    */
   readonly ignoreCookies?: readonly string[];
   /**
-   * Request fields that carry credentials. A request with one of them is personal where freshness comes from
-   * `ttlSeconds`.
-   * @default ['X-API-Key', 'Api-Key', 'X-Auth-Token']
+   * Request fields that carry credentials, or in which a proxy names who logged in. A request with one of them is
+   * personal where freshness comes from `ttlSeconds`.
+   * @default ['X-API-Key', 'Api-Key', 'X-Auth-Token', 'X-Forwarded-User', 'X-Auth-Request-User', 'X-Remote-User', 'Remote-User', 'Client-Cert', 'X-Forwarded-Client-Cert']
    */
   readonly credentialFields?: readonly string[];
   /**
@@ -188,7 +189,17 @@ export const defaults = {
   noVarySearch: true,
   purgeSharedGroups: false,
   ignoreCookies: [],
-  credentialFields: ['X-API-Key', 'Api-Key', 'X-Auth-Token'],
+  credentialFields: [
+    'X-API-Key',
+    'Api-Key',
+    'X-Auth-Token',
+    'X-Forwarded-User',
+    'X-Auth-Request-User',
+    'X-Remote-User',
+    'Remote-User',
+    'Client-Cert',
+    'X-Forwarded-Client-Cert',
+  ],
   ignoreRequestCacheControl: false,
   maxBodyBytes: 1_048_576,
   maxQueryBytes: 65_536,
@@ -201,6 +212,9 @@ export const defaults = {
   prefix: '',
 } satisfies Partial<CacheResponseOptions>;
 
+const UNCACHED = 'let the handler send "Cache-Control": "no-store" forbids to store a response';
+const ONE_CALL = 'leave it out: one request runs the handler, and the others wait for its response';
+
 /** What to do with names that people bring along from other caches. */
 export const hints = {
   ttl: 'use "ttlSeconds"',
@@ -208,8 +222,6 @@ export const hints = {
   duration: 'use "ttlSeconds"',
   expire: 'use "ttlSeconds"',
   expiration: 'use "ttlSeconds"',
-  client: 'use "redis"',
-  redisClient: 'use "redis"',
   store: 'leave it out: responses are kept in Redis; see "redis" and "nearCache"',
   keyGenerator: 'use "key"',
   group: 'use "tags"',
@@ -217,7 +229,53 @@ export const hints = {
   unless: 'use "skip"',
   grace: 'use "staleSeconds"',
   staleWhileRevalidate: 'use "staleSeconds"',
+  swr: 'use "staleSeconds"',
+  staleTtl: 'use "staleSeconds"',
+  defaultDuration: 'use "ttlSeconds"',
+  defaultTtl: 'use "ttlSeconds"',
+  stdTTL: 'use "ttlSeconds"',
+  expires: 'use "ttlSeconds"',
+  refreshThreshold: 'use "earlyRefresh"',
+  appendKey: 'use "key"',
+  cacheKey: 'use "key"',
+  getCacheKey: 'use "key"',
+  genCacheKey: 'use "key"',
+  enabled: 'use "skip"',
+  condition: 'use "skip"',
+  shouldSkip: 'use "skip"',
+  shouldCache: UNCACHED,
+  isCacheable: UNCACHED,
+  statusCodes: UNCACHED,
+  statusCode: UNCACHED,
+  status: UNCACHED,
+  statusCodeExpires: UNCACHED,
+  methods: 'leave it out: GET, HEAD and QUERY are cached',
+  headers: 'let the handler set them: "Cache-Control" counts',
+  cacheControl: 'let the handler set "Cache-Control"',
+  headerBlacklist: 'leave it out: fields that an earlier middleware set are not stored',
+  respectCacheControl: 'use "ignoreRequestCacheControl", which is its opposite',
+  compress: 'use "compressAboveBytes"',
+  vary: 'let the handler set "Vary"',
+  varyBy: 'let the handler set "Vary"',
+  ignoreQuery: 'use "queryParams"',
+  query: 'use "queryParams"',
+  lock: ONE_CALL,
+  lockTimeout: 'use "waitMs"',
+  sessionAware: 'leave it out: a response whose handler read the session is not shared; see "key"',
+  private: 'leave it out: personal responses are not shared; see "key"',
+  lru: 'use "nearCache"',
+  max: 'use "nearCache": { maxBytes }',
+  timeout: 'use "timeoutMs" for Redis, and "waitMs" for others',
+  onUnavailable: 'leave it out: while Redis is away the handler answers',
 };
+
+const aListOfFieldNames = aListOf(aFieldName);
+// Cookie names have no white space; a pattern that does would never match.
+const aListOfCookieNames = aListOf((value) =>
+  typeof value === 'string' && /^[^\s;=]+$/.test(value)
+    ? undefined
+    : 'must be a cookie name, without white space, ";" and "="',
+);
 
 export const checks = {
   ...connectionChecks,
@@ -227,14 +285,14 @@ export const checks = {
   skip: aFunction,
   key: aFunction,
   queryParams: queryParamLists,
-  targetedHeader: aString,
+  targetedHeader: aFieldName,
   shared: aBoolean,
   noVarySearch: aBoolean,
   normaliseQuery: aBoolean,
   purgeSharedGroups: aBoolean,
-  hosts: aListOfStrings,
-  ignoreCookies: aListOfStrings,
-  credentialFields: aListOfStrings,
+  hosts: aListOfHosts,
+  ignoreCookies: aListOfCookieNames,
+  credentialFields: aListOfFieldNames,
   ignoreRequestCacheControl: aBoolean,
   compressAboveBytes: aNumber('bytes', 512 * 1_048_576),
   compressWith: aKnownCoding,

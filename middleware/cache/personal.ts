@@ -1,3 +1,4 @@
+import type { TLSSocket } from 'node:tls';
 import type { Request } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { loggedPath, NOTICE_CATALOGUE } from '../../src/notices.js';
@@ -8,7 +9,12 @@ import { recordOf } from '../request-record.js';
  * By what a request may be told apart from those of other people. A response whose freshness its handler did not
  * declare is personal then: it is neither stored nor answered from the cache.
  */
-export type PersonalBy = 'foreign-cookie' | 'foreign-session' | 'user' | 'credential-field';
+export type PersonalBy =
+  | 'client-certificate'
+  | 'credential-field'
+  | 'foreign-cookie'
+  | 'foreign-session'
+  | 'user';
 
 /** By which requests are told apart. */
 export interface PersonalRules {
@@ -31,11 +37,25 @@ export function personalBy(
   if (settings.ignoresCredentials) return undefined;
   const hasCredential = (name: string) => req.headers[name] !== undefined && !vary.includes(name);
   if (settings.credentialFields.some(hasCredential)) return 'credential-field';
-  if ((req as { user?: unknown }).user) return 'user';
+  if (hasUser(req)) return 'user';
+  if (hasCertificate(req.socket)) return 'client-certificate';
   // A look at a session of ours would make the response personal by itself.
   if (recordOf(req).session === undefined && (req as { session?: unknown }).session) return 'foreign-session';
   const hasCookie = !vary.includes('cookie') && foreignCookie(req, settings) !== undefined;
   return hasCookie ? 'foreign-cookie' : undefined;
+}
+
+// `auth` is that of express-jwt and its like, `locals.user` that of many middlewares that are written by hand.
+function hasUser(req: Request): boolean {
+  const { user, auth } = req as { user?: unknown; auth?: unknown };
+  return Boolean(user || auth || req.res?.locals?.user);
+}
+
+// A server that takes certificates of any authority lets the handler judge them.
+function hasCertificate(socket: Request['socket']): boolean {
+  const { authorized, authorizationError } = socket as Partial<TLSSocket>;
+  if (authorized || !authorizationError) return authorized === true;
+  return Object.keys((socket as TLSSocket).getPeerCertificate() ?? {}).length > 0;
 }
 
 function foreignCookie(

@@ -40,7 +40,7 @@ export function purgeAfterChange(
     const groups = invalidatedGroupTags(req, res, logger);
     const tags = res.statusCode < 400 ? [...changedTags(req, res), ...groups] : groups;
     if (tags.length === 0) return undefined;
-    const purging = [versions.invalidate(tags), purgeGroupsOf(versions, groupMembers, tags)];
+    const purging = [versions.invalidate(tags, req), purgeGroupsOf(versions, groupMembers, tags)];
     return Promise.all(purging).then(noMore, (err: unknown) => logFailedPurge(logger, err, tags));
   });
 }

@@ -2,7 +2,7 @@ import type { StoringRefusal } from '../../src/http/storing.js';
 import type { PersonalBy } from './personal.js';
 
 /** Why the cache was not asked. */
-export type BypassReason = 'content' | 'host' | 'redis-unavailable' | 'session-before';
+export type BypassReason = 'content' | 'host' | 'redis-unavailable' | 'session-before' | 'skip';
 
 /**
  * The words in `detail` of `Cache-Status` (RFC 9211 §2.8): why a response was not stored, or why one was sent that is
@@ -22,4 +22,5 @@ export type CacheReason =
   | 'session-read'
   | 'stale-if-error'
   | 'tag-marked'
+  | 'target'
   | 'too-large';

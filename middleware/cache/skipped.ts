@@ -1,6 +1,7 @@
 import type { NextFunction, Request, Response } from 'express';
 import { ToolkitError } from '../../src/errors.js';
-import { isThenable } from '../../src/settle.js';
+import { kindOf } from '../../src/kind-of.js';
+import { ignoreRejection, isThenable } from '../../src/settle.js';
 import { setCacheStatus } from './cache-status.js';
 import { hideHandlerTags } from './handler-tags.js';
 import type { CacheSettings } from './settings.js';
@@ -14,19 +15,17 @@ export function isSkipped(req: Request, { skip }: CacheSettings): boolean {
   if (!skip) return false;
   const given: unknown = skip(req);
   if (!isThenable(given) && typeof given !== 'function') return Boolean(given);
-  // Nobody awaits the promise of an async function: its rejection would end the process.
-  if (isThenable(given)) given.then(undefined, () => undefined);
-  const kind = typeof given === 'function' ? 'a function' : 'a promise';
+  ignoreRejection(given);
   throw new ToolkitError(
     'OPTION_INVALID',
-    `cacheResponse: the option "skip" returned ${kind}: return true or false`,
+    `cacheResponse: the option "skip" returned ${kindOf(given)}: return true or false`,
   );
 }
 
 /** Passes a request on that another `cacheResponse` behind this one may still have. */
 export function passSkipped(res: Response, next: NextFunction, isTaken: () => boolean): void {
   hideHandlerTags(res, () => {
-    if (!isTaken()) setCacheStatus(res, { fwd: 'bypass' });
+    if (!isTaken()) setCacheStatus(res, { fwd: 'bypass', detail: 'skip' });
   });
   next();
 }

@@ -1,21 +1,32 @@
 import type { Request } from 'express';
+import type { Check } from '../../src/read-options.js';
 
 const ABSOLUTE_FORM = /^([a-z][a-z\d+.-]*):\/\/([^/?#]*)/i;
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: ':80', https: ':443' };
 
 /**
  * Scheme and authority of a request's target URI as the application sees them under `trust proxy` (RFC 9110 §7.1),
- * e.g. `https://example.com`. Undefined when the request contradicts itself: its target names another origin than its
- * fields do (RFC 9112 §3.2.2), and nobody knows which of the two the handler reads.
+ * e.g. `https://example.com`. Undefined when nobody knows what the handler makes of them: the target names another origin
+ * than the fields do (RFC 9112 §3.2.2), or the scheme, which `X-Forwarded-Proto` may give, is any text.
  */
 export function originOf(req: Request): string | undefined {
   const scheme = req.protocol;
+  if (scheme !== 'https' && scheme !== 'http') return undefined;
   const authority = normalised(scheme, forwardedHost(req) ?? req.headers.host ?? '');
-  const named = req.originalUrl.startsWith('/') ? null : ABSOLUTE_FORM.exec(req.originalUrl);
+  const named = isPath(req.originalUrl) ? null : ABSOLUTE_FORM.exec(req.originalUrl);
   const isConsistent =
     !named || (named[1]!.toLowerCase() === scheme && normalised(scheme, named[2]!) === authority);
   return isConsistent ? `${scheme}://${authority}` : undefined;
 }
+
+const isPath = (target: string): boolean => target.startsWith('/');
+
+/**
+ * Whether a request names its target as others do, by path and query. A handler may repeat the absolute form or a
+ * fragment in a link or a redirect, which is no answer to others then.
+ */
+export const isCommonTarget = ({ originalUrl }: Request): boolean =>
+  isPath(originalUrl) && !originalUrl.includes('#');
 
 // As Express' `req.host`, whose Express 4 form has no port.
 function forwardedHost(req: Request): string | undefined {
@@ -33,6 +44,15 @@ function normalised(scheme: string, authority: string): string {
   return port && lower.endsWith(port) ? lower.slice(0, -port.length) : lower;
 }
 
+const HOST = /^(\*\.)?(?:[\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i;
+
+export const aListOfHosts: Check = (value) =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every((host) => typeof host === 'string' && HOST.test(host))
+    ? undefined
+    : 'must be a list of hosts without scheme and path, such as "example.com", "example.com:3000", "[::1]" or "*.example.com"; names in other letters begin with xn--';
+
 /** Whether an origin is one of the option `hosts`: `example.com` (any port), `example.com:3000`, `*.example.com`. */
 export function hostMatcher(hosts: readonly string[]): (origin: string) => boolean {
   const exact = new Set<string>();
@@ -42,8 +62,10 @@ export function hostMatcher(hosts: readonly string[]): (origin: string) => boole
     else exact.add(host);
   }
   return (origin) => {
-    const authority = origin.slice(origin.indexOf('://') + 3);
+    const [scheme, authority] = origin.split('://') as [string, string];
     const name = authority.replace(/:\d+$/, '');
-    return exact.has(authority) || exact.has(name) || suffixes.some((suffix) => name.endsWith(suffix));
+    const withPort = name === authority ? name + DEFAULT_PORTS[scheme] : authority;
+    if (exact.has(name) || exact.has(withPort)) return true;
+    return suffixes.some((suffix) => name.endsWith(suffix) || withPort.endsWith(suffix));
   };
 }

@@ -1,5 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Request } from 'express';
+import { ToolkitError } from '../../src/errors.js';
+import { kindOf } from '../../src/kind-of.js';
+import { wholeJson } from '../../src/whole-json.js';
 import { type ContentFailure, readContent } from '../request-content.js';
 import type { IdempotentSettings } from './options.js';
 
@@ -13,7 +16,7 @@ export async function fingerprintOf(
   const { type, boundary } = mediaTypeOf(req.headers['content-type'] ?? '');
   const hash = createHash('sha256').update(`${req.originalUrl}\n${type}\n`);
   if (fingerprint) {
-    hash.update(JSON.stringify(await fingerprint(req)) ?? '');
+    hash.update(jsonOf(await fingerprint(req)));
     return { digest: hash.digest('base64url') };
   }
   if (wasParsed(req)) return { digest: hash.update(parsedContent(req.body)).digest('base64url') };
@@ -22,6 +25,23 @@ export async function fingerprintOf(
   hash.update(`${req.headers['content-encoding'] ?? ''}\n`);
   updateWithParts(hash, content, boundary);
   return { digest: hash.digest('base64url') };
+}
+
+// Under an empty text, or the `{}` of a Map, one content could not be told from another.
+function jsonOf(value: unknown): string {
+  try {
+    const json = wholeJson(value);
+    if (json !== undefined) return json;
+  } catch (cause) {
+    throw invalidFingerprint(kindOf(value), cause);
+  }
+  throw invalidFingerprint('undefined');
+}
+
+function invalidFingerprint(kind: string, cause?: unknown): ToolkitError {
+  const why = cause instanceof Error ? ` (${cause.message})` : '';
+  const message = `idempotent: the function "fingerprint" returned ${kind}${why}; it must return a value for JSON`;
+  return new ToolkitError('IDEMPOTENCY_FINGERPRINT_INVALID', message, { cause });
 }
 
 function wasParsed(req: Request): boolean {

@@ -1,18 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { publish } from '../../src/diagnostics.js';
+import { clockFor, publish } from '../../src/diagnostics.js';
 import { isUnavailable, ToolkitError } from '../../src/errors.js';
-import {
-  type AttemptOutcome,
-  Attempts,
-  type KeptAnswer,
-  type RunningAttempt,
-} from '../../src/idempotency/index.js';
+import { type AttemptOutcome, Attempts, type KeptAnswer } from '../../src/idempotency/index.js';
 import { consoleLogger } from '../../src/logger.js';
 import { loggedPath, logMisuse } from '../../src/notices.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
-import { UnavailableNotices } from '../../src/redis-unavailable.js';
+import { sharedNotices, type UnavailableNotices } from '../../src/redis-unavailable.js';
+import { monotonicNow } from '../../src/timers.js';
 import { recordOf } from '../request-record.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 // Types `req.idempotency` for everybody who imports this file.
@@ -23,7 +19,7 @@ import { keyOf } from './key-field.js';
 import { checks, defaults, hints, type IdempotentOptions, type IdempotentSettings } from './options.js';
 import { answerProblem, type IdempotencyProblem } from './problems.js';
 import { replay } from './replay.js';
-import { scopeOf } from './scope.js';
+import { routeOf, scopeOf } from './scope.js';
 
 type FoundAnswer = Awaited<ReturnType<Attempts['find']>>;
 
@@ -31,6 +27,13 @@ type FoundAnswer = Awaited<ReturnType<Attempts['find']>>;
 interface AskedAttempt {
   readonly id: string;
   readonly found: Promise<FoundAnswer>;
+}
+
+/** A request with its key's digest and its fingerprint. */
+interface NamedAttempt {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly req: Request;
 }
 
 /**
@@ -63,7 +66,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     this.#settings = settings;
     this.#logger = logger ?? consoleLogger;
     this.#attempts = new Attempts(redis, { ...settings, keepMs: ttlSeconds * 1000 });
-    this.#notices = new UnavailableNotices('idempotent', linkTo(redis, logger), logger);
+    this.#notices = sharedNotices('idempotent', settings.onUnavailable, linkTo(redis, logger), logger);
   }
 
   /** Looks the answer up, if the client is known without its session. The lease is taken when the step acts. */
@@ -89,24 +92,31 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     }
     const read = await fingerprintOf(req, this.#settings);
     if ('failure' in read) return this.#contentFailed(req, res, read.failure);
-    const outcome = await this.#outcome(named.id, read.digest, await (asked as Promise<AskedAttempt>), next);
-    return outcome && this.#follow(outcome, { id: named.id, fingerprint: read.digest }, req, res, next);
+    const attempt = { id: named.id, fingerprint: read.digest, req };
+    const began = clockFor('idempotency');
+    const outcome = await this.#outcome(attempt, await (asked as Promise<AskedAttempt>), next);
+    if (!outcome) return undefined;
+    publish('idempotency', () => ({ state: outcome.state, durationMs: monotonicNow() - began }), req);
+    return this.#follow(outcome, attempt, res, next);
   }
 
   #follow(
     outcome: AttemptOutcome,
-    { id, fingerprint }: Pick<RunningAttempt, 'id' | 'fingerprint'>,
-    req: Request,
+    { id, fingerprint, req }: NamedAttempt,
     res: Response,
     next: NextFunction,
   ): unknown {
     const { documentationUrl } = this.#settings;
-    publish('idempotency', () => ({ state: outcome.state }), req);
     if (outcome.state !== 'run') recordOf(req).isUnchanged = true;
     switch (outcome.state) {
       case 'run':
         req.idempotency = { id, fence: outcome.fence };
-        keepAnswer(this.#attempts, { ...outcome, id, fingerprint }, { res, next }, this.#settings);
+        keepAnswer(
+          this.#attempts,
+          { ...outcome, id, fingerprint },
+          { res, next, notices: this.#notices },
+          this.#settings,
+        );
         return next();
       case 'done':
         return replay(res, outcome.answer);
@@ -124,8 +134,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
 
   /** Undefined when the request has been passed on. */
   async #outcome(
-    id: string,
-    fingerprint: string,
+    { id, fingerprint, req }: NamedAttempt,
     asked: AskedAttempt | undefined,
     next: NextFunction,
   ): Promise<AttemptOutcome | undefined> {
@@ -139,7 +148,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
       if (!isUnavailable(error)) throw error;
       const { onUnavailable } = this.#settings;
       const consequence = onUnavailable === 'refuse' ? 'are refused' : 'may happen twice';
-      this.#notices.applied(onUnavailable, `requests with an Idempotency-Key ${consequence}`, error);
+      this.#notices.applied(onUnavailable, `requests with an Idempotency-Key ${consequence}`, error, req);
       next(onUnavailable === 'refuse' ? refused(error) : undefined);
       return undefined;
     }
@@ -181,12 +190,6 @@ const judged = (
   { fingerprint, answer }: { readonly fingerprint: string; readonly answer: KeptAnswer },
   own: string,
 ): AttemptOutcome => (fingerprint === own ? { state: 'done', answer } : { state: 'mismatch' });
-
-// Under the pattern, so that a key that is used again for `/orders/2` instead of `/orders/1` is noticed.
-function routeOf({ baseUrl, route, path }: Request): string {
-  const pattern: unknown = (route as { path?: unknown } | undefined)?.path;
-  return `${baseUrl}${typeof pattern === 'string' ? pattern : path}`;
-}
 
 const refused = (cause: ToolkitError): ToolkitError =>
   new ToolkitError(

@@ -3,7 +3,8 @@ import type { NextFunction, Response } from 'express';
 import type { Directives } from '../../src/http/cache-control.js';
 import { storedFields } from '../../src/http/stored-fields.js';
 import type { Attempts, KeptAnswer, RunningAttempt } from '../../src/idempotency/index.js';
-import { consoleLogger } from '../../src/logger.js';
+import { consoleLogger, type Logger } from '../../src/logger.js';
+import type { UnavailableNotices } from '../../src/redis-unavailable.js';
 import { clearInterval, setInterval } from '../../src/timers.js';
 import { captureResponse, handlersFields, headersNow, holdResponse } from '../response/index.js';
 import type { IdempotentSettings } from './options.js';
@@ -15,6 +16,13 @@ const NOT_KEPT = new Set([401, 403, 408, 425, 429]);
 const MADE_ANEW = /^(?:date|retry-after|server-timing|(?:x-)?ratelimit.*)$/;
 const NO_DIRECTIVES: Directives = new Map();
 
+/** The response to a request, and who is told when its answer cannot be kept. */
+interface Answering {
+  readonly res: Response;
+  readonly next: NextFunction;
+  readonly notices: UnavailableNotices;
+}
+
 /**
  * Renews the lease while the handler runs, and keeps its answer before the client gets it: whoever got an answer can have
  * it again. A client that leaves changes nothing: its retry is what the answer is kept for.
@@ -22,7 +30,7 @@ const NO_DIRECTIVES: Directives = new Map();
 export function keepAnswer(
   attempts: Attempts,
   attempt: RunningAttempt,
-  { res, next }: { readonly res: Response; readonly next: NextFunction },
+  { res, next, notices }: Answering,
   { maxBodyBytes, leaseMs, logger = consoleLogger }: IdempotentSettings,
 ): void {
   const before = headersNow(res);
@@ -35,7 +43,7 @@ export function keepAnswer(
   });
   const end = (body: Buffer | undefined) => {
     stopRenewing();
-    ended(store(attempts, attempt, kept && { ...kept, body }, logger));
+    ended(store(attempts, attempt, kept && { ...kept, body }, { logger, notices }));
   };
 
   holdResponse(res, next, ({ isEnd }) => (isEnd ? storing : undefined));
@@ -80,7 +88,7 @@ async function store(
   attempts: Attempts,
   attempt: RunningAttempt,
   answer: KeptAnswer | undefined,
-  logger: NonNullable<IdempotentSettings['logger']>,
+  { logger, notices }: { readonly logger: Logger; readonly notices: UnavailableNotices },
 ): Promise<void> {
   try {
     if (!answer) await attempts.forget(attempt.id, attempt.token);
@@ -92,7 +100,10 @@ async function store(
     }
   } catch (err) {
     // The request has happened: its client gets the answer all the same.
-    logger.error({ err }, 'idempotent: an answer was not kept; after its lease onLostLease decides');
+    notices.failed(
+      'idempotent: an answer was not kept; this is repeated, and after its lease onLostLease decides',
+      err,
+    );
   }
 }
 

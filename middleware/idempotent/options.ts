@@ -4,7 +4,7 @@ import {
   aBoolean,
   aFunction,
   aPositiveInteger,
-  aString,
+  type Check,
   connectionChecks,
   oneOf,
   type WithDefaults,
@@ -124,6 +124,12 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_LEASE_MS = 3_600_000;
 const YEAR_SECONDS = 31_536_000;
 
+// It is sent as `Link: <…>`.
+const aLinkTarget: Check = (value) =>
+  typeof value === 'string' && /^[!-;=?-~]+$/.test(value) && URL.canParse(value, 'https://relative.invalid')
+    ? undefined
+    : 'must be a URL of ASCII characters without white space, "<" and ">"';
+
 export const checks = {
   ...connectionChecks,
   scope: aFunction,
@@ -143,15 +149,29 @@ export const checks = {
   leaseMs: aPositiveInteger('milliseconds', MAX_LEASE_MS),
   onLostLease: oneOf('rerun', 'refuse'),
   onUnavailable: oneOf('refuse', 'proceed'),
-  documentationUrl: aString,
+  documentationUrl: aLinkTarget,
 };
+
+const FIELD = 'leave it out: the field is Idempotency-Key';
 
 export const hints = {
   ttl: 'use "ttlSeconds"',
   ttlMs: 'use "ttlSeconds"',
   cacheTtl: 'use "ttlSeconds"',
   store: 'leave it out: answers are kept in Redis, of option "redis"',
-  client: 'use "redis"',
-  keyPrefix: 'use "prefix"',
-  headerName: 'leave it out: the field is Idempotency-Key',
+  duration: 'use "ttlSeconds"',
+  maxAge: 'use "ttlSeconds"',
+  expires: 'use "ttlSeconds"',
+  lockTtl: 'use "leaseMs"',
+  lockTimeout: 'use "leaseMs"',
+  enforce: 'use "required"',
+  enforceIdempotency: 'use "required"',
+  user: 'use "scope"',
+  userId: 'use "scope"',
+  keyGenerator: 'use "scope": keys of different users are apart',
+  fingerprintFields: 'use "fingerprint"',
+  responseBodyLimit: 'use "maxBodyBytes"',
+  headerName: FIELD,
+  header: FIELD,
+  idempotencyKeyHeader: FIELD,
 };

@@ -10,6 +10,9 @@ export interface PreparedAction {
   readonly run: () => Promise<object>;
 }
 
+/** What is run, and what else the audit says about it. */
+type PreparedRun = Pick<PreparedAction, 'run'> & { readonly seconds?: number };
+
 /** Reads the input of an action, which is not run yet. @throws InputRefused */
 export type Action = (input: Input) => Promise<PreparedAction> | PreparedAction;
 
@@ -21,24 +24,25 @@ export function actionsOf({
   limiter,
 }: Operations): Readonly<Record<string, Action>> {
   const onClient =
-    (run: (declaration: LimiterDeclaration, client: string, input: Input) => () => Promise<object>): Action =>
+    (prepare: (declaration: LimiterDeclaration, client: string, input: Input) => PreparedRun): Action =>
     async (input) => {
       const on = { limiter: input.text('limiter'), client: input.text('client') };
       const declaration = await knownLimiter(limiter, on.limiter);
-      return { on, run: run(declaration, on.client, input) };
+      const { run, ...more } = prepare(declaration, on.client, input);
+      return { on: { ...on, ...more }, run };
     };
   return {
-    'limits/reset': onClient(
-      (declaration, client) => () => limits.reset(declaration, client).then(() => ({ reset: true })),
-    ),
+    'limits/reset': onClient((declaration, client) => ({
+      run: () => limits.reset(declaration, client).then(() => ({ reset: true })),
+    })),
     'limits/block': onClient((declaration, client, input) => {
-      const blockedMs = input.wholeNumber('seconds', LONGEST_BLOCK_SECONDS) * 1000;
-      return () => limits.block(declaration, client, blockedMs).then(() => ({ blockedMs }));
+      const seconds = input.wholeNumber('seconds', LONGEST_BLOCK_SECONDS);
+      const blockedMs = seconds * 1000;
+      return { seconds, run: () => limits.block(declaration, client, blockedMs).then(() => ({ blockedMs })) };
     }),
-    'limits/unblock': onClient(
-      (declaration, client) => () =>
-        limits.unblock(declaration, client).then((wasBlocked) => ({ wasBlocked })),
-    ),
+    'limits/unblock': onClient((declaration, client) => ({
+      run: () => limits.unblock(declaration, client).then((wasBlocked) => ({ wasBlocked })),
+    })),
     'sessions/end': (input) => {
       const [user, handle] = [input.text('user'), input.optionalText('handle')];
       const run = async () => ({ ended: await sessions.end(user, handle) });

@@ -1,7 +1,7 @@
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, Router } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { consoleLogger, logInfo } from '../../src/logger.js';
-import { audit, type Operations } from '../../src/operations/index.js';
+import { audit, noting, type Operations } from '../../src/operations/index.js';
 import { stack } from '../stack/index.js';
 import { type Action, actionsOf, knownLimiter } from './actions.js';
 import { actorOf } from './authorization.js';
@@ -68,17 +68,10 @@ async function audited(
   log: (event: object) => void,
 ): Promise<object> {
   const { on, run } = await action(new Input(req.body));
-  const event = { action: path, actor: actorOf(req), on };
-  const note = (outcome: 'done' | 'failed') => {
-    audit({ ...event, outcome });
-    log({ ...event, outcome });
-  };
-  const running = run();
-  running.then(
-    () => note('done'),
-    () => note('failed'),
-  );
-  return running;
+  return noting({ action: path, actor: actorOf(req), on }, run, (ended) => {
+    audit(ended);
+    log(ended);
+  });
 }
 
 // Everything else is an error of the application, for its own error handler.

@@ -4,7 +4,7 @@ import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
 import { api } from './api.js';
 import { authorization, fromThisOrigin, securityFields } from './authorization.js';
-import { checks, defaults, type OpsOptions } from './options.js';
+import { checks, defaults, hints, type OpsOptions } from './options.js';
 import { pageFiles } from './page-files.js';
 
 /**
@@ -16,7 +16,7 @@ import { pageFiles } from './page-files.js';
  * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`
  */
 export function ops(given: OpsOptions): RequestHandler {
-  const settings = readOptions('ops', given, checks, defaults, ['redis', 'authorize']);
+  const settings = readOptions('ops', given, checks, defaults, ['redis', 'authorize'], hints);
   linkTo(settings.redis, settings.logger);
   const router = Router();
   router.use(securityFields, authorization(settings), fromThisOrigin);

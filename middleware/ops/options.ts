@@ -55,3 +55,16 @@ export const checks = {
 export const defaults = { readOnly: false, prefix: '', timeoutMs: 1_000 } satisfies Partial<OpsOptions>;
 
 export type OpsSettings = WithDefaults<OpsOptions, typeof defaults>;
+
+const BY_AUTHORIZE = 'use "authorize"';
+
+export const hints = {
+  auth: BY_AUTHORIZE,
+  users: BY_AUTHORIZE,
+  username: BY_AUTHORIZE,
+  password: BY_AUTHORIZE,
+  isAllowed: BY_AUTHORIZE,
+  path: 'leave it out: the path is that of app.use',
+  basePath: 'leave it out: the path is that of app.use',
+  csrf: 'leave it out: actions are protected',
+};

@@ -9,8 +9,16 @@ import { sendProblem } from '../send-problem.js';
  *
  * @example
  * app.use(problemDetails());
+ * @throws ToolkitError `OPTION_INVALID` when anything is given to it
  */
-export function problemDetails(): ErrorRequestHandler {
+export function problemDetails(...given: readonly never[]): ErrorRequestHandler {
+  // `app.use(problemDetails)` would take the function for a middleware that answers nothing.
+  if (given.length > 0) {
+    throw new ToolkitError(
+      'OPTION_INVALID',
+      'problemDetails: it takes no options: app.use(problemDetails())',
+    );
+  }
   return function answerProblem(error: unknown, _req, res, next) {
     if (!(error instanceof ToolkitError)) return next(error);
     if (res.headersSent) return void res.destroy();

@@ -24,9 +24,12 @@ export interface RateLimitCalls {
   /** Gives points back, the latest charges first, never below zero. */
   reward(key: RateLimitKey, points?: number, terms?: RateLimitTerms): Promise<void>;
   /** As in express-rate-limit: the hits of a client and when they are forgotten; undefined for a client without any. */
-  getKey(key: RateLimitKey): Promise<{ totalHits: number; resetTime: Date } | undefined>;
+  getKey(
+    key: RateLimitKey,
+    terms?: RateLimitTerms,
+  ): Promise<{ totalHits: number; resetTime: Date } | undefined>;
   /** As in express-rate-limit: the same as `reset`. */
-  resetKey(key: RateLimitKey): Promise<void>;
+  resetKey(key: RateLimitKey, terms?: RateLimitTerms): Promise<void>;
 }
 
 /** The numbers of one client, for a `limit` or `windowMs` that is a function of the request. */
@@ -63,8 +66,12 @@ export function rateLimitCalls(
     peek,
     reset,
     resetKey: reset,
-    async getKey(key) {
-      const { used, resetTime } = await peek(key);
+    async getKey(key, terms) {
+      // Hits do not depend on the limit, except in a bucket, which is refilled by it.
+      const anyLimit = declared.every(({ algorithm }) => algorithm !== 'token-bucket') && {
+        limit: MAX_POINTS,
+      };
+      const { used, resetTime } = await peek(key, fixed ? terms : { ...anyLimit, ...terms });
       return used > 0 ? { totalHits: used, resetTime } : undefined;
     },
     async block(key, durationMs) {

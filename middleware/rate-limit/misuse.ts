@@ -1,4 +1,4 @@
-import type { Request } from 'express';
+import type { Express, Request } from 'express';
 import { consoleLogger } from '../../src/logger.js';
 import { loggedPath, logMisuse, type NoticeCode } from '../../src/notices.js';
 import { type RedisClient, whenReset } from '../../src/redis/index.js';
@@ -32,15 +32,26 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
     seen.add(code);
     logMisuse(logger, code, details);
   };
+  let isFirst = true;
+  const source = String(keyGenerator);
+  if (/\breq(uest)?\.ip\b/.test(source) && !source.includes('ipKeyGenerator')) {
+    explain('RATE_LIMIT_ADDRESS_UNCUT');
+  }
   return {
     checkAddress(req: Request, key: string): void {
       if (keyGenerator) return;
       // A client that has gone has no address either, and that is no misuse.
       if (key === NO_ADDRESS && !req.socket.destroyed) explain('RATE_LIMIT_ADDRESS_MISSING');
-      if (req.headers['x-forwarded-for'] === undefined) return;
-      const trust: unknown = req.app.get('trust proxy');
-      if (trust === true) explain('RATE_LIMIT_TRUST_PROXY_ANY');
-      else if (!trust) explain('RATE_LIMIT_TRUST_PROXY_OFF');
+      const isForwarded = req.headers['x-forwarded-for'] !== undefined;
+      if (isForwarded || isFirst) {
+        isFirst = false;
+        // Without Express there is no app.
+        const trust: unknown = (req.app as Express | undefined)?.get('trust proxy');
+        if (trust === true) explain('RATE_LIMIT_TRUST_PROXY_ANY');
+        else if (isForwarded && !trust) explain('RATE_LIMIT_TRUST_PROXY_OFF');
+      }
+      if (isForwarded || req.headers.forwarded === undefined) return;
+      if (req.ip === req.socket.remoteAddress) explain('RATE_LIMIT_FORWARDED_IGNORED');
     },
 
     hasMet: (req: Request): boolean => recordOf(req).limiters?.includes(limiter) ?? false,

@@ -6,7 +6,6 @@ import {
   aBoolean,
   aFunction,
   anyOf,
-  anything,
   aPositiveInteger,
   aString,
   aWholeNumber,
@@ -114,7 +113,8 @@ export interface RateLimitOptions {
    */
   readonly keyGenerator?: (req: Request, res: Response) => RateLimitKey | PromiseLike<RateLimitKey>;
   /**
-   * The number of leading bits of an IPv6 address that identify a client, 32 to 64, or false for the whole address.
+   * The number of leading bits of an IPv6 address that identify a client, 32 to 64, or false for the whole address. Not
+   * together with `keyGenerator`.
    * @default 56
    */
   readonly ipv6Subnet?: PerRequest<number | false>;
@@ -159,6 +159,11 @@ export interface RateLimitOptions {
    * @default `legacyHeaders`
    */
   readonly headers?: boolean;
+  /**
+   * `Retry-After` of a refusal, in seconds. It is only said: requests are admitted again when they would be without it.
+   * @default the time until the request would be admitted
+   */
+  readonly retryAfter?: PerRequest<number>;
   /**
    * The property of the request that has the client's quota.
    * @default 'rateLimit'
@@ -241,6 +246,7 @@ export const aLimit: Check = (value) =>
     : `must be a whole number of requests from 0 to ${MAX_LIMIT}, or Infinity`;
 export const aWindow = aPositiveInteger('milliseconds', MAX_WINDOW_MS);
 export const aCost = aWholeNumber('points', MAX_LIMIT);
+export const aRetryAfter = aWholeNumber('seconds', MAX_WINDOW_MS / 1000);
 
 const anAlgorithm = oneOf('sliding-window', 'fixed-window', 'token-bucket');
 
@@ -261,6 +267,15 @@ export function isFieldString(name: string): boolean {
   } catch {
     return false;
   }
+}
+
+function aMessage(value: unknown): string | undefined {
+  try {
+    if (typeof value === 'function' || JSON.stringify(value) !== undefined) return undefined;
+  } catch {
+    // A bigint, a cycle, or a toJSON that throws.
+  }
+  return 'must be a text, a value for JSON, or a function';
 }
 
 export const policyChecks = {
@@ -284,7 +299,7 @@ export const checks = {
   ipv6Subnet: anyOf(aSubnet, aFunction),
   skip: aFunction,
   handler: aFunction,
-  message: anything,
+  message: aMessage,
   statusCode: (value: unknown) =>
     Number.isInteger(value) && (value as number) >= 400 && (value as number) <= 599
       ? undefined
@@ -292,6 +307,7 @@ export const checks = {
   standardHeaders: oneOf('draft-6', 'draft-7', 'draft-8', 'draft-11', true, false),
   legacyHeaders: aBoolean,
   headers: aBoolean,
+  retryAfter: anyOf(aRetryAfter, aFunction),
   requestPropertyName: aString,
   skipFailedRequests: aBoolean,
   skipSuccessfulRequests: aBoolean,
@@ -301,6 +317,8 @@ export const checks = {
 };
 
 const KEPT_IN_REDIS = 'leave it out: counts are kept in Redis, of option "redis"';
+const BLOCK = 'call the method "block" of the limiter';
+const REMEMBERED = 'leave it out: a refused client is answered from memory until its wait is over';
 const SLOW_DOWN = 'it is an option of express-slow-down: a limiter refuses requests, it does not delay them';
 
 /** What to do with options that people know from express-rate-limit, its stores, and similar packages. */
@@ -312,18 +330,39 @@ export const hints = {
   ttl: 'use "windowMs", in milliseconds',
   expire: 'use "windowMs", in milliseconds',
   store: KEPT_IN_REDIS,
-  client: 'use "redis"',
-  redisClient: 'use "redis"',
-  storeClient: 'use "redis"',
   sendCommand: 'use "redis", and give it the client itself',
-  keyPrefix: 'use "prefix"',
   draft_polli_ratelimit_headers: 'use "standardHeaders"',
   onLimitReached: 'use "handler": there req.rateLimit.used === req.rateLimit.limit + 1 at the first refusal',
   delayAfter: SLOW_DOWN,
   delayMs: SLOW_DOWN,
   maxDelayMs: SLOW_DOWN,
-  blockDuration: 'call the method "block" of the limiter',
+  blockDuration: BLOCK,
+  inMemoryBlockOnConsumed: REMEMBERED,
+  inMemoryBlockDuration: REMEMBERED,
+  insuranceLimiter: 'use "onUnavailable": \'local\' counts in this process while Redis is away',
+  rejectIfRedisNotReady: 'use "onUnavailable"',
+  skipOnError: 'use "onUnavailable"',
+  useRedisPackage: KEPT_IN_REDIS,
+  storeType: KEPT_IN_REDIS,
+  customIncrTtlLuaScript: 'use "algorithm"',
+  execEvenly: SLOW_DOWN,
+  execEvenlyMinDelayMs: SLOW_DOWN,
+  maxRequests: 'use "limit"',
+  requests: 'use "limit"',
+  rate: 'use "limit"',
+  burst: 'use "policies", a short one beside a long one',
+  throttlers: 'use "policies"',
+  interval: 'use "windowMs", in milliseconds',
+  timeWindow: 'use "windowMs", in milliseconds',
+  windowSeconds: 'use "windowMs", in milliseconds',
+  name: 'use "identifier"',
   whitelist: 'use "skip"',
+  allowList: 'use "skip"',
+  ban: BLOCK,
+  blacklist: BLOCK,
+  onExceeded: 'use "handler"',
+  errorResponseBuilder: 'use "message", or "handler"',
+  enableDraftSpec: 'use "standardHeaders"',
   lookup: 'use "keyGenerator"',
   trustProxy: 'use app.set("trust proxy", the number of proxies in front)',
   resetExpiryOnChange: 'leave it out: each request counts for one window',

@@ -96,11 +96,15 @@ function enforcingStep(
       if (answer && decision === answer) await link.endOfTurn();
       if (!decision) return next();
       const { key, refund } = decision;
+      const info = infoOf(key, decision.verdict, refusals.note(key, decision.verdict.admitted));
+      const properties = req as unknown as Record<string, unknown>;
+      properties[requestPropertyName] = info;
+      // The function `identifier` may read them.
       const named = labelled(decision.verdict, identifier, req, res);
       const verdict = named instanceof Promise ? await named : named;
+      if (verdict !== decision.verdict)
+        properties[requestPropertyName] = { ...info, policies: verdict.quotas };
       misuse.checkAddress(req, key);
-      const info = infoOf(key, verdict, refusals.note(key, verdict.admitted));
-      (req as unknown as Record<string, unknown>)[requestPropertyName] = info;
       if (!res.headersSent) {
         if (standardHeaders) setStandardHeaders(res, standardHeaders, verdict.quotas, key);
         if (legacyHeaders) setLegacyHeaders(res, verdict);

@@ -1,7 +1,8 @@
+import type { Request } from 'express';
 import { isUnavailable, ToolkitError } from '../../src/errors.js';
 import { LocalLimiter, type Policy, type QuotaVerdict } from '../../src/limits/index.js';
-import { linkTo, type RedisLink, whenReset } from '../../src/redis/index.js';
-import { UnavailableNotices } from '../../src/redis-unavailable.js';
+import { linkTo, whenReset } from '../../src/redis/index.js';
+import { sharedNotices, type UnavailableNotices } from '../../src/redis-unavailable.js';
 import type { RateLimitSettings } from './options.js';
 import type { QuotaQuestion } from './quota-question.js';
 
@@ -19,17 +20,6 @@ const CONSEQUENCES: Record<OnUnavailable, string> = {
   local: 'requests are counted in this process only',
 };
 
-const noticesOfLinks = new WeakMap<RedisLink, Map<OnUnavailable, UnavailableNotices>>();
-
-/** The limiters of a client report an outage together. */
-function noticesOf(link: RedisLink, onUnavailable: OnUnavailable): UnavailableNotices {
-  const ofLink = noticesOfLinks.get(link) ?? new Map<OnUnavailable, UnavailableNotices>();
-  noticesOfLinks.set(link, ofLink);
-  const notices = ofLink.get(onUnavailable) ?? new UnavailableNotices('rateLimit', link);
-  ofLink.set(onUnavailable, notices);
-  return notices;
-}
-
 /** Decides about a request that Redis has not decided about, as `onUnavailable` says. */
 export class WithoutRedis {
   // Made in the first outage: it holds memory for 50,000 windows.
@@ -39,14 +29,17 @@ export class WithoutRedis {
 
   constructor({ redis, onUnavailable }: RateLimitSettings) {
     this.#onUnavailable = onUnavailable;
-    this.#notices = noticesOf(linkTo(redis), onUnavailable);
+    this.#notices = sharedNotices('rateLimit', onUnavailable, linkTo(redis));
     whenReset(redis, () => (this.#local = undefined));
   }
 
   /** Undefined when the request is not limited; throws when it is refused. */
-  decide({ key, policies, cost }: QuotaQuestion, error: unknown): LocalDecision | undefined {
+  decide(
+    { key, policies, cost, req }: QuotaQuestion & { readonly req: Request },
+    error: unknown,
+  ): LocalDecision | undefined {
     if (!isUnavailable(error)) throw error;
-    this.#notices.applied(this.#onUnavailable, CONSEQUENCES[this.#onUnavailable], error);
+    this.#notices.applied(this.#onUnavailable, CONSEQUENCES[this.#onUnavailable], error, req);
     if (this.#onUnavailable === 'closed') throw reducedCapacity(error, policies);
     if (this.#onUnavailable === 'open') return undefined;
     this.#local ??= new LocalLimiter();

@@ -1,3 +1,4 @@
+import { errorMonitor } from 'node:events';
 import type { Request, Response } from 'express';
 import { consoleLogger } from '../../src/logger.js';
 import type { RateLimitSettings } from './options.js';
@@ -32,5 +33,6 @@ export function refundsByOutcome({
     if (res.destroyed || req.socket.destroyed) return settleFor(res.writableFinished);
     res.once('finish', () => settleFor(true));
     res.once('close', () => settleFor(false));
+    if (skipFailedRequests) res.once(errorMonitor, () => settleFor(false));
   };
 }

@@ -2,8 +2,8 @@ import type { NextFunction, Request, Response } from 'express';
 import type { QuotaVerdict } from '../../src/limits/index.js';
 import { whenSettled } from '../../src/settle.js';
 import { setRetryAfter } from './headers.js';
-import type { RateLimitSettings } from './options.js';
-import { invalidResult } from './policies.js';
+import { aRetryAfter, type RateLimitSettings } from './options.js';
+import { invalidResult, resolved } from './policies.js';
 
 // The problem types of draft-ietf-httpapi-ratelimit-headers: a quota is used up, or `block` was called.
 const PROBLEM_TYPES = 'https://iana.org/assignments/http-problem-types';
@@ -21,8 +21,26 @@ export function refuse(
   verdict: QuotaVerdict,
   options: RateLimitSettings,
 ): unknown {
-  const { handler, message, statusCode, standardHeaders, legacyHeaders } = options;
-  if (!res.headersSent && (standardHeaders || legacyHeaders)) setRetryAfter(res, verdict);
+  const { retryAfter, standardHeaders, legacyHeaders } = options;
+  if (res.headersSent || !(standardHeaders || legacyHeaders)) return answer(req, res, next, verdict, options);
+  if (retryAfter === undefined) {
+    setRetryAfter(res, verdict);
+    return answer(req, res, next, verdict, options);
+  }
+  return whenSettled(resolved('retryAfter', retryAfter, aRetryAfter, req, res), (seconds) => {
+    if (!res.headersSent) res.setHeader('Retry-After', String(seconds));
+    return answer(req, res, next, verdict, options);
+  });
+}
+
+function answer(
+  req: Request,
+  res: Response,
+  next: NextFunction,
+  verdict: QuotaVerdict,
+  options: RateLimitSettings,
+): unknown {
+  const { handler, message, statusCode } = options;
   if (handler) return handler(req, res, next, options);
   if (res.headersSent) return cutOff(res);
   res.status(statusCode);

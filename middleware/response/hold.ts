@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { NextFunction, Response } from 'express';
+import { thrownError } from '../thrown.js';
 import { deferDestroy } from './defer-destroy.js';
 import { headersNow, resetFields } from './fields.js';
 import { type Call, type Interceptor, intercept, methodsOf } from './intercept.js';
@@ -129,7 +130,7 @@ class ResponseHold implements Interceptor {
       res.statusMessage = this.#before.message;
       resetFields(res, this.#before.headers);
     }
-    this.#next(error);
+    this.#next(thrownError(error));
   }
 
   #unlock(): void {

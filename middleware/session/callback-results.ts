@@ -1,6 +1,6 @@
 import { ToolkitError } from '../../src/errors.js';
 import { kindOf } from '../../src/kind-of.js';
-import { isThenable } from '../../src/settle.js';
+import { ignoreRejection, isThenable } from '../../src/settle.js';
 
 /** The error for a function among the options that returned an unusable value. It never shows the value itself. */
 export function resultError(option: string, demand: string, result: unknown, suffix = ''): ToolkitError {
@@ -35,7 +35,6 @@ export const A_USER = 'a non-empty string, a number or a bigint';
 
 function describe(value: unknown): string {
   if (!isThenable(value)) return kindOf(value);
-  // The error reports the misuse. An unhandled rejection would end the process as well.
-  Promise.resolve(value).catch(() => undefined);
+  ignoreRejection(value);
   return 'a promise: it is called synchronously, so load the value beforehand';
 }

@@ -1,5 +1,6 @@
 import { ToolkitError } from '../../src/errors.js';
 import type { StoredFields } from '../../src/sessions/index.js';
+import { wholeJson } from '../../src/whole-json.js';
 import { resultError } from './callback-results.js';
 
 /** Two requests changed the same property. A value is undefined where the property was deleted or did not exist. */
@@ -22,6 +23,7 @@ export async function resolveConflicts(
   before: StoredFields,
   ours: StoredFields,
 ): Promise<ReadonlyMap<string, unknown>> {
+  if (theirs.size === 0) return new Map();
   if (typeof onConflict !== 'function') throw conflictError([...theirs.keys()]);
   const resolve = async ([property, json]: [string, string]): Promise<[string, unknown]> => {
     const value = await onConflict({
@@ -30,14 +32,21 @@ export async function resolveConflicts(
       theirs: parse(json),
       ours: parse(ours.get(property)),
     });
-    if (NOT_JSON.has(typeof value)) throw resultError('onConflict', 'a value that JSON can represent', value);
+    refuseUnstorable(property, value);
     return [property, value];
   };
   return new Map(await Promise.all([...theirs].map(resolve)));
 }
 
-// `JSON.stringify` omits functions and symbols, so returning one would delete the property.
-const NOT_JSON: ReadonlySet<string> = new Set(['function', 'symbol', 'bigint']);
+// Undefined deletes the property. A function would do so too, and NaN or a Map would take the place of both values.
+function refuseUnstorable(property: string, value: unknown): void {
+  try {
+    wholeJson(value);
+  } catch (error) {
+    const why = `: ${(error as Error).message}`;
+    throw resultError('onConflict', 'a value that JSON can represent', value, ` for "${property}"${why}`);
+  }
+}
 
 export function conflictError(properties: readonly string[]): ToolkitError {
   const names = properties.map((name) => `"${name}"`).join(', ');

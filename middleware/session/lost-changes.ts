@@ -1,7 +1,7 @@
 import { publish } from '../../src/diagnostics.js';
 import { ToolkitError } from '../../src/errors.js';
 import { hashId } from '../../src/sessions/index.js';
-import type { SessionSettings } from './settings.js';
+import type { RequestContext } from './request-context.js';
 
 /** Why the changes of a request cannot be stored. */
 export type LossReason = 'ended' | 'response begun';
@@ -16,8 +16,8 @@ export function lossError(reason: LossReason): ToolkitError {
 }
 
 /** Reports a loss that no answer can report, because the head of the response has already been sent. */
-export function reportLoss({ logger }: SessionSettings, id: string, reason: LossReason): void {
+export function reportLoss({ settings, req }: RequestContext, id: string, reason: LossReason): void {
   const handle = hashId(id);
-  logger.warn({ code: 'SESSION_NOT_FOUND', handle }, lossError(reason).message);
-  publish('session-lost', () => ({ handle, reason }));
+  settings.logger.warn({ code: 'SESSION_NOT_FOUND', handle }, lossError(reason).message);
+  publish('session-lost', () => ({ handle, reason }), req);
 }

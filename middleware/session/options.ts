@@ -104,8 +104,9 @@ export interface SessionOptions {
    */
   readonly device?: (req: Request) => Readonly<Record<string, string | undefined>>;
   /**
-   * A session ends after this many milliseconds without a request. `cookie.maxAge` takes precedence if it is set. A
-   * shorter time also applies to existing sessions.
+   * A session ends after this many milliseconds without a request, or up to 5 % of them earlier, at most a minute: most
+   * requests write nothing. `cookie.maxAge` takes precedence if it is set. A shorter time also applies to existing
+   * sessions.
    * @default 86400000
    */
   readonly idleTimeoutMs?: number;
@@ -193,6 +194,19 @@ export const checks = {
 export const hints = {
   store: 'leave it out: sessions are stored in the Redis of option "redis"',
   client: 'it is called "redis" and takes an ioredis client',
+  cookieName: 'it is called "name"',
+  sessionName: 'it is called "name"',
+  password: 'it is called "secret"',
+  generateId: 'it is called "genid"',
+  idGenerator: 'it is called "genid"',
+  duration: 'it is called "absoluteTimeoutMs"',
+  ttlSeconds: 'it is called "idleTimeoutMs", in milliseconds',
+  activeDuration: 'it is called "idleTimeoutMs"',
+  renew: 'it is called "rolling"',
+  autoRemove: 'leave it out: every key has an expiry',
+  crypto: 'leave it out: sessions are stored as JSON, under a hash of their id',
+  signed: 'leave it out: the cookie is always signed',
+  logErrors: 'use "logger"',
   key: 'it is called "name"',
   keys: 'it is called "secret"',
   generate: 'it is called "genid"',

@@ -1,3 +1,4 @@
+import type { Request } from 'express';
 import { isUnavailable } from '../../src/errors.js';
 import type { Logger } from '../../src/logger.js';
 import type { RedisLink } from '../../src/redis/index.js';
@@ -28,10 +29,10 @@ export class SessionAvailability {
     this.#onUnavailable = onUnavailable;
   }
 
-  failed(work: Work, error: unknown): void {
+  failed(work: Work, error: unknown, req?: Request): void {
     if (!isUnavailable(error)) return;
     this.#failing = work;
-    this.#notices.applied(this.#onUnavailable, CONSEQUENCES[work][this.#onUnavailable], error);
+    this.#notices.applied(this.#onUnavailable, CONSEQUENCES[work][this.#onUnavailable], error, req);
   }
 
   // A full Redis still reads: a read that succeeds does not end the outage of writes.

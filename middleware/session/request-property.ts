@@ -1,7 +1,8 @@
 import type { Request } from 'express';
+import type { SessionStore } from '../../src/sessions/index.js';
 import { leaveToolkit } from '../leaving.js';
 import { recordOf } from '../request-record.js';
-import type { SessionOperations } from './operations.js';
+import type { RequestSession } from './request-session.js';
 import type { Session } from './session-object.js';
 
 declare global {
@@ -17,8 +18,10 @@ declare global {
 
 declare module '../request-record.js' {
   interface RequestRecord {
-    /** The session of the request. `open` makes its operations when they are first needed; most requests need none. */
-    session?: { operations?: SessionOperations; readonly open: () => SessionOperations };
+    /** The session of the request. `open` makes it when it is first needed; most requests need none. */
+    session?: { opened?: RequestSession; readonly open: () => RequestSession; readonly store: SessionStore };
+    /** The application asked for the session by the method `load`. */
+    isLookedUp?: boolean;
   }
 }
 
@@ -27,20 +30,20 @@ declare module '../request-record.js' {
 const PROPERTIES: PropertyDescriptorMap & ThisType<Request> = {
   sessionID: {
     get() {
-      return operationsOf(this).current.id;
+      return requestSessionOf(this).current.id;
     },
     set(value) {
-      operationsOf(this).current.id = value;
+      requestSessionOf(this).current.id = value;
     },
     configurable: true,
     enumerable: true,
   },
   session: {
     get() {
-      return operationsOf(this).current.session;
+      return requestSessionOf(this).current.session;
     },
     set(value) {
-      operationsOf(this).current.session = value;
+      requestSessionOf(this).current.session = value;
     },
     configurable: true,
     enumerable: true,
@@ -48,8 +51,8 @@ const PROPERTIES: PropertyDescriptorMap & ThisType<Request> = {
 };
 
 /** Gives the request a session. `open` is called when somebody first reads it, which most requests never do. */
-export function attachSession(req: Request, open: () => SessionOperations): void {
-  recordOf(req).session = { open };
+export function attachSession(req: Request, store: SessionStore, open: () => RequestSession): void {
+  recordOf(req).session = { open, store };
 }
 
 /** Puts `session` and `sessionID` on the request, as express-session names them. */
@@ -57,18 +60,18 @@ export function defineProperties(req: Request): void {
   Object.defineProperties(req, PROPERTIES);
 }
 
-/** The operations of the request's session, made at the first call. */
-export function operationsOf(req: Request): SessionOperations {
+/** The session of the request, made at the first call. */
+export function requestSessionOf(req: Request): RequestSession {
   const session = recordOf(req).session!;
-  if (session.operations) return session.operations;
+  if (session.opened) return session.opened;
   leaveToolkit(req);
-  session.operations ??= session.open();
-  return session.operations;
+  session.opened ??= session.open();
+  return session.opened;
 }
 
-/** The operations of the request's session, if somebody has needed them. */
-export function openedOperationsOf(req: Request): SessionOperations | undefined {
-  return recordOf(req).session?.operations;
+/** The session of the request, if somebody has needed it. */
+export function openedSessionOf(req: Request): RequestSession | undefined {
+  return recordOf(req).session?.opened;
 }
 
 /** Whether the request has a session of any kind. As in express-session the first one counts. */
@@ -78,10 +81,11 @@ export function hasSession(req: Request): boolean {
 
 /** The user of the request's session by the option `user`; undefined without a session, or for one of no user. */
 export function sessionUserOf(req: Request): string | undefined {
-  return recordOf(req).session ? operationsOf(req).user : undefined;
+  return recordOf(req).session ? requestSessionOf(req).user : undefined;
 }
 
 /** Whether the application has read `req.session` during this request: then the response may be personal. */
 export function sessionWasRead(req: Request): boolean {
-  return openedOperationsOf(req)?.current.wasRead ?? false;
+  const { session, isLookedUp = false } = recordOf(req);
+  return session?.opened?.current.wasRead || isLookedUp;
 }

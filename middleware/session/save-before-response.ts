@@ -3,15 +3,15 @@ import { beforeLeaving } from '../leaving.js';
 import { canHold, holdResponse } from '../response/index.js';
 import { writeSessionId } from './cookie/signed-id.js';
 import { lossError, reportLoss } from './lost-changes.js';
-import type { SessionOperations } from './operations.js';
 import type { RequestContext } from './request-context.js';
-import { openedOperationsOf, operationsOf } from './request-property.js';
+import { openedSessionOf, requestSessionOf } from './request-property.js';
+import type { RequestSession } from './request-session.js';
 import type { Changes, TrackedSession } from './session-changes.js';
 
 /** Holds a response back until the request's session is stored. */
 export function saveBeforeResponse(res: Response, next: NextFunction, context: RequestContext): void {
   if (canHold(res)) beforeLeaving(context.req, () => hold(res, next, context));
-  if (mayWriteUnread(context)) operationsOf(context.req);
+  if (mayWriteUnread(context)) requestSessionOf(context.req);
 }
 
 function hold(res: Response, next: NextFunction, context: RequestContext): void {
@@ -20,8 +20,8 @@ function hold(res: Response, next: NextFunction, context: RequestContext): void 
   // The hold begins before code of others gets the response, not only at the first use of the session: a middleware that
   // wraps or keeps `res.end` before that use would send the response past the hold.
   holdResponse(res, next, () => {
-    const operations = openedOperationsOf(req);
-    const settled = operations && settle(operations, context, res);
+    const session = openedSessionOf(req);
+    const settled = session && settle(session, context, res);
     // `res.headersSent` is no help: a held response claims that it was sent.
     if (!settled) context.headSent = true;
     return settled?.then(() => {
@@ -37,40 +37,36 @@ function mayWriteUnread({ settings, resigns }: RequestContext): boolean {
 }
 
 /** Stores or ends the session. Returns undefined when the response may go on at once. */
-function settle(
-  operations: SessionOperations,
-  context: RequestContext,
-  res: Response,
-): Promise<void> | undefined {
+function settle(session: RequestSession, context: RequestContext, res: Response): Promise<void> | undefined {
   // The handler called a method and did not wait for it. If the method fails, the response fails.
-  const { pending, current } = operations;
-  if (pending) return pending.then(() => settle(operations, context, res));
+  const { pending, current } = session;
+  if (pending) return pending.then(() => settle(session, context, res));
   const { rolling, saveUninitialized } = context.settings;
   const isUntouched = !current.isOpen && !current.removal;
   if (isUntouched && !rolling && !saveUninitialized && !context.resigns) return undefined;
   // The application knows of the failure and answers with an error. Any other answer would confirm a lost change.
-  if (operations.hasFailed && res.statusCode >= 400) return undefined;
+  if (session.hasFailed && res.statusCode >= 400) return undefined;
   const tracked = current.peek();
   const { removal } = current;
-  if (removal) return removal.destroys && operations.mayExist ? operations.destroy() : operations.ended();
-  if (current.hasUnusableId) return operations.ended();
+  if (removal) return removal.destroys && session.mayExist ? session.destroy() : session.ended();
+  if (current.hasUnusableId) return session.ended();
   const changes = tracked.changes();
-  const creates = !tracked.exists && (operations.wasRegenerated || (saveUninitialized && !context.headSent));
-  if (changes || creates) return saveAtEnd(operations, context, res, changes);
+  const creates = !tracked.exists && (session.wasRegenerated || (saveUninitialized && !context.headSent));
+  if (changes || creates) return saveAtEnd(session, context, res, changes);
   sendCookieIfNeeded(context, res, tracked);
-  return operations.ended();
+  return session.ended();
 }
 
 async function saveAtEnd(
-  operations: SessionOperations,
+  session: RequestSession,
   context: RequestContext,
   res: Response,
   changes: Changes | undefined,
 ): Promise<void> {
-  const loss = await operations.saveAtEnd(changes);
-  const tracked = operations.current.peek();
+  const loss = await session.saveAtEnd(changes);
+  const tracked = session.current.peek();
   if (!loss) sendCookieIfNeeded(context, res, tracked);
-  else if (context.headSent) reportLoss(context.settings, tracked.id, loss);
+  else if (context.headSent) reportLoss(context, tracked.id, loss);
   else throw lossError(loss);
 }
 

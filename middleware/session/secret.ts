@@ -7,7 +7,7 @@ import type { Check } from '../../src/read-options.js';
 export type SessionSecret = string | NodeJS.ArrayBufferView | KeyObject;
 
 const isSecret = (value: unknown): boolean =>
-  (typeof value === 'string' && value !== '') ||
+  (typeof value === 'string' && value.trim() !== '') ||
   (ArrayBuffer.isView(value) && value.byteLength > 0) ||
   (value instanceof KeyObject && value.type === 'secret');
 

@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import { isUnavailable } from '../../src/errors.js';
 import {
   isSystemField,
   type SessionStore,
@@ -14,6 +15,7 @@ import { SessionCookie } from './cookie/cookie.js';
 import type { CookieAttributes } from './cookie/options.js';
 import { createSession, type Session, type SessionHost, serialize } from './session-object.js';
 import { askDevice, askUser, type DeviceOption, type UserOption } from './session-owner.js';
+import { ofOthers, ownSession, type UnansweredWrite } from './unanswered-write.js';
 
 /** The options that decide how a session is stored. */
 export interface StoringOptions {
@@ -47,6 +49,7 @@ export class TrackedSession {
   hasNewCookie = false;
   #stored: StoredFields;
   #basis: StoredSession | undefined;
+  #unanswered: UnansweredWrite;
   readonly #req: Request;
   readonly #options: StoringOptions;
   readonly #attributes: CookieAttributes;
@@ -117,34 +120,45 @@ export class TrackedSession {
 
   #noteWritten({ now, set, deleted }: Changes): void {
     this.#stored = now;
+    this.#unanswered = undefined;
     this.exists = true;
     const { cookie } = SYSTEM_FIELDS;
     this.hasNewCookie ||= this.session.cookie.expires !== null || set.has(cookie) || deleted.includes(cookie);
   }
 
-  async #send(store: SessionStore, { now, set, deleted }: Changes): Promise<Updated> {
+  async #send(store: SessionStore, changes: Changes): Promise<Updated> {
     const idleTimeoutMs = this.session.cookie.originalMaxAge ?? this.#options.idleTimeoutMs;
-    if (this.exists) {
-      const loaded = this.#options.onConflict === 'overwrite' ? undefined : this.#stored;
-      const basis = this.#basis;
-      this.#basis = undefined;
-      return store.update(this.id, { set, deleted, loaded, basis }, idleTimeoutMs);
+    try {
+      if (this.exists) return await this.#update(store, changes, idleTimeoutMs);
+      if (await store.create(this.id, changes.now, idleTimeoutMs, this.#req)) return true;
+      this.#stored = await ownSession(store, this.id, this.#unanswered);
+      this.exists = true;
+      return await this.#update(store, this.#difference(), idleTimeoutMs);
+    } catch (error) {
+      if (isUnavailable(error)) this.#unanswered ??= changes;
+      throw error;
     }
-    await store.create(this.id, now, idleTimeoutMs);
-    return true;
   }
 
-  async #merge(theirs: StoredFields, ours: StoredFields): Promise<void> {
+  #update(store: SessionStore, { set, deleted }: Changes, idleTimeoutMs: number): Promise<Updated> {
+    const loaded = this.#options.onConflict === 'overwrite' ? undefined : this.#stored;
+    const basis = this.#basis;
+    this.#basis = undefined;
+    return store.update(this.id, { set, deleted, loaded, basis }, idleTimeoutMs, this.#req);
+  }
+
+  async #merge(conflicting: StoredFields, ours: StoredFields): Promise<void> {
+    const theirs = ofOthers(conflicting, this.#unanswered);
     const resolved = await resolveConflicts(this.#options.onConflict, theirs, this.#stored, ours);
     const now = serialize(this.session);
     const stored = new Map(this.#stored);
     const properties = this.session as unknown as Record<string, unknown>;
-    for (const [name, json] of theirs) {
+    for (const [name, json] of conflicting) {
       // The application has changed the property while onConflict was pending: the next attempt resolves that value.
-      if (now.get(name) !== ours.get(name)) continue;
+      if (theirs.has(name) && now.get(name) !== ours.get(name)) continue;
       const value = resolved.get(name);
-      if (value === undefined) delete properties[name];
-      else properties[name] = value;
+      if (theirs.has(name) && value === undefined) delete properties[name];
+      else if (theirs.has(name)) properties[name] = value;
       if (json === '') stored.delete(name);
       else stored.set(name, json);
     }

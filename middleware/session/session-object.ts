@@ -2,13 +2,14 @@ import { type InspectOptions, inspect } from 'node:util';
 import type { Request } from 'express';
 import { ToolkitError } from '../../src/errors.js';
 import { isSystemField, type SessionData, type StoredFields } from '../../src/sessions/index.js';
+import { thrownError } from '../thrown.js';
 import type { SessionCookie } from './cookie/cookie.js';
 
 // The type is express-session's: code that was written for it reads properties of the error.
 // biome-ignore lint/suspicious/noExplicitAny: see above
 export type SessionCallback = (error?: any) => void;
 
-/** The operations behind the methods of a session. With `isHandled` a callback receives the failure. */
+/** What is behind the methods of a session. With `isHandled` a callback receives the failure. */
 export interface SessionHost {
   regenerate(isHandled: boolean): Promise<void>;
   destroy(isHandled: boolean): Promise<void>;
@@ -151,5 +152,10 @@ const isCallback = (value: unknown): value is SessionCallback => typeof value ==
 
 // As in express-session, a callback receives the error, and nothing else does. Without a callback the promise rejects.
 function deliver(work: Promise<void>, callback: SessionCallback | undefined): Promise<void> {
-  return isCallback(callback) ? work.then(() => callback(), callback) : work;
+  return isCallback(callback)
+    ? work.then(
+        () => callback(),
+        (thrown) => callback(thrownError(thrown)),
+      )
+    : work;
 }

@@ -5,18 +5,20 @@ import { isUnavailable } from '../../src/errors.js';
 import { linkTo } from '../../src/redis/index.js';
 import { SessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
+import { recordOf } from '../request-record.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { isUnder } from './cookie/path-match.js';
 import { sessionIdReader } from './cookie/signed-id.js';
 import { sessionFinder } from './find-session.js';
 import { type SessionCalls, sessionCalls } from './instance-api.js';
-import { SessionOperations } from './operations.js';
 import type { SessionOptions } from './options.js';
 import { SessionAvailability } from './redis-unavailable.js';
 import type { LoadedSession, RequestContext, SessionInstance } from './request-context.js';
-import { attachSession, defineProperties, hasSession, operationsOf } from './request-property.js';
+import { attachSession, defineProperties, hasSession, requestSessionOf } from './request-property.js';
+import { RequestSession } from './request-session.js';
 import { saveBeforeResponse } from './save-before-response.js';
 import { secretsFor } from './secret.js';
+import type { Session } from './session-object.js';
 import { readSettings } from './settings.js';
 
 // An empty session in place of one that could not be read must not replace its cookie unless somebody writes to it.
@@ -37,8 +39,10 @@ export type SessionMiddleware = RequestHandler & SessionCalls;
 export function session(given: SessionOptions): SessionMiddleware {
   const settings = readSettings(given);
   const { redis, name, onUnavailable } = settings;
+  // The console is not told to the link: another user of it may have given a logger.
+  const logger = given.logger && settings.logger;
   const store = new SessionStore(redis, settings);
-  const availability = new SessionAvailability(onUnavailable, linkTo(redis, given.logger), given.logger);
+  const availability = new SessionAvailability(onUnavailable, linkTo(redis, logger), logger);
   const instance: SessionInstance = { settings, store, availability };
   ownCookies.add(name);
   const signedIdsOf = sessionIdReader(name, settings.secrets);
@@ -50,7 +54,7 @@ export function session(given: SessionOptions): SessionMiddleware {
     return open(instance, req, loaded);
   };
   const openUnread = (req: Request, error: unknown): RequestContext => {
-    availability.failed('read', error);
+    availability.failed('read', error, req);
     if (onUnavailable === 'error' || !isUnavailable(error)) throw error;
     const onlyIfWritten = { ...instance, settings: { ...settings, ...ONLY_IF_WRITTEN } };
     const unread = signedIdsOf(req).map(({ id }) => id);
@@ -73,13 +77,25 @@ export function session(given: SessionOptions): SessionMiddleware {
     },
   };
 
-  const calls = sessionCalls(store, async (req) => {
+  const calls = sessionCalls(store, (req) => loadedWithoutStep(instance, find, req));
+  return Object.assign(middlewareOf(step), calls);
+}
+
+/** The session of a request by the method `load`. */
+async function loadedWithoutStep(
+  instance: SessionInstance,
+  find: ReturnType<typeof sessionFinder>,
+  req: Request,
+): Promise<Session | undefined> {
+  const record = recordOf(req);
+  // Who hears that there is none answers for one person, too.
+  record.isLookedUp = true;
+  if (record.session?.store !== instance.store) {
     const loaded = await find(req);
     if (!loaded) return undefined;
     open(instance, req, loaded);
-    return operationsOf(req).current.session ?? undefined;
-  });
-  return Object.assign(middlewareOf(step), calls);
+  }
+  return requestSessionOf(req).current.session ?? undefined;
 }
 
 function open(
@@ -105,7 +121,7 @@ function open(
     unread,
     headSent: false,
   };
-  attachSession(req, () => new SessionOperations(context));
+  attachSession(req, store, () => new RequestSession(context));
   defineProperties(req);
   return context;
 }

@@ -1,5 +1,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { isThenable } from '../../src/settle.js';
 import { leaveToolkit } from '../leaving.js';
+import { thrownError } from '../thrown.js';
 import { shareHiddenClass } from './hidden-class.js';
 import type { AnyStep, Before } from './step.js';
 
@@ -72,14 +74,15 @@ function actFrom(
     leaveToolkit(req);
     next(error);
   };
+  const fail = (thrown: unknown) => proceed(thrownError(thrown));
   try {
     const outcome: unknown =
       typeof part === 'function'
         ? part(req, res, proceed as NextFunction)
         : part.act(req, res, proceed as NextFunction, answerTo(part, answers[position], req, res));
-    if (outcome instanceof Promise) outcome.catch(proceed);
+    if (isThenable(outcome)) Promise.resolve(outcome).catch(fail);
   } catch (error) {
-    proceed(error);
+    fail(error);
   }
 }
 

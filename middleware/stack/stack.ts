@@ -29,6 +29,13 @@ export function stack(...middlewares: readonly RequestHandler[]): RequestHandler
         `stack: argument ${position + 1} must be a middleware function`,
       );
     }
+    // Express knows error handlers by their four parameters; here it would be called with a request as its error.
+    if (middleware.length > 3) {
+      throw new ToolkitError(
+        'OPTION_INVALID',
+        `stack: argument ${position + 1} is an error handler: mount it with app.use after the routes`,
+      );
+    }
   }
   return mounted(middlewares.flatMap((middleware: Mounted) => middleware[parts] ?? [middleware]));
 }

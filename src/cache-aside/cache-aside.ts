@@ -1,32 +1,34 @@
-import { isUnavailable, ToolkitError } from '../errors.js';
+import { ToolkitError } from '../errors.js';
 import { consoleLogger } from '../logger.js';
 import { readOptions } from '../read-options.js';
 import { linkTo } from '../redis/index.js';
 import { SingleFlight } from '../single-flight/index.js';
 import {
-  beginMutation,
   checkNames,
   checkTags,
   EVERYTHING,
-  type Mutation,
   purgedUrlTags,
-  refusedMutation,
   type TagVersions,
   tagVersions,
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import { type CacheState, checkState } from './cache-state.js';
+import { checkFunction } from './check-function.js';
+import { mutator } from './mutate.js';
+import { nearValuesOf } from './near-values.js';
 import {
   type AsideSettings,
   type CacheAsideOptions,
   type CachedValueOptions,
   checks,
   defaults,
+  hints,
   type StoredValueOptions,
   type ValueSettings,
   valueOptionsReader,
 } from './options.js';
 import { type CachedValue, type CachedValues, readValue, readValues, type TagsByKey } from './read-values.js';
+import { publishingStore } from './value-events.js';
 import { valueJson } from './value-json.js';
 import { storedLifetime } from './value-lifetime.js';
 import { type LoadResult, ValueLoader } from './value-loader.js';
@@ -88,12 +90,13 @@ export interface CacheAside {
  *   `CACHE_VALUE_TOO_LARGE`
  */
 export function cacheAside(given: CacheAsideOptions): CacheAside {
-  const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis']);
+  const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis'], hints);
   const { redis } = settings;
   linkTo(redis, settings.logger);
   const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
-  const values = new ValueStore(redis, versions, settings);
+  const near = nearValuesOf(redis, versions, settings);
+  const values = new ValueStore(redis, versions, settings, near);
   const flights = new SingleFlight<LoadResult>(redis, settings);
   const { logger = consoleLogger, maxValueBytes } = settings;
   const loader = new ValueLoader({ values, versions, flights, logger, maxValueBytes });
@@ -101,6 +104,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
   return {
     async getOrLoad<T>(key: string, load: () => Promise<T>, given?: CachedValueOptions<T>) {
       checkKey(key);
+      checkFunction('getOrLoad', 'load', load);
       const options = readValueOptions(given);
       const arrivedAt = monotonicNow();
       const until = arrivedAt + options.waitMs;
@@ -124,8 +128,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
       await versions.invalidate([keyTag(key)]);
     },
 
-    mutate: async (tags, run) =>
-      mutate(versions, checkTags('cacheAside: mutate was given', tags), run, settings),
+    mutate: mutator(versions, settings),
     invalidateTags: async (tags) =>
       versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
     invalidateUrls: async (urls) =>
@@ -149,33 +152,13 @@ async function storeValue<T>(
   options: ValueSettings<T>,
 ): Promise<boolean> {
   if (json === undefined) throw nothingToStore(key);
-  const lifetime = await storedLifetime(key, value, options);
-  if (!lifetime) return false;
-  const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
-  return pinned !== undefined && values.store(key, json, pinned, lifetime);
-}
-
-async function mutate<T>(
-  versions: TagVersions,
-  tags: readonly string[],
-  run: () => Promise<T>,
-  { onUnavailable, logger = consoleLogger }: AsideSettings,
-): Promise<T> {
-  let mutation: Mutation | undefined;
-  try {
-    mutation = await beginMutation(versions, tags);
-  } catch (cause) {
-    if (onUnavailable === 'refuse') throw refusedMutation(cause);
-  }
-  try {
-    return await run();
-  } finally {
-    // Also after an error: a part of the change may have been made.
-    await (mutation ? mutation.finish() : versions.invalidate(tags)).catch((err: unknown) => {
-      // A purge that Redis has not acknowledged is repeated, and logged once per outage.
-      if (!isUnavailable(err)) logger.error({ err, tags }, 'a purge failed');
-    });
-  }
+  const outcome = await publishingStore(key, async () => {
+    const lifetime = await storedLifetime(key, value, options);
+    if (!lifetime) return 'uncached';
+    const pinned = await since.pin(versions, tagsOfValue(key, options.tags));
+    return pinned && (await values.store(key, json, pinned, lifetime)) ? 'stored' : 'invalidated';
+  });
+  return outcome === 'stored';
 }
 
 function nothingToStore(key: string): ToolkitError {

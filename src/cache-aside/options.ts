@@ -4,6 +4,7 @@ import {
   aListOfStrings,
   aNumber,
   anyOf,
+  anything,
   aPositiveInteger,
   aWholeNumber,
   connectionChecks,
@@ -13,6 +14,7 @@ import {
 } from '../read-options.js';
 import type { RedisClient } from '../redis/index.js';
 import type { CacheState } from './cache-state.js';
+import type { NearValuesOptions } from './near-options.js';
 
 export const LONGEST_SECONDS = 10 * 365 * 86_400;
 
@@ -70,6 +72,11 @@ export interface CacheAsideOptions {
    * @default 1000000
    */
   readonly maxValueBytes?: number;
+  /**
+   * Keep values in the memory of this process too, for `getOrLoad` and `get`; each `cacheAside` has its own.
+   * @default none
+   */
+  readonly nearCache?: NearValuesOptions;
   /**
    * Prefix of every key in Redis; give `cacheResponse` the same.
    * @default ''
@@ -150,12 +157,39 @@ export const checks = {
   waitMs: aPositiveInteger('milliseconds', longestWait),
   // Redis takes no longer text.
   maxValueBytes: aPositiveInteger('bytes', 512 * 1_048_576),
+  nearCache: anything,
   onRestart: oneOf('forget', 'keep'),
   onUnavailable: oneOf('refuse', 'proceed'),
   waitForReplicas: aWholeNumber('replicas', 100),
 };
 
 /** Reads the options of values, with those of `cacheAside` as defaults. */
+const JSON_ONLY = 'leave it out: values are stored as JSON';
+
+export const hints = {
+  ttl: 'use "ttlSeconds", in seconds',
+  stdTTL: 'use "ttlSeconds"',
+  maxAge: 'use "ttlSeconds"',
+  expires: 'use "ttlSeconds"',
+  duration: 'use "ttlSeconds"',
+  refreshThreshold: 'use "earlyRefresh"',
+  stale: 'use "staleSeconds"',
+  staleTtl: 'use "staleSeconds"',
+  grace: 'use "staleSeconds"',
+  staleWhileRevalidate: 'use "staleSeconds"',
+  tags: 'give it with each value',
+  serialize: JSON_ONLY,
+  deserialize: JSON_ONLY,
+  serializer: JSON_ONLY,
+  transformer: JSON_ONLY,
+  nearCache: 'it is an option of cacheResponse: values are read from Redis each time',
+  l1: 'leave it out: values are read from Redis each time',
+  max: 'leave it out: Redis evicts by its maxmemory',
+  lock: 'leave it out: one call loads, and the others wait for its value',
+  dedupe: 'leave it out: one call loads, and the others wait for its value',
+  nonBlocking: 'use "onUnavailable"',
+};
+
 export function valueOptionsReader(settings: AsideSettings) {
   const own = {
     staleSeconds: settings.staleSeconds,
@@ -173,7 +207,7 @@ export function valueOptionsReader(settings: AsideSettings) {
   };
   /** @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN` */
   return <T>(given: CachedValueOptions<T> = {}): ValueSettings<T> =>
-    readOptions('cacheAside', given, valueChecks, valueDefaults, ['ttlSeconds']) as ValueSettings<T>;
+    readOptions('cacheAside', given, valueChecks, valueDefaults, ['ttlSeconds'], hints) as ValueSettings<T>;
 }
 
 export type AsideSettings = WithDefaults<CacheAsideOptions, typeof defaults>;

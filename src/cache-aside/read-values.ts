@@ -1,8 +1,9 @@
 import { isUnavailable, ToolkitError } from '../errors.js';
+import { kindOf } from '../kind-of.js';
 import { checkNames, type TagVersions } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import { CacheState } from './cache-state.js';
-import { publishLookup } from './lookup-event.js';
+import { publishLookup } from './value-events.js';
 import { checkKey, tagsOfValue, type ValueStore, type WantedValue } from './value-store.js';
 
 // One command reads them all, and Redis answers nobody else meanwhile.
@@ -79,7 +80,7 @@ async function readWanted<T>(
 
 function checkKeys(keys: unknown): asserts keys is readonly string[] {
   if (!Array.isArray(keys) || keys.length > MOST_KEYS) {
-    const given = Array.isArray(keys) ? `${keys.length} keys` : String(keys);
+    const given = Array.isArray(keys) ? `${keys.length} keys` : kindOf(keys);
     throw new ToolkitError(
       'CACHE_KEY_INVALID',
       `cacheAside: getMany was given ${given}: give a list of at most ${MOST_KEYS} keys`,

@@ -1,4 +1,5 @@
 import { ToolkitError } from '../errors.js';
+import { kindOf } from '../kind-of.js';
 import { LONGEST_SECONDS, type ValueSettings } from './options.js';
 
 /** For how long a value is stored. */
@@ -25,6 +26,6 @@ export async function storedLifetime<T>(
 }
 
 function wrongLifetime(key: string, seconds: unknown): ToolkitError {
-  const message = `cacheAside: the option "ttlSeconds" returned ${String(seconds)} for "${key}": return a number of seconds up to ${LONGEST_SECONDS}, or 0 for a value that is not to be cached`;
+  const message = `cacheAside: the option "ttlSeconds" returned ${typeof seconds === 'object' ? kindOf(seconds) : String(seconds)} for "${key}": return a number of seconds up to ${LONGEST_SECONDS}, or 0 for a value that is not to be cached`;
   return new ToolkitError('OPTION_INVALID', message);
 }

@@ -1,12 +1,17 @@
-import { publish } from '../diagnostics.js';
 import { isUnavailable } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { logMisuse } from '../notices.js';
-import type { FillEnd, FillRight, SingleFlight, Taken } from '../single-flight/index.js';
+import {
+  type FillEnd,
+  type FillRight,
+  isSettling,
+  type SingleFlight,
+  type Taken,
+} from '../single-flight/index.js';
 import { beginFill, pinVersions, type TagVersions, unknownStart } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
-import { publishLookup } from './lookup-event.js';
 import type { ValueSettings } from './options.js';
+import { publishingStore, publishLoad, publishLookup } from './value-events.js';
 import { valueJson } from './value-json.js';
 import { storedLifetime, type ValueLifetime } from './value-lifetime.js';
 import type { FoundValue, ValueStore } from './value-store.js';
@@ -74,7 +79,8 @@ export class ValueLoader {
     const { key, tags, arrivedAt } = call;
     for (let state = redis; ; ) {
       const taken = await unlessAway(this.#take(call, state));
-      if (taken === 'away') {
+      if (taken === 'away' || (state !== 'away' && isSettling(taken))) {
+        if (taken !== 'away') taken.right?.end('settling');
         state = 'away';
         continue;
       }
@@ -138,10 +144,13 @@ export class ValueLoader {
     const pinned = pinVersions(tags, right.start.versions);
     try {
       const isCached = json !== undefined && lifetime !== undefined;
-      if (!isCached && isRefresh) await this.#values.drop(key);
-      if (!pinned || !isCached) return right.end('unstorable', { json });
-      await this.#values.store(key, json, pinned, lifetime, loadMs);
-      right.end('stored', { json });
+      await publishingStore(key, async () => {
+        if (!isCached && isRefresh) await this.#values.drop(key);
+        if (!isCached) return 'uncached';
+        const isStored = pinned && (await this.#values.store(key, json, pinned, lifetime, loadMs));
+        return isStored ? 'stored' : 'invalidated';
+      });
+      right.end(pinned && isCached ? 'stored' : 'unstorable', { json });
     } catch (error) {
       right.end('invalidated', { json });
       if (!isUnavailable(error)) throw error;
@@ -153,10 +162,6 @@ export class ValueLoader {
     this.#toldOfNesting = true;
     logMisuse(this.#logger, 'CACHE_LOAD_NESTED', { key, tags });
   }
-}
-
-function publishLoad(key: string, failed: boolean, began: number): void {
-  publish('value-loaded', () => ({ key, failed, durationMs: monotonicNow() - began }));
 }
 
 /**

@@ -23,11 +23,19 @@ export async function unpacked({ head, coded, isNear }: Entry & { coded: Buffer 
   return { head, coded, body: await codecOf(head).unpack(coded), ...(isNear && { isNear }) };
 }
 
+interface Compression {
+  readonly compressAboveBytes?: number;
+  readonly compressWith: StoredCoding;
+}
+
 /** The entry to be stored: compressed if it is large, if its type compresses well, and if that made it smaller. */
-export async function packed(entry: Entry, aboveBytes: number, coding: StoredCoding): Promise<Entry> {
+export async function packed(
+  entry: Entry,
+  { compressAboveBytes = Number.POSITIVE_INFINITY, compressWith: coding }: Compression,
+): Promise<Entry> {
   const { coding: _, ...head } = entry.head;
   const plain = { head, body: entry.body };
-  if (entry.body.length <= aboveBytes || !isCompressible(head)) return plain;
+  if (entry.body.length <= compressAboveBytes || !isCompressible(head)) return plain;
   const coded = await codecFor(coding)!.pack(entry.body);
   return coded.length < entry.body.length ? { head: { ...head, coding }, body: entry.body, coded } : plain;
 }

@@ -4,7 +4,7 @@ import { keys } from '../keys.js';
 import { linkTo, type RedisClient } from '../redis/index.js';
 import { tagVersions } from '../tags/index.js';
 import { type Entry, isEntry } from './record.js';
-import { recordStore } from './record-store.js';
+import { cacheRecords, recordStore } from './record-store.js';
 
 /** A tag of a stored response: whether it still has the version from before the handler ran. */
 export interface InspectedTag {
@@ -41,7 +41,8 @@ export async function inspectEntries(
 ): Promise<InspectedEntry[]> {
   const names = keys(prefix);
   const link = linkTo(redis);
-  const stored = recordStore(redis, tagVersions(redis, { prefix, timeoutMs }), { timeoutMs });
+  const versions = tagVersions(redis, { prefix, timeoutMs });
+  const stored = recordStore(redis, versions, cacheRecords, { timeoutMs });
   const first = (await stored.read(names.cache(id)))?.record;
   if (!first) return [];
   if (isEntry(first)) return [await inspected(redis, { prefix, timeoutMs }, names.cache(id), first)];

@@ -7,27 +7,26 @@ import {
 } from '../redis/index.js';
 import type { TagVersions, Versions } from '../tags/index.js';
 import type { NearCache } from './near/near-cache.js';
-import type { CacheRecord } from './record.js';
 import type { RecordStore, RecordsAndVersions } from './record-store.js';
 
-interface Sources {
-  readonly near: NearCache | undefined;
-  readonly stored: RecordStore;
+interface Sources<Stored> {
+  readonly near: NearCache<Stored> | undefined;
+  readonly stored: RecordStore<Stored>;
   readonly versions: TagVersions;
   /** The key of a tag. */
   readonly keyOfTag: (tag: string) => string;
 }
 
-/** Cache records from the memory of this process or from Redis. The only user of the near cache. */
-export class RecordLookup {
-  readonly #near: NearCache | undefined;
-  readonly #stored: RecordStore;
+/** Records from the memory of this process or from Redis. The only user of the near cache. */
+export class RecordLookup<Stored> {
+  readonly #near: NearCache<Stored> | undefined;
+  readonly #stored: RecordStore<Stored>;
   readonly #storedVersions: TagVersions;
   readonly #keyOfTag: (tag: string) => string;
   readonly #link: RedisLink;
-  readonly #share: ShareQuestion<RecordsAndVersions>;
+  readonly #share: ShareQuestion<RecordsAndVersions<Stored>>;
 
-  constructor(redis: RedisClient, { near, stored, versions, keyOfTag }: Sources) {
+  constructor(redis: RedisClient, { near, stored, versions, keyOfTag }: Sources<Stored>) {
     this.#near = near;
     this.#stored = stored;
     this.#storedVersions = versions;
@@ -37,7 +36,7 @@ export class RecordLookup {
   }
 
   /** Records and the versions of tags, in one round trip; requests that ask the same in one turn share the answer. */
-  together(keys: readonly string[], tags: readonly string[]): Promise<RecordsAndVersions> {
+  together(keys: readonly string[], tags: readonly string[]): Promise<RecordsAndVersions<Stored>> {
     const near = this.#near;
     if (!near) return this.#askTogether(keys, tags, () => this.#stored.readWithVersions(keys, tags));
     const read = () => this.#readEach(keys, tags);
@@ -63,7 +62,7 @@ export class RecordLookup {
     return known.map((version) => version ?? read[next++]!);
   }
 
-  async record(key: string): Promise<CacheRecord | undefined> {
+  async record(key: string): Promise<Stored | undefined> {
     const near = this.#near;
     if (!near) return (await this.#stored.read(key))?.record;
     const known = near.record(key);
@@ -84,7 +83,7 @@ export class RecordLookup {
   }
 
   /** The record in the memory of this process, whether or not it is current. */
-  lastKnown(key: string): CacheRecord | undefined {
+  lastKnown(key: string): Stored | undefined {
     return this.#near?.record(key)?.value;
   }
 
@@ -93,7 +92,7 @@ export class RecordLookup {
     this.#near?.forget(key);
   }
 
-  async write(key: string, record: CacheRecord, expiryMs: number): Promise<void> {
+  async write(key: string, record: Stored, expiryMs: number): Promise<void> {
     const bytes = await this.#stored.write(key, record, expiryMs);
     this.#near?.keepRecord(key, record, bytes);
   }
@@ -106,12 +105,12 @@ export class RecordLookup {
   #askTogether(
     keys: readonly string[],
     tags: readonly string[],
-    ask: () => Promise<RecordsAndVersions>,
-  ): Promise<RecordsAndVersions> {
+    ask: () => Promise<RecordsAndVersions<Stored>>,
+  ): Promise<RecordsAndVersions<Stored>> {
     return this.#share(keys[0]!, [...keys, ...tags], ask);
   }
 
-  async #readEach(keys: readonly string[], tags: readonly string[]): Promise<RecordsAndVersions> {
+  async #readEach(keys: readonly string[], tags: readonly string[]): Promise<RecordsAndVersions<Stored>> {
     const [records, versions] = await Promise.all([
       Promise.all(keys.map((key) => this.record(key))),
       this.versions(tags),

@@ -1,19 +1,19 @@
-import type { Redis } from 'ioredis';
-import { publish } from '../diagnostics.js';
+import { clockFor, publish } from '../diagnostics.js';
 import { takesCoding } from '../http/content-coding.js';
 import type { Fields } from '../http/fields.js';
 import { variantOf } from '../http/vary.js';
-import { type Keys, keys } from '../keys.js';
+import { decidingPrefixes, type Keys, keys } from '../keys.js';
 import { RecentMap } from '../recent-map.js';
 import { type RedisClient, whenReset } from '../redis/index.js';
 import { type TagVersions, type TagVersionsOptions, tagVersions } from '../tags/index.js';
+import { monotonicNow } from '../timers.js';
 import { unpacked } from './compressed-entry.js';
-import { trackingOf } from './near/change-tracking.js';
-import { NearCache } from './near/near-cache.js';
+import { nearCacheOf } from './near/near-cache-of.js';
+import { nearRecords } from './near/near-record.js';
 import type { NearCacheSettings } from './near/options.js';
 import { type CacheRecord, type Entry, isEntry } from './record.js';
 import { RecordLookup } from './record-lookup.js';
-import { recordStore } from './record-store.js';
+import { cacheRecords, recordStore } from './record-store.js';
 import { isPinnedAs, isStaleByTag, type ReadVersions } from './stale-by-tag.js';
 import { isSameVary, Variants } from './variants.js';
 
@@ -39,7 +39,7 @@ export class ResponseCache {
   /** Whether Redis executes commands in the order in which they are sent; the nodes of a Cluster do not. */
   readonly keepsOrder: boolean;
   readonly #names: Keys;
-  readonly #records: RecordLookup;
+  readonly #records: RecordLookup<CacheRecord>;
   readonly #variants: Variants;
   readonly #announced = new Map<string, Promise<void>>();
   // The tags that the handler named last time, so that their versions can be asked for together with the entry.
@@ -53,7 +53,7 @@ export class ResponseCache {
     whenReset(redis, () => this.#lastHandlerTags.clear());
     this.#records = new RecordLookup(redis, {
       near: nearOf(redis, options),
-      stored: recordStore(redis, this.versions, options),
+      stored: recordStore(redis, this.versions, cacheRecords, options),
       versions: this.versions,
       keyOfTag: this.#names.tag,
     });
@@ -112,14 +112,21 @@ export class ResponseCache {
     return isEntry(found) && found.head.variant === variantOf(base.head.vary, request) ? found : undefined;
   }
 
-  async store(id: string, entry: Entry, keepMs: number): Promise<void> {
+  async store(id: string, entry: Entry, keepMs: number, request?: object): Promise<void> {
+    const began = clockFor('filled');
     await Promise.all([
       this.versions.keep(entry.head.versions, keepMs),
       this.#records.write(this.#keyOf(id, entry), entry, keepMs),
       entry.head.vary.length > 0 && this.#storeSignpost(id, entry, keepMs),
     ]);
-    const tags = () => Object.keys(entry.head.versions);
-    publish('filled', () => ({ id, tags: tags(), bytes: entry.body.length, keepMs }));
+    const details = () => ({
+      id,
+      tags: Object.keys(entry.head.versions),
+      bytes: entry.body.length,
+      keepMs,
+      durationMs: monotonicNow() - began,
+    });
+    publish('filled', details, request);
   }
 
   /** Removes the response that a request was found to have made old. */
@@ -179,10 +186,6 @@ async function readyFor(request: Fields, entry: Entry): Promise<Entry | undefine
     : unpacked(entry as Entry & { coded: Buffer }).catch(() => undefined);
 }
 
-function nearOf(redis: RedisClient, { nearCache: given, prefix }: ResponseCacheOptions) {
-  if (!given) return undefined;
-  const tracking = given.mode === 'tracked' ? trackingOf(redis as Redis, prefix) : undefined;
-  const near = new NearCache(given.maxBytes, tracking);
-  whenReset(redis, () => near.clear());
-  return near;
+function nearOf(redis: RedisClient, { nearCache, prefix }: ResponseCacheOptions) {
+  return nearCache && nearCacheOf(redis, nearCache, nearRecords, decidingPrefixes(prefix));
 }

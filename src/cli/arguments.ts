@@ -6,7 +6,7 @@ export class UsageError extends Error {}
 export const USAGE = `Usage: express-redis-toolkit [options] <command>
 
   limits list                          the limiters that the processes declare
-  limits show <client>                 what a client has used
+  limits show [<client>]               what a client has used; without one, who is blocked
   limits reset <client>                forgets its charges and its block
   limits block <client> <time>         refuses it, e.g. for 90s, 15m, 2h or 1d
   limits unblock <client>              ends its block
@@ -18,7 +18,8 @@ export const USAGE = `Usage: express-redis-toolkit [options] <command>
   doctor                               examines Redis, and explains what it finds
 
 Options:
-  --redis <url>       default: REDIS_URL, then redis://127.0.0.1:6379
+  --redis <url>       default: REDIS_URL, then redis://127.0.0.1:6379. Of a Cluster any node: the others are found
+  --single            this server alone, also when it is a node of a Cluster
   --prefix <text>     the option "prefix" of the middlewares
   --key-prefix <text> the option "keyPrefix" of the ioredis client
   --limiter <name>    one limiter, as "limits list" names it, e.g. login/15m
@@ -32,6 +33,7 @@ Exit codes: 0 done, 1 nothing found or a problem found, 2 wrong usage, 3 Redis d
 
 const OPTIONS = {
   redis: { type: 'string' },
+  single: { type: 'boolean', default: false },
   prefix: { type: 'string', default: '' },
   'key-prefix': { type: 'string' },
   limiter: { type: 'string' },
@@ -49,6 +51,7 @@ const OPTIONS = {
 /** The options of a command line, checked by `parseArgs`. */
 export interface Options {
   readonly redis?: string;
+  readonly single: boolean;
   readonly prefix: string;
   readonly 'key-prefix'?: string;
   readonly limiter?: string;

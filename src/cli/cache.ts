@@ -14,17 +14,19 @@ export const showEntry: Command = async ([entry], { operations }) => {
   };
 };
 
-export const purge: Command = async (_words, { operations, options, confirm }) => {
+export const purge: Command = async (_words, { operations, options, confirm, act }) => {
   const { tag: tags, url: urls, key: keys, all } = options;
   const names = [...tags, ...urls, ...keys];
   if (all === names.length > 0) throw new UsageError('give --tag, --url or --key, or --all for everything');
   const question = all ? 'Purge everything that is cached?' : `Purge ${names.length} tags, URLs and keys?`;
   if ((all || names.length > 1) && !(await confirm(question))) throw new NotConfirmed();
   if (all) {
-    await operations.cache.clear();
+    await act('cache/clear', {}, () => operations.cache.clear());
     return { json: { cleared: true }, lines: ['Everything was purged.'] };
   }
-  const tagsInvalidated = await operations.cache.purge({ tags, urls, keys });
+  const tagsInvalidated = await act('cache/purge', { tags, urls, keys }, () =>
+    operations.cache.purge({ tags, urls, keys }),
+  );
   return { json: { tagsInvalidated }, lines: [`${tagsInvalidated} tags were invalidated.`] };
 };
 

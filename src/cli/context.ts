@@ -10,6 +10,12 @@ export interface CommandContext {
   readonly options: Options;
   readonly where: { readonly prefix: string; readonly timeoutMs: number };
   readonly confirm: Confirm;
+  /** Runs an action, which is published as an audit event. */
+  act<Result>(
+    action: string,
+    on: Readonly<Record<string, unknown>>,
+    run: () => Promise<Result>,
+  ): Promise<Result>;
 }
 
 /** A command with the words after its name. @throws UsageError */

@@ -1,5 +1,6 @@
 import { type LimiterDeclaration, limiterId, parseCounterName } from '../limits/index.js';
 import type { ClientState } from '../operations/index.js';
+import { unavailable } from '../redis/index.js';
 import { durationMs, theWord, UsageError } from './arguments.js';
 import type { Command, CommandContext } from './context.js';
 import { type Outcome, shortTime, table } from './output.js';
@@ -18,6 +19,7 @@ export const listLimits: Command = async (_words, { operations }) => {
 };
 
 export const showClient: Command = async ([client], context) => {
+  if (client === undefined) return showBlocked(context);
   const limiters = await chosen(context);
   const { limits } = context.operations;
   const states = await Promise.all(
@@ -29,24 +31,44 @@ export const showClient: Command = async ([client], context) => {
   };
 };
 
+async function showBlocked({ operations }: CommandContext): Promise<Outcome> {
+  const { blocked, redis } = await operations.overview();
+  if (!blocked) throw unavailable(redis.isAvailable ? 'it did not list the blocks' : redis.cause);
+  const { total, clients } = blocked;
+  const rows = clients.map(({ limiter, client, blockedMs }) => [limiter, client, shortTime(blockedMs)]);
+  const more = total > clients.length ? [`and ${total - clients.length} more`] : [];
+  return {
+    json: blocked,
+    lines:
+      rows.length > 0
+        ? [...table(['LIMITER', 'CLIENT', 'BLOCKED FOR'], rows), ...more]
+        : ['Nobody is blocked.'],
+    exitCode: rows.length > 0 ? 0 : 1,
+  };
+}
+
 export const resetClient: Command = async ([client], context) => {
   const limiter = await theOne(context);
-  await context.operations.limits.reset(limiter, theWord('client', client));
-  return done({ limiter: limiterId(limiter), client, reset: true }, `${client} was reset.`);
+  const on = { limiter: limiterId(limiter), client: theWord('client', client) };
+  await context.act('limits/reset', on, () => context.operations.limits.reset(limiter, on.client));
+  return done({ ...on, reset: true }, `${client} was reset.`);
 };
 
 export const blockClient: Command = async ([client, time], context) => {
   const ms = durationMs(time ?? '');
   const limiter = await theOne(context);
-  await context.operations.limits.block(limiter, theWord('client', client), ms);
-  return done({ limiter: limiterId(limiter), client, blockedMs: ms }, `${client} is blocked for ${time}.`);
+  const on = { limiter: limiterId(limiter), client: theWord('client', client), seconds: ms / 1000 };
+  await context.act('limits/block', on, () => context.operations.limits.block(limiter, on.client, ms));
+  return done({ limiter: on.limiter, client, blockedMs: ms }, `${client} is blocked for ${time}.`);
 };
 
 export const unblockClient: Command = async ([client], context) => {
   const limiter = await theOne(context);
-  const wasBlocked = await context.operations.limits.unblock(limiter, theWord('client', client));
+  const on = { limiter: limiterId(limiter), client: theWord('client', client) };
+  const { limits } = context.operations;
+  const wasBlocked = await context.act('limits/unblock', on, () => limits.unblock(limiter, on.client));
   const line = wasBlocked ? `${client} is no longer blocked.` : `${client} was not blocked.`;
-  return { ...done({ limiter: limiterId(limiter), client, wasBlocked }, line), exitCode: wasBlocked ? 0 : 1 };
+  return { ...done({ ...on, wasBlocked }, line), exitCode: wasBlocked ? 0 : 1 };
 };
 
 const done = (json: object, line: string): Outcome => ({ json, lines: [line] });

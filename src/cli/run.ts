@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isUnavailable, ToolkitError } from '../errors.js';
 import { silentLogger } from '../logger.js';
-import { operations } from '../operations/index.js';
-import { closeRedis, connectRedis } from '../redis/index.js';
-import { readArguments, USAGE, UsageError } from './arguments.js';
+import { audit, type EndedAction, noting, type Operations, operations } from '../operations/index.js';
+import { closeRedis, connectRedis, connectServers } from '../redis/index.js';
+import { actorAtTerminal } from './actor.js';
+import { type Options, readArguments, USAGE, UsageError } from './arguments.js';
 import { purge, showEntry } from './cache.js';
-import { type Command, NotConfirmed } from './context.js';
+import { type Command, type CommandContext, NotConfirmed } from './context.js';
 import { blockClient, listLimits, resetClient, showClient, unblockClient } from './limits.js';
 import { askOnTerminal, type Confirm, harmless } from './output.js';
 import { doctor, listLocks } from './server.js';
@@ -45,20 +46,17 @@ export async function run(
     if (options.help) return say(out, USAGE, 0);
     if (options.version) return say(out, `${packageVersion()}\n`, 0);
     const { command, rest } = commandIn(words);
-    const redis = connectRedis({
-      ...(options.redis !== undefined && { url: options.redis }),
-      ...(options['key-prefix'] && { keyPrefix: options['key-prefix'] }),
-      logger: silentLogger,
-      connectionName: 'express-redis-toolkit-cli',
-    });
+    const redis = await connect(options, timeoutMs);
     try {
       const where = { prefix: options.prefix, timeoutMs };
+      const acting = operations(redis, { ...where, reports: false });
       const context = {
         redis,
         where,
         options,
-        operations: operations(redis, { ...where, reports: false }),
+        operations: acting,
         confirm: async (question: string) => options.yes || confirm(question),
+        act: auditing(acting, err),
       };
       const { json, lines, exitCode = 0 } = await command(rest, context);
       const text = options.json ? JSON.stringify(json, null, 2) : lines.map(harmless).join('\n');
@@ -70,6 +68,26 @@ export async function run(
     return explain(error, err);
   }
 }
+
+function connect({ redis: url, 'key-prefix': keyPrefix, single }: Options, timeoutMs: number) {
+  const target = {
+    ...(url !== undefined && { url }),
+    ...(keyPrefix && { keyPrefix }),
+    logger: silentLogger,
+    connectionName: 'express-redis-toolkit-cli',
+  };
+  return single ? connectRedis(target) : connectServers(target, timeoutMs);
+}
+
+/** One of the processes that mount `ops` publishes and logs what is done here. */
+const auditing = ({ tell }: Operations, err: (text: string) => void): CommandContext['act'] => {
+  const note = async (ended: EndedAction) => {
+    if (await tell(ended).catch(() => false)) return;
+    audit(ended);
+    err('No process that mounts ops has heard of this action: it is in no audit log.\n');
+  };
+  return (action, on, run) => noting({ action, actor: actorAtTerminal(), on }, run, note);
+};
 
 function say(to: (text: string) => void, text: string, exitCode: number): number {
   to(text);
@@ -97,8 +115,8 @@ function explain(error: unknown, err: (text: string) => void): number {
 }
 
 function packageVersion(): string {
-  // Two folders up in the sources, three in the package.
-  for (const above of ['../..', '../../..']) {
+  // Two folders up in the sources, one in the package.
+  for (const above of ['../..', '..']) {
     try {
       const manifest = JSON.parse(readFileSync(join(__dirname, above, 'package.json'), 'utf8'));
       if (manifest.name === 'express-redis-toolkit') return String(manifest.version);

@@ -17,8 +17,8 @@ export const doctor: Command = async (_words, { redis, where }) => {
   const diagnoses = await diagnose(redis, where);
   return {
     json: diagnoses,
-    lines: diagnoses.flatMap(({ check, level, found, means }) => [
-      `${MARKS[level]} ${check}: ${found}`,
+    lines: diagnoses.flatMap(({ check, server, level, found, means }) => [
+      `${MARKS[level]} ${check}${server === undefined ? '' : ` of ${server}`}: ${found}`,
       `          ${means}`,
     ]),
     exitCode: diagnoses.some(({ level }) => level === 'problem') ? 1 : 0,

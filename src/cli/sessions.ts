@@ -17,12 +17,13 @@ export const listSessions: Command = async ([user], { operations }) => {
   };
 };
 
-export const endSessions: Command = async ([user, handle], { operations, confirm }) => {
+export const endSessions: Command = async ([user, handle], { operations, confirm, act }) => {
   const name = theWord('user', user);
   if (handle === undefined) {
     const { length } = await operations.sessions.list(name);
     if (length > 1 && !(await confirm(`End ${length} sessions of ${name}?`))) throw new NotConfirmed();
   }
-  const ended = await operations.sessions.end(name, handle);
+  const on = { user: name, ...(handle !== undefined && { handle }) };
+  const ended = await act('sessions/end', on, () => operations.sessions.end(name, handle));
   return { json: { user: name, ended }, lines: [`${ended} ended.`], exitCode: ended > 0 ? 0 : 1 };
 };

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { isUnavailable } from '../errors.js';
 import { keys } from '../keys.js';
-import { linkTo, loadScript, type RedisClient } from '../redis/index.js';
+import { linkTo, loadScript, OwedReleases, type RedisClient } from '../redis/index.js';
 
 const beginAttempt = loadScript('begin-attempt');
 const renewAttempt = loadScript('renew-attempt');
@@ -43,6 +44,7 @@ export interface AttemptsOptions {
   readonly onLostLease: 'rerun' | 'refuse';
 }
 
+type EndArguments = readonly [token: string, ...(string | number | Buffer)[]];
 type AttemptReply = readonly (Buffer | number)[];
 
 /**
@@ -53,6 +55,7 @@ export class Attempts {
   readonly #link;
   readonly #nameOf;
   readonly #options: AttemptsOptions;
+  readonly #owed = new OwedReleases();
 
   constructor(redis: RedisClient, options: AttemptsOptions) {
     this.#link = linkTo(redis);
@@ -74,12 +77,14 @@ export class Attempts {
   async begin(id: string, fingerprint: string): Promise<AttemptOutcome> {
     const { leaseMs, keepMs, onLostLease } = this.#options;
     const token = randomBytes(15).toString('base64url');
+    // A question that is not even sent leaves nothing behind.
+    const isSent = this.#link.outage === undefined;
     const args = [token, fingerprint, leaseMs, keepMs + leaseMs, onLostLease];
     try {
       return attemptOutcome(await this.#run<AttemptReply>(beginAttempt, id, args), token);
     } catch (error) {
       // Redis may have given the lease, or may still do so.
-      this.forget(id, token).catch(() => undefined);
+      if (isSent) this.#owed.add(token, () => this.#end(id, [token]), { mayComeLater: true, forMs: leaseMs });
       throw error;
     }
   }
@@ -91,19 +96,35 @@ export class Attempts {
     return (await this.#run<number>(renewAttempt, id, args)) === 1;
   }
 
-  /** Keeps the answer, unless another attempt has taken over: then it resolves with false. */
-  async complete(
+  /**
+   * Keeps the answer, unless another attempt has taken over: then it resolves with false. When Redis does not acknowledge
+   * it in time this rejects, and is repeated while the lease can last.
+   */
+  complete(
     { id, token, fence, fingerprint }: RunningAttempt,
     { status, fields, body }: KeptAnswer,
   ): Promise<boolean> {
     const head = JSON.stringify({ status, fields, ...(body ? {} : { isOmitted: true }) });
-    const args = [token, this.#options.keepMs, head, body ?? '', fingerprint, fence];
-    return (await this.#run<number>(endAttempt, id, args)) === 1;
+    return this.#endOrRepeat(id, [token, this.#options.keepMs, head, body ?? '', fingerprint, fence]);
   }
 
-  /** The next request with this key runs again. */
+  /** The next request with this key runs again. When Redis does not acknowledge it in time this is repeated as well. */
   async forget(id: string, token: string): Promise<void> {
-    await this.#run(endAttempt, id, [token]);
+    await this.#endOrRepeat(id, [token]);
+  }
+
+  async #endOrRepeat(id: string, args: EndArguments): Promise<boolean> {
+    try {
+      return await this.#end(id, args);
+    } catch (error) {
+      const terms = { mayComeLater: false, forMs: this.#options.leaseMs };
+      if (isUnavailable(error)) this.#owed.add(args[0], () => this.#end(id, args), terms);
+      throw error;
+    }
+  }
+
+  async #end(id: string, args: EndArguments): Promise<boolean> {
+    return (await this.#run<number>(endAttempt, id, args)) === 1;
   }
 
   #run<Answer>(script: typeof beginAttempt, id: string, args: readonly (string | number | Buffer)[]) {

@@ -1,3 +1,4 @@
+export { type BlockedClient, type BlockedClients, BlockList } from './blocked-clients.js';
 export { type CounterTerms, counterName, parseCounterName } from './counter-name.js';
 export {
   type DeclaredLimit,

@@ -2,6 +2,7 @@ import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, whenReset } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
 import { type Batch, type ConsumeReply, parseVerdict } from './batch-verdicts.js';
+import { BlockList } from './blocked-clients.js';
 import { type CounterTerms, counterName } from './counter-name.js';
 import type { Charge, Policy, QuotaVerdict } from './quota.js';
 import { Tallies, type TallyCharge } from './tallies.js';
@@ -35,6 +36,7 @@ export class RateLimiter {
   readonly #names;
   readonly #ask;
   readonly #name: string;
+  readonly #blocks: BlockList;
   readonly #tallies: Tallies | undefined;
   readonly #counters = new Map<string, CounterTerms>();
   readonly #batches = new Map<string, Batch>();
@@ -44,6 +46,7 @@ export class RateLimiter {
     this.#names = keys(prefix);
     this.#ask = { timeoutMs };
     this.#name = name;
+    this.#blocks = new BlockList(this.#link, this.#names, timeoutMs);
     this.#tallies = tallies ? new Tallies(this.#link, this.#ask) : undefined;
     whenReset(redis, () => this.#tallies?.clear());
   }
@@ -74,8 +77,9 @@ export class RateLimiter {
 
   /** Forgets a client's charges and its block. */
   async reset(client: string, policies: readonly CounterTerms[]): Promise<void> {
-    const forgotten = this.#keysOf(client, policies, this.#name);
-    await this.#link.send('unlink', forgotten, this.#ask);
+    const counters = this.#keysOf(client, policies);
+    const forgotten = counters.length > 0 ? this.#link.send('unlink', counters, this.#ask) : undefined;
+    await Promise.all([forgotten, this.unblock(client)]);
   }
 
   /** Refuses a client of this limiter for a time, whatever its quotas. */
@@ -86,13 +90,16 @@ export class RateLimiter {
   ): Promise<void> {
     const sliding = [...counters].filter(({ algorithm }) => algorithm === 'sliding-window');
     const names = this.#keysOf(client, sliding, this.#name);
-    await this.#link.run(blockClient, names, [durationMs], this.#ask);
+    const blocked = this.#link.run(blockClient, names, [durationMs], this.#ask);
+    await Promise.all([blocked, this.#blocks.add(this.#name, client, durationMs)]);
   }
 
   /** Ends the block of a client; its charges stay. Resolves to whether it was blocked. */
   async unblock(client: string): Promise<boolean> {
     const block = this.#names.rateBlock(client, this.#name);
-    return Number(await this.#link.send<number | string>('unlink', [block], this.#ask)) === 1;
+    const wasBlocked = Number(await this.#link.send<number | string>('unlink', [block], this.#ask)) === 1;
+    if (wasBlocked) await this.#blocks.remove(this.#name, client);
+    return wasBlocked;
   }
 
   // One call decides all requests of a client in one event-loop turn: browsers send several at once.

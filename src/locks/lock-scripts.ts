@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { keys } from '../keys.js';
-import { linkTo, loadScript } from '../redis/index.js';
+import { linkTo, loadScript, OwedReleases, type Script } from '../redis/index.js';
 import type { LockSettings } from './options.js';
 
 const acquireLock = loadScript('acquire-lock');
@@ -26,7 +26,14 @@ export interface LockScripts {
   renew(): Promise<boolean>;
   /** Whether the lock was still held. */
   release(): Promise<boolean>;
+  /**
+   * To be called when the lock will not be asked for again. After a question or a release without an answer Redis may still
+   * have it taken: then its release is repeated until Redis acknowledges it.
+   */
+  leave(): void;
 }
+
+const owed = new OwedReleases();
 
 export function lockScripts(
   resource: string,
@@ -40,16 +47,31 @@ export function lockScripts(
   const channel = names.lockReleased(resource, keyPrefix);
   const token = randomBytes(16).toString('base64url');
   const ask = { timeoutMs };
+  let isUnsure = false;
+  const answerOf = async <Reply>(script: Script, names: readonly string[], args: (string | number)[]) => {
+    // A question that is not even sent leaves nothing behind.
+    const isSent = link.outage === undefined;
+    try {
+      return await link.run<Reply>(script, names, [token, ...args], ask);
+    } catch (error) {
+      isUnsure ||= isSent;
+      throw error;
+    }
+  };
+  const release = async () => Number(await answerOf(releaseLease, [key], ['', 0, channel])) === 1;
 
   return {
     channel,
+    release,
+    leave() {
+      if (isUnsure) owed.add(token, release, { mayComeLater: true, forMs: ttlMs });
+    },
     async acquire() {
-      const reply = await link.run<number[]>(acquireLock, [key, fence], [token, ttlMs, FENCE_MEMORY_MS], ask);
+      const reply = await answerOf<number[]>(acquireLock, [key, fence], [ttlMs, FENCE_MEMORY_MS]);
       const [fencing, expiresInMs = ttlMs] = reply.map(Number);
       // Another program may have set the lock without an expiry: it ends by a release only.
       return { fencing: fencing || undefined, expiresInMs: expiresInMs === -1 ? Infinity : expiresInMs };
     },
     renew: async () => Number(await link.run(renewLease, [key], [token, ttlMs], ask)) === 1,
-    release: async () => Number(await link.run(releaseLease, [key], [token, '', 0, channel], ask)) === 1,
   };
 }

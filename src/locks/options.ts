@@ -52,6 +52,23 @@ const checks = {
   signal: anAbortSignal,
 };
 
+const KEPT = 'leave it out: the lock is renewed while the function runs';
+
+const hints = {
+  duration: 'use "ttlMs"',
+  expire: 'use "ttlMs"',
+  leaseMs: 'use "ttlMs"',
+  retryCount: 'use "waitMs"',
+  retries: 'use "waitMs"',
+  retryDelay: 'leave it out: nobody polls; see "waitMs"',
+  retryJitter: 'leave it out: nobody polls; see "waitMs"',
+  acquireTimeout: 'use "waitMs"',
+  lockTimeout: 'use "waitMs"',
+  driftFactor: 'leave it out: see "fencing"',
+  automaticExtensionThreshold: KEPT,
+  refreshInterval: KEPT,
+};
+
 export type LockSettings = LockOptions &
   Required<Pick<LockOptions, keyof typeof defaults>> & { readonly redis: RedisClient };
 
@@ -75,5 +92,5 @@ export function readLockOptions(
   if (typeof run !== 'function') {
     throw new ToolkitError('OPTION_INVALID', 'withLock: the last argument must be the function to run');
   }
-  return readOptions('withLock', { redis, ...given }, checks, defaults, ['redis', 'ttlMs']);
+  return readOptions('withLock', { redis, ...given }, checks, defaults, ['redis', 'ttlMs'], hints);
 }

@@ -64,6 +64,7 @@ export async function withLock<T>(
     const noteEnd = noteHeld(redis, resource);
     return await runUnderLease({ resource, scripts, lease, fencing }, settings.signal, run).finally(noteEnd);
   } finally {
+    scripts.leave();
     place.leave();
   }
 }
@@ -120,7 +121,7 @@ async function release(scripts: LockScripts): Promise<ToolkitError | undefined> 
   try {
     return (await scripts.release()) ? undefined : lockLost(NOT_OURS);
   } catch (error) {
-    // Nobody holds it until it expires: a delay for others, and no harm.
+    // It is repeated: a delay for others, and no harm.
     return isUnavailable(error)
       ? undefined
       : lockLost('the lock was lost: Redis refused to release it', error);

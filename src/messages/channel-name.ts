@@ -1,5 +1,6 @@
 import { ToolkitError } from '../errors.js';
 import { isToolkits, keys } from '../keys.js';
+import { givenName } from '../kind-of.js';
 
 const ENTITY = /^([\w-]+):/;
 const GLOB = /[*?[\]\\]/g;
@@ -10,7 +11,7 @@ const RELEASES = [keys().lockReleased('', ''), keys().cacheLeaseReleased('', '')
 /** @throws ToolkitError `CHANNEL_INVALID` */
 export function checkChannel(factory: string, channel: unknown, prefix: string): asserts channel is string {
   const invalid = (name: unknown, why: string) =>
-    new ToolkitError('CHANNEL_INVALID', `${factory}: channel ${JSON.stringify(name)} ${why}`);
+    new ToolkitError('CHANNEL_INVALID', `${factory}: channel ${givenName(name)} ${why}`);
   if (typeof channel !== 'string' || channel === '') throw invalid(channel, 'must be a non-empty text');
   const own = [channel, `${prefix}${channel}`].find(isOwnChannel);
   if (own !== undefined) throw invalid(own, "is one of the toolkit's own");

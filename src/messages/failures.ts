@@ -24,13 +24,15 @@ export function messageFailures(
   return (code, message, channel, cause) => {
     const error = new ToolkitError(code, message, cause === undefined ? undefined : { cause });
     if (!onError) return log(error, channel);
-    try {
-      onError(error, channel);
-    } catch (thrown) {
+    const failed = (thrown: unknown) =>
       log(
         new ToolkitError('MESSAGE_HANDLER_FAILED', 'subscriber: onError threw', { cause: thrown }),
         channel,
       );
+    try {
+      Promise.resolve(onError(error, channel)).catch(failed);
+    } catch (thrown) {
+      failed(thrown);
     }
   };
 }

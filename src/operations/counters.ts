@@ -5,6 +5,7 @@ import { NamedCounts, type Numbers } from './named-counts.js';
 import { TopCounts } from './top-counts.js';
 
 const MOST_NAMES = 100;
+const MOST_PATHS = 50;
 const MOST_CLIENTS = 100;
 const CLIENTS_REPORTED = 20;
 
@@ -46,6 +47,8 @@ interface CountedEvent {
 export class Counters {
   readonly #limits = new NamedCounts<LimitColumn>(MOST_NAMES);
   readonly #routes = new NamedCounts<CacheColumn>(MOST_NAMES);
+  // Apart, because clients can invent them.
+  readonly #paths = new NamedCounts<CacheColumn>(MOST_PATHS);
   readonly #fallbacks = new NamedCounts<'requests'>(MOST_NAMES);
   readonly #clients = new TopCounts<Omit<RefusedClient, 'refused'>>(MOST_CLIENTS);
   readonly #totals: Record<Counted, number>;
@@ -63,8 +66,8 @@ export class Counters {
       on('admitted', (event) => this.#limits.add(limiterOf(event), 'admitted')),
       on('refused', (event) => this.#countRefusal(event)),
       on('dry-run', (event) => this.#limits.add(limiterOf(event), event.admitted ? 'admitted' : 'refused')),
-      on('hit', (event) => this.#routes.add(countedRoute(event), 'hit')),
-      on('miss', (event) => this.#routes.add(countedRoute(event), 'miss')),
+      on('hit', (event) => this.#countLookup(event, 'hit')),
+      on('miss', (event) => this.#countLookup(event, 'miss')),
       on('filled', total('filled')),
       on('purged', total('purged')),
       on('session-loaded', total('loaded')),
@@ -82,11 +85,16 @@ export class Counters {
   counts(): Counts {
     return {
       limits: this.#limits.rows(),
-      routes: this.#routes.rows(),
+      routes: [...this.#routes.rows(), ...this.#paths.rows()],
       fallbacks: this.#fallbacks.rows(),
       clients: this.#clients.most(CLIENTS_REPORTED).map(({ count, note }) => ({ ...note, refused: count })),
       totals: this.#totals,
     };
+  }
+
+  #countLookup({ route, id }: CountedEvent, column: CacheColumn): void {
+    if (typeof route === 'string') this.#routes.add(textOr(route, '?'), column);
+    else this.#paths.add(firstSegmentOf(id), column);
   }
 
   #countRefusal(event: CountedEvent): void {
@@ -107,6 +115,6 @@ const limiterOf = ({ limiter, quotas: [first] = [] }: CountedEvent): string =>
 
 const FIRST_SEGMENT = /^\w+:(?:https?:\/\/[^/?]*)?(\/[^/?]*)/;
 
-/** The route; without one, the first segment of the path, because clients can invent whole paths. */
-const countedRoute = ({ route, id }: CountedEvent): string =>
-  textOr(route, FIRST_SEGMENT.exec(String(id))?.[1]?.slice(0, 100) ?? '(own keys)');
+/** Of a request without a route: the first segment of its path, because clients can invent whole paths. */
+const firstSegmentOf = (id: unknown): string =>
+  FIRST_SEGMENT.exec(String(id))?.[1]?.slice(0, 100) ?? '(own keys)';

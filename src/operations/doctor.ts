@@ -1,4 +1,4 @@
-import { linkTo, type RedisClient } from '../redis/index.js';
+import { type Ask, linkTo, type RedisClient, routeToEachServer } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
 import type { Diagnosis } from './diagnosis.js';
 import { aclDiagnosis } from './doctor-acl.js';
@@ -20,21 +20,22 @@ export async function diagnose(
   redis: RedisClient,
   { prefix, timeoutMs }: { prefix: string; timeoutMs: number },
 ): Promise<Diagnosis[]> {
-  const facts = await factsOf(redis, timeoutMs);
-  return [
-    version(facts),
-    eviction(facts),
-    await aclDiagnosis(redis, { prefix, timeoutMs }),
-    persistence(facts),
-    replication(facts),
-    clock(facts),
-    latency(facts),
-  ];
+  const ask = { timeoutMs, isCheck: true };
+  // A Cluster knows its servers when it is connected.
+  await linkTo(redis).send('ping', [], ask);
+  const found = await Promise.all(
+    [...routeToEachServer(redis)].map(async ([server, routeBy]) => {
+      const facts = await factsOf(redis, { ...ask, routeBy });
+      const checks = [version, eviction, persistence, replication, clock, latency];
+      return checks.map((check) => ({ ...check(facts), ...(server !== '' && { server }) }));
+    }),
+  );
+  const shared = redis.isCluster ? [await cluster(redis, ask)] : [];
+  return [...shared, await aclDiagnosis(redis, { prefix, timeoutMs }), ...found.flat()];
 }
 
-async function factsOf(redis: RedisClient, timeoutMs: number): Promise<Facts> {
+async function factsOf(redis: RedisClient, ask: Ask): Promise<Facts> {
   const link = linkTo(redis);
-  const ask = { timeoutMs, isCheck: true };
   const took: number[] = [];
   for (let i = 0; i < PINGS; i++) {
     const askedAt = monotonicNow();
@@ -49,6 +50,25 @@ async function factsOf(redis: RedisClient, timeoutMs: number): Promise<Facts> {
     latencyMs: took.toSorted((a, b) => a - b)[PINGS / 2]!,
     clockAheadMs: Number(seconds) * 1000 + Number(micros) / 1000 - now,
   };
+}
+
+async function cluster(redis: RedisClient, ask: Ask): Promise<Diagnosis> {
+  const field = infoFields(await linkTo(redis).send<string>('cluster', ['INFO'], ask));
+  const found = `state ${field('cluster_state')}, ${field('cluster_size')} primaries of ${field('cluster_known_nodes')} servers, ${field('cluster_slots_ok')} slots served`;
+  const check = 'cluster';
+  return field('cluster_state') === 'ok'
+    ? {
+        check,
+        level: 'ok',
+        found,
+        means: 'While a server is away, what lies there does without Redis, and the rest goes on.',
+      }
+    : {
+        check,
+        level: 'problem',
+        found,
+        means: 'The Cluster refuses commands: everything does what its onUnavailable says.',
+      };
 }
 
 function version({ field }: Facts): Diagnosis {

@@ -1,5 +1,5 @@
 import { keys } from '../keys.js';
-import { linkTo, type RedisClient } from '../redis/index.js';
+import { linkTo, type RedisClient, routeToEachServer } from '../redis/index.js';
 
 const KEYS_PER_STEP = 1_000;
 const GLOB = /[*?[\]\\]/g;
@@ -23,13 +23,16 @@ export async function findLocks(
   const beginning = keyPrefix + keys(prefix).lock('');
   const pattern = `${beginning.replace(GLOB, '\\$&')}*`;
   const found = new Set<string>();
-  let cursor = '0';
-  do {
-    const args = [cursor, 'MATCH', pattern, 'COUNT', KEYS_PER_STEP];
-    const [next, names] = await link.send<[string, string[]]>('scan', args, ask);
-    for (const name of names) found.add(name);
-    cursor = String(next);
-  } while (cursor !== '0');
+  await link.send('ping', [], ask);
+  for (const routeBy of routeToEachServer(redis).values()) {
+    let cursor = '0';
+    do {
+      const args = [cursor, 'MATCH', pattern, 'COUNT', KEYS_PER_STEP];
+      const [next, names] = await link.send<[string, string[]]>('scan', args, { ...ask, routeBy });
+      for (const name of names) found.add(name);
+      cursor = String(next);
+    } while (cursor !== '0');
+  }
   const locks = await Promise.all(
     [...found].map(async (name) => ({
       resource: name.slice(beginning.length),

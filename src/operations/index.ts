@@ -1,4 +1,4 @@
-export { type AuditEvent, audit } from './audit.js';
+export { type AuditEvent, audit, type EndedAction, noting } from './audit.js';
 export type { PurgeTargets } from './cache-actions.js';
 export type { Diagnosis } from './diagnosis.js';
 export { diagnose } from './doctor.js';

@@ -1,34 +1,28 @@
+import { keys } from '../keys.js';
+import { type BlockedClients, BlockList } from '../limits/index.js';
 import { linkTo, type RedisClient } from '../redis/index.js';
 import { subscriberConnectionOf } from '../subscriptions/index.js';
 import { clearInterval, monotonicNow, setInterval, setTimeout } from '../timers.js';
+import type { EndedAction } from './audit.js';
+import { connectedProcesses } from './connected-processes.js';
+import { addsUp } from './overview.js';
 import { PROCESS_ID, type ProcessReport, parseReport } from './process-report.js';
 import { type RedisHealth, redisHealth } from './redis-health.js';
 import { channelsOf, FIRST_LOOK, LOOK_LASTS_MS, type Reporter, reporterOf } from './reporter.js';
+import type { Sight } from './sight.js';
 
 const LOOK_EVERY_MS = 500;
 const SILENT_AFTER_MS = 1_500;
 // How long the first answer waits for processes that have heard the question. A frozen one has heard it too.
 const FIRST_REPORTS_MS = 400;
 const MOST_PROCESSES = 500;
+const BLOCKS_SHOWN = 100;
+// A process that listens at a replica of a Cluster, which was a primary before, is found by its reports alone.
+const GONE_AFTER_MS = 700;
 // Where nobody can tell whether a process still has a connection.
 const FORGOTTEN_AFTER_MS = 60_000;
-const GLOB = /[*?[\]\\]/g;
 
-/** A process as it is seen from here. */
-export interface SeenProcess {
-  readonly id: string;
-  /** Connected to Redis, but it does not answer. */
-  readonly isSilent: boolean;
-  readonly isOwn: boolean;
-  readonly reportAgeMs: number;
-  /** Absent for a process that never answered. */
-  readonly report?: ProcessReport;
-}
-
-export interface Sight {
-  readonly redis: RedisHealth;
-  readonly processes: readonly SeenProcess[];
-}
+const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export interface LookoutOptions {
   readonly prefix: string;
@@ -44,7 +38,9 @@ export class Lookout {
   readonly #reporter: Reporter | undefined;
   readonly #channels;
   readonly #reports = new Map<string, { report?: ProcessReport; at: number }>();
+  readonly #blockList: BlockList;
   #health: Promise<RedisHealth>;
+  #blocked: Promise<BlockedClients | undefined> = Promise.resolve(undefined);
   #wantedUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #looks = 0;
@@ -55,6 +51,7 @@ export class Lookout {
     this.#timeoutMs = options.timeoutMs;
     this.#reporter = options.reports ? reporterOf(redis, options) : undefined;
     this.#channels = channelsOf(redis, options.prefix);
+    this.#blockList = new BlockList(linkTo(redis), keys(options.prefix), options.timeoutMs);
     this.#health = Promise.resolve({ isAvailable: false, cause: 'Redis was not asked yet' });
   }
 
@@ -62,7 +59,7 @@ export class Lookout {
   async sight(): Promise<Sight> {
     this.#wantedUntil = monotonicNow() + LOOK_LASTS_MS;
     if (!this.#timer) await this.#begin();
-    const redis = await this.#health;
+    const [redis, blocked] = await Promise.all([this.#health, this.#blocked]);
     if (this.#reporter) this.#receive(this.#reporter.report());
     const now = monotonicNow();
     const processes = [...this.#reports].map(([id, { report, at }]) => ({
@@ -72,7 +69,19 @@ export class Lookout {
       reportAgeMs: Math.round(now - at),
       ...(report && { report }),
     }));
-    return { redis, processes: processes.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
+    return { redis, blocked, processes: processes.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
+  }
+
+  /** Has one live process publish and log an action that was taken here. Resolves to whether one has heard of it. */
+  async tell(action: EndedAction): Promise<boolean> {
+    const { processes } = await this.sight();
+    const message = JSON.stringify(action);
+    for (const { id } of processes.filter(({ report, isSilent }) => report && !isSilent)) {
+      const heard = await this.#publish(this.#channels.opsProcess(id), message).catch(() => 0);
+      // A node of a Cluster does not know who listens at the others.
+      if (Number(heard) > 0 || this.#redis.isCluster) return true;
+    }
+    return false;
   }
 
   async #begin(): Promise<void> {
@@ -83,12 +92,19 @@ export class Lookout {
       .listen(this.#channels.opsReport(), this.#onReport, { timeoutMs: this.#timeoutMs })
       .catch(() => undefined);
     this.#look();
-    // The reports of those whom the question reached. In a Cluster only some of the processes are counted.
-    const reached = this.#askForReports(FIRST_LOOK).catch(() => 0);
+    // The reports of those whom the question reached. In a Cluster a node counts only those that listen there.
+    const asked = this.#publish(this.#channels.opsLook(), FIRST_LOOK);
+    const counted = this.#redis.isCluster
+      ? asked.then(() => this.#connected()).then(({ size }) => size)
+      : asked;
+    const reached = counted.catch(() => 0);
     await Promise.race([
       reached.then((processes) => this.#reported(Number(processes))),
-      new Promise((resolve) => setTimeout(resolve, FIRST_REPORTS_MS)),
+      delay(FIRST_REPORTS_MS),
     ]);
+    // The page shows at least its own process. The command line has nothing to show before somebody reports.
+    const isBlind = !this.#reporter && Number(await reached) > 0;
+    if (isBlind) await Promise.race([this.#reported(1), delay(this.#timeoutMs)]);
     this.#onReported = undefined;
   }
 
@@ -98,16 +114,16 @@ export class Lookout {
       return;
     }
     this.#look();
-    this.#askForReports('').catch(() => undefined);
+    this.#publish(this.#channels.opsLook(), '').catch(() => undefined);
   }
 
   #look(): void {
     this.#health = redisHealth(this.#redis, this.#timeoutMs);
-    if (this.#looks++ % 2 === 0) this.#findProcesses().catch(() => undefined);
+    this.#blocked = this.#blockList.read(BLOCKS_SHOWN).catch(() => undefined);
+    if (this.#looks++ % 2 === 0) void this.#findProcesses();
   }
 
-  #askForReports(message: string): Promise<number> {
-    const channel = this.#channels.opsLook();
+  #publish(channel: string, message: string): Promise<number> {
     const ask = { timeoutMs: this.#timeoutMs, isCheck: true, routeBy: channel };
     return linkTo(this.#redis).send<number>('publish', [channel, message], ask);
   }
@@ -136,23 +152,18 @@ export class Lookout {
       );
   }
 
-  /** Each process listens to a channel of its own: whoever has gone has no channel, whoever is frozen still has. */
+  #connected(): Promise<Set<string>> {
+    return connectedProcesses(this.#redis, this.#channels.opsProcess(''), this.#timeoutMs);
+  }
+
   async #findProcesses(): Promise<void> {
     const now = monotonicNow();
-    const channel = this.#channels.opsProcess('');
-    const found = this.#redis.isCluster
-      ? undefined
-      : await linkTo(this.#redis).send<string[]>(
-          'pubsub',
-          ['CHANNELS', `${channel.replace(GLOB, '\\$&')}*`],
-          {
-            timeoutMs: this.#timeoutMs,
-            isCheck: true,
-          },
-        );
-    const connected = found && new Set(found.map((name) => name.slice(channel.length)));
+    // Undefined when Redis does not answer, or does not allow the question.
+    const connected = await this.#connected().catch(() => undefined);
+    if (!connected && linkTo(this.#redis).outage) return;
+    const goneAfterMs = connected ? (this.#redis.isCluster ? GONE_AFTER_MS : 0) : FORGOTTEN_AFTER_MS;
     for (const [id, { at }] of this.#reports) {
-      const isGone = connected ? !connected.has(id) && at < now : now - at > FORGOTTEN_AFTER_MS;
+      const isGone = !connected?.has(id) && now - at > goneAfterMs;
       if (isGone && id !== PROCESS_ID) this.#reports.delete(id);
     }
     for (const id of connected ?? []) {
@@ -164,7 +175,8 @@ export class Lookout {
 
   readonly #onReport = (json: string): void => {
     const report = parseReport(json);
-    if (report) this.#receive(report);
+    // Another version may report otherwise: then it is seen as a process that does not answer.
+    if (report && addsUp(report)) this.#receive(report);
   };
 
   #receive(report: ProcessReport): void {

@@ -1,10 +1,15 @@
-import { type LimiterDeclaration, limiterId } from '../limits/index.js';
+import {
+  type BlockedClient,
+  type BlockedClients,
+  type LimiterDeclaration,
+  limiterId,
+} from '../limits/index.js';
 import type { AuditEvent } from './audit.js';
 import type { Counts, RefusedClient } from './counters.js';
-import type { Sight } from './lookout.js';
 import type { Numbers } from './named-counts.js';
 import type { ProcessReport } from './process-report.js';
 import type { RedisHealth } from './redis-health.js';
+import type { Sight } from './sight.js';
 
 const MOST_CLIENTS = 50;
 const MOST_ACTIONS = 20;
@@ -21,6 +26,8 @@ export interface Overview {
   }[];
   readonly limiters: readonly (LimiterDeclaration & { readonly id: string })[];
   readonly clients: readonly RefusedClient[];
+  /** The clients that are blocked, by the id of their limiter; null while Redis does not say. */
+  readonly blocked: BlockedClients | null;
   readonly routes: readonly { readonly route: string; readonly hits: number; readonly misses: number }[];
   readonly fallbacks: readonly { readonly middleware: string; readonly requests: number }[];
   readonly totals: Counts['totals'];
@@ -42,7 +49,7 @@ export interface OverviewProcess {
 }
 
 /** Adds up the reports of all processes. */
-export function overviewOf({ redis, processes }: Sight): Overview {
+export function overviewOf({ redis, processes, blocked }: Sight, prefix: string): Overview {
   const reports = processes.flatMap(({ report }) => (report ? [report] : []));
   const sum = (pick: (counts: Counts) => readonly [string, Numbers][]) => summed(reports, pick);
   const limiters = new Map(
@@ -59,6 +66,7 @@ export function overviewOf({ redis, processes }: Sight): Overview {
     })),
     limiters: [...limiters].map(([id, limiter]) => ({ id, ...limiter })),
     clients: refusedMost(reports),
+    blocked: blocked ? { ...blocked, clients: blocked.clients.map(withPrefix(prefix)) } : null,
     routes: sum(({ routes }) => routes).map(([route, { hit = 0, miss = 0 }]) => ({
       route,
       hits: hit,
@@ -76,6 +84,22 @@ export function overviewOf({ redis, processes }: Sight): Overview {
       .slice(0, MOST_ACTIONS),
   };
 }
+
+/** Whether a report that came over pub/sub can be added to those of other processes. */
+export function addsUp(report: ProcessReport): boolean {
+  const seen = { id: report.id, isOwn: false, isSilent: false, reportAgeMs: 0, report };
+  try {
+    overviewOf({ redis: { isAvailable: false, cause: '' }, blocked: undefined, processes: [seen] }, '');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const withPrefix = (prefix: string) => (block: BlockedClient) => ({
+  ...block,
+  limiter: limiterId({ prefix, name: block.limiter }),
+});
 
 function withoutCounts({ report, ...seen }: Sight['processes'][number]): OverviewProcess {
   if (!report) return seen;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { shortId } from '../keys.js';
 import { declaredLimiters, type LimiterDeclaration } from '../limits/index.js';
 import { locksHeldBy } from '../locks/index.js';
 import type { RedisClient } from '../redis/index.js';
@@ -10,6 +11,7 @@ import { type Outage, recentOutages } from './outage-log.js';
 
 const MOST_LOCKS = 50;
 const MOST_LIMITERS = 100;
+const LONGEST_REPORT = 1_000_000;
 
 /** The name of this process among those that share the Redis: host, process id and a random part. */
 export const PROCESS_ID = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
@@ -52,13 +54,16 @@ export const processReport = (
   uptimeSeconds: Math.round(process.uptime()),
   memoryBytes: process.memoryUsage.rss(),
   limiters: declaredLimiters(redis).slice(0, MOST_LIMITERS),
-  locks: locksHeldBy(redis).slice(0, MOST_LOCKS),
+  locks: locksHeldBy(redis)
+    .slice(0, MOST_LOCKS)
+    .map((lock) => ({ ...lock, resource: shortId(lock.resource) })),
   outages: recentOutages(),
   actions: recentActions(),
 });
 
 /** A report as it came over pub/sub; undefined when it is none. */
 export function parseReport(json: string): ProcessReport | undefined {
+  if (json.length > LONGEST_REPORT) return undefined;
   try {
     const report = JSON.parse(json) as ProcessReport | null;
     return typeof report?.id === 'string' && typeof report.counts === 'object' ? report : undefined;

@@ -1,4 +1,4 @@
-import { linkTo, type RedisClient } from '../redis/index.js';
+import { linkTo, type RedisClient, routeToEachServer } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
 
 /** How Redis is, as this process sees it; plain JSON. */
@@ -17,30 +17,36 @@ export type RedisHealth =
       readonly commandsPerSecond: number;
     };
 
-/** Asks Redis how it is. Never rejects. In a Cluster one of its nodes answers. */
+/** Asks Redis how it is. Never rejects. Of a Cluster: the sums of its primaries, and the slowest of them. */
 export async function redisHealth(redis: RedisClient, timeoutMs: number): Promise<RedisHealth> {
-  const link = linkTo(redis);
-  const ask = { timeoutMs, isCheck: true };
-  const askedAt = monotonicNow();
   try {
-    const answered = link.send('ping', [], ask).then(() => monotonicNow() - askedAt);
-    const [latencyMs, info] = await Promise.all([answered, link.send<string>('info', [], ask)]);
-    const field = infoFields(info);
-    const number = (name: string) => Number(field(name)) || 0;
+    const routes = [...routeToEachServer(redis).values()];
+    const servers = await Promise.all(routes.map((routeBy) => healthOf(redis, timeoutMs, routeBy)));
+    const sum = (name: string) => servers.reduce((total, { field }) => total + (Number(field(name)) || 0), 0);
+    const { field } = servers[0]!;
     return {
       isAvailable: true,
-      latencyMs: Math.round(latencyMs * 100) / 100,
+      latencyMs: Math.round(Math.max(...servers.map(({ latencyMs }) => latencyMs)) * 100) / 100,
       version: field('redis_version'),
-      memoryBytes: number('used_memory'),
-      maxMemoryBytes: number('maxmemory'),
+      memoryBytes: sum('used_memory'),
+      maxMemoryBytes: sum('maxmemory'),
       evictionPolicy: field('maxmemory_policy'),
-      evictedKeys: number('evicted_keys'),
-      clients: number('connected_clients'),
-      commandsPerSecond: number('instantaneous_ops_per_sec'),
+      evictedKeys: sum('evicted_keys'),
+      clients: sum('connected_clients'),
+      commandsPerSecond: sum('instantaneous_ops_per_sec'),
     };
   } catch (error) {
     return { isAvailable: false, cause: (error as Error).message };
   }
+}
+
+async function healthOf(redis: RedisClient, timeoutMs: number, routeBy: string) {
+  const link = linkTo(redis);
+  const ask = { timeoutMs, isCheck: true, routeBy };
+  const askedAt = monotonicNow();
+  const answered = link.send('ping', [], ask).then(() => monotonicNow() - askedAt);
+  const [latencyMs, info] = await Promise.all([answered, link.send<string>('info', [], ask)]);
+  return { latencyMs, field: infoFields(info) };
 }
 
 /** The fields of an answer to INFO, by name; an empty text for a field that it lacks. */

@@ -1,8 +1,10 @@
 import { isUnavailable } from '../errors.js';
 import { keys } from '../keys.js';
+import { logInfo } from '../logger.js';
 import { linkTo, type RedisClient } from '../redis/index.js';
 import { subscriberConnectionOf } from '../subscriptions/index.js';
 import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
+import { audit, parseAction } from './audit.js';
 import { Counters } from './counters.js';
 import { watchOutages } from './outage-log.js';
 import { cpuMeter, PROCESS_ID, type ProcessReport, processReport } from './process-report.js';
@@ -36,7 +38,7 @@ export class Reporter {
     watchOutages();
     const channels = channelsOf(redis, prefix);
     this.#listen(channels.opsLook(), (message) => this.#answer(message));
-    this.#listen(channels.opsProcess(PROCESS_ID), () => undefined);
+    this.#listen(channels.opsProcess(PROCESS_ID), (message) => this.#heardOf(message));
   }
 
   /** Somebody looks: counts for the next seconds. */
@@ -69,6 +71,14 @@ export class Reporter {
     linkTo(this.#redis)
       .send('publish', [channel, JSON.stringify(this.report())], ask)
       .catch(() => undefined);
+  }
+
+  /** Somebody acted elsewhere, e.g. on the command line, and tells one of the processes. */
+  #heardOf(message: string): void {
+    const action = parseAction(message);
+    if (!action) return;
+    audit(action);
+    logInfo(linkTo(this.#redis).logger, action, `ops: ${action.action}`);
   }
 
   #stop(): void {

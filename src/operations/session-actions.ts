@@ -17,7 +17,8 @@ export function sessionActions(
   // Each session has timeouts of its own; those of the options of `session` are not known here.
   const timeouts = { absoluteTimeoutMs: Number.MAX_SAFE_INTEGER };
   const reader = new SessionReader(link, names, { timeoutMs });
-  const users = new UserSessions(link, names, reader, { timeoutMs, ...timeouts });
+  // Whether `session` adopts is not known here either.
+  const users = new UserSessions(link, names, reader, { timeoutMs, ...timeouts, mayAdopt: true });
   return {
     list: (user) => users.list(user),
     end: async (user, handle) =>

@@ -1,7 +1,8 @@
 import { type Cluster, Redis, type RedisOptions } from 'ioredis';
 import { ToolkitError } from '../errors.js';
 import type { Logger } from '../logger.js';
-import { aLogger } from '../read-options.js';
+import { aLogger, aPositiveInteger, aWholeNumber, readOptions } from '../read-options.js';
+import { isThenable } from '../settle.js';
 import { clearTimeout, setTimeout } from '../timers.js';
 import type { RedisClient } from './client.js';
 import { linkTo } from './link.js';
@@ -33,13 +34,7 @@ export interface ConnectRedisOptions extends RedisOptions {
  * @throws ToolkitError `OPTION_INVALID` when the target is neither a URL nor options
  */
 export function connectRedis(target: string | ConnectRedisOptions = {}): Redis {
-  if (typeof target !== 'string' && (target === null || typeof target !== 'object')) {
-    throw new ToolkitError('OPTION_INVALID', 'connectRedis: give a URL or an object of options');
-  }
-  const complaint =
-    typeof target === 'string' || target.logger === undefined ? undefined : aLogger(target.logger);
-  if (complaint) throw new ToolkitError('OPTION_INVALID', `connectRedis: option "logger" ${complaint}`);
-  const { url, logger, ...given } = typeof target === 'string' ? { url: target } : target;
+  const { url, logger, ...given } = readTarget(target);
   const options: RedisOptions = {
     // For the operator, in CLIENT LIST. It must not contain spaces.
     connectionName: 'express-redis-toolkit',
@@ -60,6 +55,32 @@ export function connectRedis(target: string | ConnectRedisOptions = {}): Redis {
   return client;
 }
 
+function readTarget(target: string | ConnectRedisOptions): ConnectRedisOptions {
+  if (typeof target === 'string') return readTarget({ url: target });
+  if (target === null || typeof target !== 'object' || Array.isArray(target) || isThenable(target))
+    throw new ToolkitError('OPTION_INVALID', 'connectRedis: give a URL or an object of options');
+  const of = target as Record<string, unknown>;
+  const refused = (name: string, why: string) =>
+    new ToolkitError('OPTION_INVALID', `connectRedis: option "${name}" ${why}`);
+  const complaint = target.logger === undefined ? undefined : aLogger(target.logger);
+  if (complaint) throw refused('logger', complaint);
+  if (target.url !== undefined && (typeof target.url !== 'string' || !isAddress(target.url)))
+    throw refused('url', 'must be a URL such as redis://localhost:6379, or the path of a socket');
+  // ioredis takes any name. These of node-redis would be lost, and the client connects to this machine.
+  if (of.socket !== undefined) throw refused('socket', 'is one of node-redis: use "host", "port" and "tls"');
+  if (of.database !== undefined) throw refused('database', 'is one of node-redis: use "db"');
+  return target;
+}
+
+// An environment variable that is set to nothing counts as not set.
+function isAddress(url: string): boolean {
+  return (
+    url === '' ||
+    url.startsWith('/') ||
+    (!/\s/.test(url) && URL.canParse(url.includes('://') ? url : `redis://${url}`))
+  );
+}
+
 /** How `closeRedis` ends a client. */
 export interface CloseRedisOptions {
   /**
@@ -70,16 +91,17 @@ export interface CloseRedisOptions {
 }
 
 /**
- * Waits for the commands in flight, and for purges that Redis has not acknowledged yet, then closes the connection. Never rejects, and never takes longer than
- * `timeoutMs`: then the connection is closed without an answer.
+ * Waits for the commands in flight, and for purges that Redis has not acknowledged yet, then closes the connection. It
+ * rejects for wrong arguments alone, and never takes longer than `timeoutMs`: then the connection is closed without an
+ * answer.
  *
  * @example
  * process.once('SIGTERM', () => closeRedis(redis));
+ * @throws ToolkitError `OPTION_INVALID`, `OPTION_UNKNOWN`
  */
-export async function closeRedis(
-  client: RedisClient,
-  { timeoutMs = 2000 }: CloseRedisOptions = {},
-): Promise<void> {
+export async function closeRedis(client: RedisClient, given: CloseRedisOptions = {}): Promise<void> {
+  const { timeoutMs } = readOptions('closeRedis', given, closeChecks, { timeoutMs: 2000 });
+  checkClient('closeRedis', client);
   const link = linkTo(client);
   let timer: NodeJS.Timeout | undefined;
   const goodbye = link
@@ -101,17 +123,27 @@ export async function closeRedis(
   for (const socket of sockets) socket?.destroy();
 }
 
+const closeChecks = { timeoutMs: aWholeNumber('milliseconds', 3_600_000) };
+const pingChecks = { timeoutMs: aPositiveInteger('milliseconds', 60_000) };
+
+function checkClient(method: string, client: RedisClient): void {
+  if (typeof (client as Partial<RedisClient> | null | undefined)?.sendCommand === 'function') return;
+  throw new ToolkitError(
+    'OPTION_INVALID',
+    `${method}: the first argument must be an ioredis Redis or Cluster`,
+  );
+}
+
 /**
  * Resolves when Redis answers, e.g. for a readiness check.
  *
  * @param timeoutMs milliseconds, 250 by default
  * @example
  * await ping(redis, { timeoutMs: 100 });
- * @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_MISCONFIGURED`
+ * @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_MISCONFIGURED`; `OPTION_INVALID`, `OPTION_UNKNOWN`
  */
-export async function ping(
-  client: RedisClient,
-  { timeoutMs = 250 }: { timeoutMs?: number } = {},
-): Promise<void> {
+export async function ping(client: RedisClient, given: { timeoutMs?: number } = {}): Promise<void> {
+  const { timeoutMs } = readOptions('ping', given, pingChecks, { timeoutMs: 250 });
+  checkClient('ping', client);
   await linkTo(client).send('ping', [], { timeoutMs, isCheck: true });
 }

@@ -1,3 +1,4 @@
+export type { Ask } from './ask.js';
 export {
   type CloseRedisOptions,
   type ConnectRedisOptions,
@@ -6,10 +7,12 @@ export {
   ping,
   type RedisClient,
 } from './connect.js';
+export { connectServers } from './connect-servers.js';
 export { Deadlines } from './deadlines.js';
 export { failed, misconfigurationOf, unavailable } from './failures.js';
-export { NumbersOnServers } from './key-on-same-server.js';
+export { NumbersOnServers, routeToEachServer } from './key-on-same-server.js';
 export { linkTo, type RedisLink } from './link.js';
+export { OwedReleases } from './owed-releases.js';
 export { replicasOf } from './replicas.js';
 export { type ReadWithRun, readWithRunOf } from './restart-detection.js';
 export { labelledScript, loadScript, type Script } from './scripts.js';

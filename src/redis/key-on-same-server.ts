@@ -1,6 +1,7 @@
 import type { Cluster } from 'ioredis';
 import type { RedisClient } from './client.js';
-import { hashSlotOf, ownerOf } from './servers/cluster-connection.js';
+import { unavailable } from './failures.js';
+import { hashSlotOf, ownerOf, ownersOf } from './servers/cluster-connection.js';
 
 // A Cluster has at most 1,000 nodes by its specification; a number that lies on a given node is mostly found among as
 // many as there are nodes.
@@ -42,4 +43,18 @@ export class NumbersOnServers {
   #ownerOf(key: string): string | undefined {
     return ownerOf(this.#client as Cluster, hashSlotOf(this.#client, key));
   }
+}
+
+/** For commands without a key: a `routeBy` for each server that owns slots, by its address. @throws ToolkitError `REDIS_UNAVAILABLE` */
+export function routeToEachServer(client: RedisClient): Map<string, string> {
+  if (!client.isCluster) return new Map([['', '']]);
+  const owners = ownersOf(client as Cluster);
+  if (owners.size === 0) throw unavailable('the Cluster is not connected');
+  const routes = new Map<string, string>();
+  for (let number = 0; number < MOST_NUMBERS && routes.size < owners.size; number++) {
+    const key = String(number);
+    const owner = ownerOf(client as Cluster, hashSlotOf(client, key));
+    if (owner !== undefined && !routes.has(owner)) routes.set(owner, key);
+  }
+  return routes;
 }

@@ -1,5 +1,5 @@
 import { addListener } from '../listeners.js';
-import { consoleLogger, type Logger } from '../logger.js';
+import { calmLogger, consoleLogger, type Logger } from '../logger.js';
 import { monotonicNow, setTimeout } from '../timers.js';
 import type { Ask } from './ask.js';
 import type { CommandArguments } from './at-most-once-command.js';
@@ -56,7 +56,7 @@ export class RedisLink {
   }
 
   logTo(logger: Logger): void {
-    this.#logger = logger;
+    this.#logger = calmLogger(logger);
   }
 
   get logger(): Logger {

@@ -44,9 +44,10 @@ export class Adoption {
     return isLiving;
   }
 
-  /** Ends both copies. */
-  async end(id: string, hash: string): Promise<void> {
-    await Promise.all([this.copies.end(hash), this.copies.remove(id)]);
+  /** Ends both copies. Resolves to whether there was one. */
+  async end(id: string, hash: string): Promise<boolean> {
+    const ended = await Promise.all([this.copies.end(hash), this.copies.remove(id)]);
+    return ended.includes(true);
   }
 
   clear(): void {

@@ -4,12 +4,9 @@ import { endSession } from './end-session.js';
 
 const readOldSession = loadScript('read-old-session');
 const adoptSession = loadScript('adopt-session');
-const stampEnded = loadScript('stamp-sessions-ended');
 
 // Beside the properties, connect-redis stores the attributes of the cookie.
 const COOKIE_BYTES = 1024;
-// Browsers keep no cookie longer (RFC 6265bis): an old copy that was saved earlier has no cookie any more.
-const LONGEST_COOKIE_MS = 400 * 86_400_000;
 // The recorded end of an old copy is as old as its adoption, and a process knows Redis' clock to some milliseconds.
 const END_TOLERANCE_MS = 5000;
 
@@ -118,19 +115,14 @@ export class OldCopies {
   }
 
   /** Ends a session, which need not be ours yet, and keeps its old copy from being adopted. */
-  async end(hash: string): Promise<void> {
+  async end(hash: string): Promise<boolean> {
     const { absoluteTimeoutMs: copyLifeMs, timeoutMs } = this.#options;
-    await endSession(this.#link, this.#names, hash, { copyLifeMs, timeoutMs });
+    const { ended } = await endSession(this.#link, this.#names, hash, { copyLifeMs, timeoutMs });
+    return ended;
   }
 
-  async remove(id: string): Promise<void> {
-    await this.#link.send<number>('unlink', [this.keyOf(id)], this.#ask);
-  }
-
-  /** Records that a user has ended all sessions: copies that were last saved before are not adopted any more. */
-  async stampEnd(user: string): Promise<void> {
-    const keys = [this.#names.userSessionsEnded(user)];
-    await this.#link.run<string>(stampEnded, keys, [LONGEST_COOKIE_MS], this.#ask);
+  async remove(id: string): Promise<boolean> {
+    return (await this.#link.send<number>('unlink', [this.keyOf(id)], this.#ask)) === 1;
   }
 
   #markerOf(hash: string): string {

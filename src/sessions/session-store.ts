@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
-import { publish } from '../diagnostics.js';
-import { ToolkitError, tooLarge } from '../errors.js';
+import { clockFor } from '../diagnostics.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, type Script, whenReset } from '../redis/index.js';
 import { Adoption, type ConvertCopy } from './adoption.js';
 import { Mirror, type WriteCopy } from './mirror.js';
 import { OldCopies } from './old-copies.js';
-import { clockOf, publishLoaded, publishSaved } from './session-events.js';
+import { publishEnded, publishLoaded, publishSaved } from './session-events.js';
 import { SessionReader } from './session-reader.js';
 import {
-  bytesOf,
   hashId,
   isSystemField,
   pairs,
@@ -18,6 +16,7 @@ import {
   type StoredSession,
   SYSTEM_FIELDS,
 } from './session-record.js';
+import { refuseOversize, sessionTooLarge } from './session-size.js';
 import { NOT_SHORT, shortUpdate } from './short-update.js';
 import { UserSessions, type UserSessionsOptions } from './user-sessions.js';
 
@@ -59,7 +58,8 @@ export class SessionStore {
     this.#reader = new SessionReader(this.#link, this.#names, this.#ask);
     const { adopt, maxBytes } = options;
     const copies = adopt && new OldCopies(redis, this.#link, this.#names, { ...options, ...adopt });
-    this.users = new UserSessions(this.#link, this.#names, this.#reader, options, copies);
+    const mayAdopt = adopt !== undefined;
+    this.users = new UserSessions(this.#link, this.#names, this.#reader, { ...options, mayAdopt });
     const mirror = adopt?.mirror ? new Mirror(redis, this.#link, this.#names, this.#ask) : undefined;
     this.#adoption = copies && new Adoption(copies, this.#reader, this.users, maxBytes, mirror);
     for (const memory of [this.#reader, this.#adoption]) whenReset(redis, () => memory?.clear());
@@ -78,7 +78,7 @@ export class SessionStore {
     request?: object,
   ): Promise<StoredSession | undefined> {
     const hash = hashId(id);
-    const began = clockOf('session-loaded');
+    const began = clockFor('session-loaded');
     const { absoluteTimeoutMs } = this.#options;
     const timeouts = { maxIdleMs, absoluteTimeoutMs };
     const session =
@@ -94,11 +94,15 @@ export class SessionStore {
     return this.#reader.peek(hashId(id), this.#options);
   }
 
-  /** Stores a new session. @throws ToolkitError `SESSION_TOO_LARGE`, `REDIS_UNAVAILABLE` */
-  async create(id: string, fields: StoredFields, idleTimeoutMs: number): Promise<void> {
+  /**
+   * Stores a new session. Resolves to false when the id is in use.
+   *
+   * @throws ToolkitError `SESSION_TOO_LARGE`, `REDIS_UNAVAILABLE`
+   */
+  async create(id: string, fields: StoredFields, idleTimeoutMs: number, request?: object): Promise<boolean> {
     const { absoluteTimeoutMs, maxBytes, maxPerUser } = this.#options;
     refuseOversize(fields, maxBytes);
-    const began = clockOf('session-saved');
+    const began = clockFor('session-saved');
     const hash = hashId(id);
     const user = fields.get(SYSTEM_FIELDS.user);
     const created = this.#run<number>(createSession, hash, [
@@ -109,16 +113,20 @@ export class SessionStore {
     // Both leave together: if only one succeeds, the id of the session never leaves this server.
     const indexed = user !== undefined && !maxPerUser ? this.users.add(user, hash) : undefined;
     const [isNew] = await Promise.all([created, indexed]);
-    if (isNew === 0) {
-      throw new ToolkitError('SESSION_NOT_FOUND', 'session: genid returned an id that is in use');
-    }
+    if (isNew === 0) return false;
     if (user !== undefined && maxPerUser) await this.users.addAndMakeRoom(user, hash);
-    publishSaved(hash, 'created', began);
+    publishSaved(hash, 'created', began, request);
+    return true;
   }
 
   /** Writes changed properties of a stored session. */
-  async update(id: string, changes: SessionChanges, idleTimeoutMs: number): Promise<Updated> {
-    const began = clockOf('session-saved');
+  async update(
+    id: string,
+    changes: SessionChanges,
+    idleTimeoutMs: number,
+    request?: object,
+  ): Promise<Updated> {
+    const began = clockFor('session-saved');
     const hash = hashId(id);
     const newUser = changes.set.get(SYSTEM_FIELDS.user);
     // The index comes first: "log out everywhere" could not end a session that its user's index lacks.
@@ -127,17 +135,21 @@ export class SessionStore {
     if (newUser !== undefined && updated === true && this.#options.maxPerUser) {
       await this.users.addAndMakeRoom(newUser, hash);
     }
-    publishSaved(hash, updated === true ? 'updated' : updated ? 'conflict' : 'absent', began);
+    publishSaved(hash, updated === true ? 'updated' : updated ? 'conflict' : 'absent', began, request);
     return updated;
   }
 
-  async destroy(id: string, user?: string): Promise<void> {
+  /** Ends a session. Resolves to whether there was one. */
+  async destroy(id: string, user?: string, request?: object): Promise<boolean> {
     const hash = hashId(id);
-    if (this.#adoption) await this.#adoption.end(id, hash);
-    else await this.#link.send<number>('unlink', [this.#names.session(hash)], this.#ask);
+    const began = clockFor('session-destroyed');
+    const ended = this.#adoption
+      ? await this.#adoption.end(id, hash)
+      : (await this.#link.send<number>('unlink', [this.#names.session(hash)], this.#ask)) === 1;
     // Not earlier: a live session must stay in its user's index.
     if (user !== undefined) this.users.forgetLater(user, hash);
-    publish('session-destroyed', () => ({ handle: hash }));
+    if (ended) publishEnded(hash, began, request);
+    return ended;
   }
 
   /** Writes a session for connect-redis too. Resolves to false when the session has ended, also there. */
@@ -174,16 +186,4 @@ function expectations({ set, deleted, loaded }: SessionChanges): string[] {
     const json = loaded.get(name);
     return json === undefined ? '' : createHash('sha1').update(json).digest('hex');
   });
-}
-
-// The scripts refuse oversize too. This check saves sending it.
-function refuseOversize(fields: StoredFields, maxBytes: number): void {
-  const bytes = bytesOf(fields);
-  if (bytes > maxBytes) throw sessionTooLarge(bytes, maxBytes, fields);
-}
-
-function sessionTooLarge(bytes: number, maxBytes: number, written: StoredFields): ToolkitError {
-  const largest = [...written].reduce((a, b) => (b[1].length > a[1].length ? b : a))[0];
-  const advice = `keep ids in the session and data in a database, or raise maxBytes; the largest property written is "${largest}"`;
-  return tooLarge('SESSION_TOO_LARGE', 'session: the session', { bytes, maxBytes, advice });
 }

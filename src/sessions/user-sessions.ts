@@ -1,16 +1,19 @@
-import { publish } from '../diagnostics.js';
+import { clockFor } from '../diagnostics.js';
 import type { Keys } from '../keys.js';
 import { loadScript, type RedisLink } from '../redis/index.js';
 import { endSession } from './end-session.js';
-import type { OldCopies } from './old-copies.js';
+import { publishEnded } from './session-events.js';
 import type { SessionReader, SessionTimeouts } from './session-reader.js';
 import { type StoredSession, SYSTEM_FIELDS } from './session-record.js';
 
 const indexSession = loadScript('index-session');
 const forgetSessions = loadScript('forget-sessions');
+const stampEnded = loadScript('stamp-sessions-ended');
 
 // Longer than any deadline: a login that entered the index this long ago has written its session, or has failed.
 const SPARED_MS = 60_000;
+// Browsers keep no cookie longer (RFC 6265bis): an old copy that was saved earlier has no cookie any more.
+const LONGEST_COOKIE_MS = 400 * 86_400_000;
 
 /** The device of a login, as the option `device` described it. */
 export type SessionDevice = Readonly<Record<string, string>>;
@@ -28,6 +31,8 @@ export interface SessionSummary {
 export interface UserSessionsOptions extends SessionTimeouts {
   readonly timeoutMs: number;
   readonly maxPerUser?: number | undefined;
+  /** `session` may adopt old copies of sessions, which are not in the index before. */
+  readonly mayAdopt?: boolean;
 }
 
 /**
@@ -42,22 +47,16 @@ export class UserSessions {
   readonly #ask: { readonly timeoutMs: number };
   readonly #timeouts: SessionTimeouts;
   readonly #maxPerUser: number;
-  readonly #copies: OldCopies | undefined;
+  readonly #mayAdopt: boolean;
 
-  constructor(
-    link: RedisLink,
-    names: Keys,
-    reader: SessionReader,
-    options: UserSessionsOptions,
-    copies?: OldCopies,
-  ) {
+  constructor(link: RedisLink, names: Keys, reader: SessionReader, options: UserSessionsOptions) {
     this.#link = link;
     this.#names = names;
     this.#reader = reader;
     this.#ask = { timeoutMs: options.timeoutMs };
     this.#timeouts = options;
     this.#maxPerUser = options.maxPerUser ?? 0;
-    this.#copies = copies;
+    this.#mayAdopt = options.mayAdopt ?? false;
   }
 
   /** Enters a session into the index. Resolves to all handles, oldest first, if they are more than `maxPerUser`. */
@@ -100,12 +99,18 @@ export class UserSessions {
   /** Ends all sessions of a user except one. Resolves to the number of sessions ended. */
   async endAll(user: string, except?: string): Promise<number> {
     // Before the index is read: a session that is adopted meanwhile is in the index, or finds the stamp.
-    await this.#copies?.stampEnd(user);
+    if (this.#mayAdopt) await this.#stampEnd(user);
     const handles = await this.#handlesOf(user);
     return this.#endAll(
       user,
       handles.filter((handle) => handle !== except),
     );
+  }
+
+  /** Records that all sessions of a user were ended: copies that were last saved before are not adopted any more. */
+  async #stampEnd(user: string): Promise<void> {
+    const stamps = [this.#names.userSessionsEnded(user)];
+    await this.#link.run<string>(stampEnded, stamps, [LONGEST_COOKIE_MS], this.#ask);
   }
 
   #handlesOf(user: string): Promise<string[]> {
@@ -127,9 +132,10 @@ export class UserSessions {
 
   async #end(user: string, handle: string): Promise<boolean> {
     const { timeoutMs } = this.#ask;
+    const began = clockFor('session-destroyed');
     const { ended, oldKey } = await endSession(this.#link, this.#names, handle, { user, timeoutMs });
     if (oldKey) await this.#link.send<number>('unlink', [oldKey], this.#ask);
-    if (ended) publish('session-destroyed', () => ({ handle }));
+    if (ended) publishEnded(handle, began);
     return ended;
   }
 

@@ -1,8 +1,9 @@
 /**
  * How a fill ended. `invalidated`: a mutation or a purge during the fill prevented it from being stored. `abandoned`: the
- * filler has stopped, and another caller may do better.
+ * filler has stopped, and another caller may do better. `settling`: Redis has just lost its data, and nothing may be stored
+ * for a moment, so the callers of each process share a fill among themselves, as while Redis is away.
  */
-export type FillOutcome = 'stored' | 'unstorable' | 'invalidated' | 'failed' | 'abandoned';
+export type FillOutcome = 'stored' | 'unstorable' | 'invalidated' | 'failed' | 'abandoned' | 'settling';
 
 /** The end of a fill, as the callers see it that waited for it. */
 export interface FillEnd<Result> {
@@ -17,6 +18,7 @@ export interface FillEnd<Result> {
 export const UNSHARED_MS: Readonly<Record<FillOutcome, number>> = {
   stored: 0,
   abandoned: 0,
+  settling: 0,
   // As long as waiting processes need to notice it.
   failed: 250,
   unstorable: 10_000,

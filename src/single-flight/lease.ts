@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { keys } from '../keys.js';
-import { linkTo, loadScript, type RedisClient, type RedisLink } from '../redis/index.js';
+import { linkTo, loadScript, OwedReleases, type RedisClient, type RedisLink } from '../redis/index.js';
 import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/index.js';
 import { clearInterval, monotonicNow, setInterval } from '../timers.js';
 import { type FillOutcome, leaseMark, outcomeOf, UNSHARED_MS } from './fill-end.js';
-import { OwedReleases } from './owed-releases.js';
 
 const releaseLease = loadScript('release-lease');
 const renewLease = loadScript('renew-lease');
@@ -29,7 +28,7 @@ export class FillLeases {
   readonly #ask: { readonly timeoutMs: number };
   // A token begins with it, so that this object recognises its own lease after the answer to `take` was lost.
   readonly #owner = randomBytes(9).toString('base64url');
-  readonly #owed = new OwedReleases(LEASE_MS);
+  readonly #owed = new OwedReleases();
   #taken = 0;
 
   constructor(redis: RedisClient, { prefix, timeoutMs }: { prefix: string; timeoutMs: number }) {
@@ -110,7 +109,7 @@ export class FillLeases {
     const args = [token, leaseMark(outcome), UNSHARED_MS[outcome], this.#channelOf(id)];
     const send = async () =>
       (await this.#link.run<number>(releaseLease, [this.#nameOf(id)], args, this.#ask)) === 1;
-    this.#owed.add(token, send, { mayComeLater });
+    this.#owed.add(token, send, { mayComeLater, forMs: LEASE_MS });
   }
 
   async #look(id: string) {

@@ -137,7 +137,8 @@ export class SingleFlight<Result> {
       this.#leases.release(id, token, outcome);
     });
     // Under a mark nothing will be stored: nobody has to wait for the handler to find out.
-    if (start.versions.includes(null)) right.end('invalidated');
+    if (start.epoch === null) right.end('settling');
+    else if (start.versions.includes(null)) right.end('invalidated');
     return right;
   }
 
@@ -182,6 +183,10 @@ export class SingleFlight<Result> {
 }
 
 const isOver = ({ wait, until }: Waiting): boolean => wait && until <= monotonicNow();
+
+/** Whether nothing can be stored for a moment, because Redis has just lost its data: as while it is away. */
+export const isSettling = <Result>({ right, ended }: Taken<Result>): boolean =>
+  right?.start.epoch === null || ended?.outcome === 'settling';
 
 /** A fill right beside all others: nobody waits for its end. */
 export function besideOthers<Result>(start: FillStart, flight?: Flight<unknown>): FillRight<Result> {

@@ -1,4 +1,6 @@
 import { ToolkitError } from '../errors.js';
+import { kindOf } from '../kind-of.js';
+import { ignoreRejection } from '../settle.js';
 
 /**
  * Returns the tags or URLs that code has given, if they are a list of strings. A single string is refused: it would
@@ -8,8 +10,7 @@ import { ToolkitError } from '../errors.js';
  */
 export function checkNames(where: string, names: unknown): readonly string[] {
   if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
-  // Nobody awaits the promise of an async function: its rejection would end the process.
-  if (names instanceof Promise) names.catch(() => undefined);
+  ignoreRejection(names);
   throw new ToolkitError(
     'CACHE_TAGS_INVALID',
     `${where} ${described(names)}: give a list of strings, e.g. ["user:7"]`,
@@ -35,5 +36,5 @@ export const asOwnTag = (name: string): string => (RESERVED.test(name) ? `=${nam
 
 function described(names: unknown): string {
   if (typeof names === 'string') return JSON.stringify(names);
-  return Array.isArray(names) ? 'a list with something other than strings in it' : String(names);
+  return Array.isArray(names) ? 'a list with something other than strings in it' : kindOf(names);
 }

@@ -30,7 +30,11 @@ export interface Mutation {
  *
  * @throws ToolkitError `REDIS_UNAVAILABLE` when the marks cannot be set
  */
-export async function beginMutation(versions: TagVersions, tags: readonly string[]): Promise<Mutation> {
+export async function beginMutation(
+  versions: TagVersions,
+  tags: readonly string[],
+  request?: object,
+): Promise<Mutation> {
   const mark = freshVersion();
   // The state is known from before the mark: if it is lost in between, the mark is set once more than necessary.
   const markedIn = versions.stateKnown(tags) ?? (await versions.state(tags));
@@ -50,7 +54,7 @@ export async function beginMutation(versions: TagVersions, tags: readonly string
   watch.add(inFlight);
   const end = (how: 'unmark' | 'withdraw') => {
     watch.remove(inFlight);
-    return versions[how](tags, mark);
+    return versions[how](tags, mark, request);
   };
   return {
     finish: () => end('unmark'),

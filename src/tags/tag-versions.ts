@@ -74,13 +74,13 @@ export interface TagVersions {
    * When this resolves, nothing that was filled under these tags before is served any more. When Redis does not
    * acknowledge it in time this rejects, and the purge is repeated until Redis does.
    */
-  invalidate(tags: readonly string[]): Promise<void>;
+  invalidate(tags: readonly string[], request?: object): Promise<void>;
 
   /** While a mark is there, no process serves or stores under the tag. */
   mark(tags: readonly string[], mark: string, expiryMs: number): Promise<void>;
 
   /** Removes a mark and invalidates the tags; the marks of other mutations stay. */
-  unmark(tags: readonly string[], mark: string): Promise<void>;
+  unmark(tags: readonly string[], mark: string, request?: object): Promise<void>;
 
   /** Removes a mark and invalidates nothing. Repeated as a purge is, until Redis acknowledges it. */
   withdraw(tags: readonly string[], mark: string): Promise<void>;
@@ -98,7 +98,7 @@ export function tagVersions(redis: RedisClient, options: TagVersionsOptions): Ta
     keep: (pinned, forMs) => kept.keep(pinned, forMs),
     state: async (tags) => (await redisState.look(tags.map(names.tag), timeoutMs)).name,
     stateKnown: (tags) => redisState.nameKnown(tags.map(names.tag)),
-    invalidate: (tags) => purge(tags, ''),
+    invalidate: (tags, request) => purge(tags, '', request),
     mark,
     unmark: purge,
     withdraw,

@@ -1,6 +1,7 @@
-import { publish } from '../diagnostics.js';
+import { clockFor, publish } from '../diagnostics.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, replicasOf } from '../redis/index.js';
+import { monotonicNow } from '../timers.js';
 import { freshVersion } from './fresh-version.js';
 import { owedPurgesOf } from './owed-purges.js';
 import { markScriptOf } from './redis-state.js';
@@ -37,15 +38,16 @@ export function tagWriter(
     await replicasHaveHeard([epochKey, ...tagKeys], timeoutMs);
   };
 
-  const write = async (tags: readonly string[], mark: string) => {
+  const write = async (tags: readonly string[], mark: string, request?: object) => {
+    const began = clockFor('purged');
     await afterNewEpoch(tags, (key) =>
       link.run(refreshTag, [key], [freshVersion(), VERSION_TTL_MS, mark], ask),
     );
-    publish('purged', () => ({ tags }));
+    publish('purged', () => ({ tags, durationMs: monotonicNow() - began }), request);
   };
   const everything = { tags: [EVERYTHING], write: () => write([EVERYTHING], '') };
-  const purge = (tags: readonly string[], mark: string) =>
-    owedPurges.make({ tags, write: () => write(tags, mark) }, { timeoutMs, instead: everything });
+  const purge = (tags: readonly string[], mark: string, request?: object) =>
+    owedPurges.make({ tags, write: () => write(tags, mark, request) }, { timeoutMs, instead: everything });
 
   // Nothing was purged, so there is no new epoch: what was filled meanwhile is as good as what was filled before.
   const withdraw = async (tags: readonly string[], mark: string) => {

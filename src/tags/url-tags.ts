@@ -13,15 +13,20 @@ export const isUrlTag = (tag: string): boolean => tag.startsWith('url:');
 /** The tag of a response that several queries share; only the cache that stored it knows which queries. */
 export const pathTag = (url: string): string => tagOf(pathAndQuery(url).split('?', 1)[0]!);
 
-// Express routes `/Users/7`, `/users/7/` and `/users/7?` alike by default, so a purge of one has to reach the others.
-// The keys stay apart: a handler may tell the spellings apart. Where it does, a purge takes a little more than it must.
+// Express routes `/Users/7`, `/users/7/`, `/users/7?` and `/users/%37` alike by default, so a purge of one has to reach
+// the others. The keys stay apart: a handler may tell the spellings apart. Where it does, a purge takes a little more
+// than it must.
 function tagOf(url: string): string {
-  const plain = url.includes('%') ? withoutNeedlessEscapes(url) : url;
-  const start = plain.indexOf('?');
-  const query = start < 0 ? '' : plain.slice(start + 1);
-  const folded = withoutSlashesAtEnd((start < 0 ? plain : plain.slice(0, start)).toLowerCase());
-  const pairs = query.includes('&') ? query.replace(/^&+|&+$|(?<=&)&+/g, '') : query;
-  return `url:${folded}${pairs && '?'}${pairs}`;
+  const start = url.indexOf('?');
+  const path = withoutNeedlessEscapes(start < 0 ? url : url.slice(0, start));
+  const query = start < 0 ? '' : sameQuery(url.slice(start + 1));
+  return `url:${withoutSlashesAtEnd(path.toLowerCase())}${query && '?'}${query}`;
+}
+
+// A query parser reads `+` as a space.
+function sameQuery(query: string): string {
+  const plain = withoutNeedlessEscapes(query).replaceAll('+', '%20');
+  return plain.includes('&') ? plain.replace(/^&+|&+$|(?<=&)&+/g, '') : plain;
 }
 
 // Not a regular expression: it would try each slash of a path of many, which takes the square of their number.
@@ -34,6 +39,7 @@ function withoutSlashesAtEnd(path: string): string {
 /** The tags by which every response of a URL is purged. */
 export const purgedUrlTags = (url: string): string[] => [...new Set([urlTag(url), pathTag(url)])];
 
+const DIVIDERS = new Set('%/?#&=+');
 const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^/?]*/i;
 
 /**
@@ -80,12 +86,14 @@ function withPairs(
     .join('&')}`;
 }
 
-// `/users/%37` is `/users/7` (RFC 9110 §4.2.3): a purge of one reaches the other. The keys stay apart, because routers
-// tell them apart, and an error under one must not answer the other.
-function withoutNeedlessEscapes(url: string): string {
-  return url.replace(/%[\da-f]{2}/gi, (escaped) => {
+// Routers decode what a parameter holds: `/users/a%40b` and `/users/a@b` are one user, and clients send both. What would
+// divide the URL elsewhere stays escaped. The keys stay apart, because routers tell the spellings of a path apart, and an
+// error under one must not answer the other.
+function withoutNeedlessEscapes(text: string): string {
+  if (!text.includes('%')) return text;
+  return text.replace(/%[\da-f]{2}/gi, (escaped) => {
     const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
-    return /[\w.~-]/.test(character) ? character : escaped.toUpperCase();
+    return /[!-~]/.test(character) && !DIVIDERS.has(character) ? character : escaped.toUpperCase();
   });
 }
 

@@ -63,23 +63,22 @@ function cacheRecorders(meter: Meter): Recorders {
     description: 'Stored bodies.',
   });
   const invalidations = counter(meter, 'cache.invalidations', 'invalidation', 'Invalidations by Redis.');
-  const met = (event: CacheEvent) => {
+  const met = (resultOf: (event: CacheEvent) => string) => (event: CacheEvent) => {
     const result = named('cache.result', resultOf(event));
     requests.add(1, { ...result, ...routeAttribute(event), ...methodOf(event) });
     if (event.durationMs !== undefined) lookups.record(event.durationMs / 1000, result);
   };
   return {
-    hit: met,
-    miss: met,
-    bypassed: met,
+    hit: met(({ detail }) => (detail === 'near' ? 'near_hit' : 'hit')),
+    miss: met(resultOfMiss),
+    bypassed: met(resultOfMiss),
     filled: (event) => sizes.record(event.bytes),
     purged: (event) =>
       invalidations.add(1, named('cache.invalidation.kind', event.tags.includes('*') ? 'all' : 'tag')),
   };
 }
 
-function resultOf({ fwd, collapsed, detail }: CacheEvent): string {
-  if (fwd === undefined) return detail === 'near' ? 'near_hit' : 'hit';
+function resultOfMiss({ fwd, collapsed, detail }: CacheEvent): string {
   if (detail === 'stale-if-error') return 'stale_hit';
   if (collapsed) return 'collapsed';
   return fwd === 'bypass' ? 'bypass' : fwd === 'stale' ? 'revalidated' : 'miss';

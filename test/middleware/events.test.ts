@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import express, { type RequestHandler } from 'express';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../middleware/cache/cache-response.js';
+import { invalidateOn } from '../../middleware/cache/invalidate-on.js';
 import type { CacheResponseOptions } from '../../middleware/cache/options.js';
 import { rateLimit } from '../../middleware/rate-limit/rate-limit.js';
 import { session } from '../../middleware/session/session.js';
@@ -58,9 +59,21 @@ async function appOf(
     data(req).user = String(req.query.as);
     res.send('me');
   });
+  app.get('/me/:act', sessions, async (req, res) => {
+    if (req.params.act === 'late') {
+      res.write('me ');
+      data(req).user = 'ann';
+    } else await req.session.destroy();
+    res.end('bye');
+  });
+  app.post(
+    '/users/:id',
+    invalidateOn({ redis, timeoutMs: 150, logger: quiet }),
+    (_req, res) => void res.end(),
+  );
   app.use(((_err, _req, res, _next) => res.status(503).end()) as express.ErrorRequestHandler);
   const url = await serve(app);
-  return (path: string, headers = {}) => ask(url, path, { headers });
+  return (path: string, headers = {}, method = 'GET') => ask(url, path, { headers, method });
 }
 
 test('a miss, a hit and a refusal are published once each, with limiter, route, duration and request', async () => {
@@ -81,8 +94,7 @@ test('a miss, a hit and a refusal are published once each, with limiter, route, 
     'hit',
     'refused',
   ]);
-  const decisions = heard.filter(({ name }) => name !== 'filled');
-  for (const event of decisions) {
+  for (const event of heard) {
     expect(event).toMatchObject({ route: '/users/:id', durationMs: expect.any(Number) });
     expect(event.durationMs).toBeGreaterThan(0);
     expect(event.request).toMatchObject({ originalUrl: '/users/7' });
@@ -132,7 +144,7 @@ test('without Redis, requests that pass uncounted and uncached are published wit
   const get = await appOf(redis, { timeoutMs: 150 });
   proxy.swallow();
   const heard = listen();
-  await get('/users/7');
+  await Promise.all([get('/users/7'), get('/users/7', {}, 'POST')]);
   const of = (name: string) => heard.filter((event) => event.name === name);
   expect(of('uncounted')).toMatchObject([{ reason: 'redis-unavailable', route: '/users/:id' }]);
   expect(of('bypassed')).toMatchObject([{ fwd: 'bypass', detail: 'redis-unavailable' }]);
@@ -140,25 +152,56 @@ test('without Redis, requests that pass uncounted and uncached are published wit
     of('fallback')
       .map(({ middleware }) => middleware)
       .sort(),
-  ).toEqual(['cacheResponse', 'rateLimit']);
+  ).toEqual(['cacheResponse', 'invalidateOn', 'rateLimit']);
+  for (const event of of('fallback')) {
+    expect(event).toMatchObject({ route: '/users/:id', request: { originalUrl: '/users/7' } });
+    expect(Object.keys(event)).not.toContain('request');
+  }
 });
 
-test('a session is published as created, loaded and updated, once each', async () => {
+test('a session is published as created, loaded, updated, ended and lost, once each', async () => {
   const get = await appOf();
   const heard = listen();
   const { headers } = await get('/me?as=ann');
   const cookie = String(headers['set-cookie']![0]!.split(';')[0]);
   await get('/me?as=bob', { cookie });
+  await get('/me/end', { cookie });
+  await get('/me/end', { cookie });
+  await get('/me/late');
+  await session({ redis: file.redis, secret: SECRET, logger: quiet }).destroyById('nobody');
   expect(heard).toMatchObject([
     { name: 'session-saved', outcome: 'created' },
     { name: 'session-loaded', found: true, durationMs: expect.any(Number) },
-    { name: 'session-saved', outcome: 'updated' },
+    { name: 'session-saved', outcome: 'updated', durationMs: expect.any(Number) },
+    { name: 'session-loaded', found: true },
+    { name: 'session-destroyed', durationMs: expect.any(Number) },
+    { name: 'session-loaded', found: false },
+    { name: 'session-lost', reason: 'response begun' },
   ]);
-  expect(heard[1]!.request).toMatchObject({ originalUrl: '/me?as=bob' });
+  const urls = heard.map(({ request }) => (request as express.Request).originalUrl);
+  expect(urls).toEqual([
+    '/me?as=ann',
+    '/me?as=bob',
+    '/me?as=bob',
+    '/me/end',
+    '/me/end',
+    '/me/end',
+    '/me/late',
+  ]);
+  const written = heard.filter(({ name }) => name !== 'session-loaded');
+  expect(written.map(({ route }) => route)).toEqual(['/me', '/me', '/me/:act', '/me/:act']);
   expect(JSON.stringify(heard)).not.toContain(cookie);
 });
 
-test('cacheAside publishes each look-up and each load once', async () => {
+test('a purge names the request that made it', async () => {
+  const post = await appOf();
+  const heard = listen();
+  await post('/users/7', {}, 'POST');
+  expect(heard).toMatchObject([{ name: 'purged', route: '/users/:id', durationMs: expect.any(Number) }]);
+  expect(heard[0]!.request).toMatchObject({ method: 'POST' });
+});
+
+test('cacheAside publishes each look-up, each load and each value stored once', async () => {
   const cache = cacheAside({ redis: file.redis, logger: quiet });
   const heard = listen();
   for (let i = 0; i < 2; i++) await cache.getOrLoad('user:7', async () => 'ann', { ttlSeconds: 60 });
@@ -167,14 +210,46 @@ test('cacheAside publishes each look-up and each load once', async () => {
     cache.getOrLoad('user:8', () => Promise.reject(new Error('broken')), { ttlSeconds: 60 }),
   ).rejects.toThrow('broken');
   await cache.invalidateTags(['a']);
+  const { values, since } = await cache.getMany(['user:7', 'user:9']);
+  expect([...values.keys()]).toEqual(['user:7']);
+  await cache.set('user:9', 'bob', { since, ttlSeconds: 60 });
+  await cache.del('user:9');
+  await cache.set('user:9', 'bob', { since, ttlSeconds: 60 });
+  await cache.set('user:9', 'bob', { since, ttlSeconds: () => 0 });
   expect(heard).toMatchObject([
     { name: 'value-miss', key: 'user:7', unavailable: false },
     { name: 'value-loaded', failed: false },
+    { name: 'value-stored', key: 'user:7', outcome: 'stored', durationMs: expect.any(Number) },
     { name: 'value-hit', stale: false },
     { name: 'value-hit' },
     { name: 'value-miss', key: 'user:8' },
     { name: 'value-loaded', failed: true },
     { name: 'purged' },
+    { name: 'value-hit', key: 'user:7' },
+    { name: 'value-miss', key: 'user:9' },
+    { name: 'value-stored', key: 'user:9', outcome: 'stored' },
+    { name: 'purged', tags: ['key:user:9'] },
+    { name: 'value-stored', key: 'user:9', outcome: 'invalidated' },
+    { name: 'value-stored', key: 'user:9', outcome: 'uncached' },
+  ]);
+});
+
+test('without Redis, cacheAside says what becomes of values and changes', async () => {
+  const { proxy, redis } = await throughProxy(file.server);
+  const common = { redis, logger: quiet, timeoutMs: 150 };
+  const [refusing, proceeding] = [cacheAside(common), cacheAside({ ...common, onUnavailable: 'proceed' })];
+  const { since } = await refusing.get('user:7');
+  proxy.swallow();
+  const heard = listen();
+  const refused = { code: 'INVALIDATION_REFUSED' };
+  await expect(refusing.mutate(['a'], async () => 1)).rejects.toMatchObject(refused);
+  expect(await proceeding.mutate(['a'], async () => 1)).toBe(1);
+  const set = refusing.set('user:7', 'ann', { since, ttlSeconds: 60 });
+  await expect(set).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' });
+  expect(heard.filter(({ name }) => name !== 'unavailable')).toMatchObject([
+    { name: 'fallback', middleware: 'cacheAside', onUnavailable: 'refuse' },
+    { name: 'fallback', middleware: 'cacheAside', onUnavailable: 'proceed' },
+    { name: 'value-stored', key: 'user:7', outcome: 'unavailable' },
   ]);
 });
 

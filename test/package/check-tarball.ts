@@ -12,9 +12,9 @@ function filesIn(directory: string, below = ''): string[] {
   );
 }
 
+// Types and Lua as in the sources; the JavaScript is in few files.
 function built(path: string): string[] {
-  const output = join('dist', path);
-  return path.endsWith('.ts') ? [output.replace(/\.ts$/, '.js'), output.replace(/\.ts$/, '.d.ts')] : [output];
+  return path.endsWith('.ts') ? [join('dist', path.replace(/\.ts$/, '.d.ts'))] : [join('dist', path)];
 }
 
 // The page of `ops` is part of the JavaScript.
@@ -35,20 +35,35 @@ const beside = [
   'bench/results.md',
   'bench/results.svg',
 ];
-const modules = [
-  'dist/modules/package.json',
-  ...sources
-    .filter((path) => path.endsWith('.ts'))
-    .map((path) => join('dist/modules', path).replace(/\.ts$/, '.js')),
+const programs = [
+  'index.js',
+  'opentelemetry.js',
+  'ops.js',
+  'testing.js',
+  'cli.js',
+  'toolkit.js',
+  'rolldown-runtime.js',
 ];
 const pages = filesIn(root, 'docs');
-const expected = [...sources.flatMap(built), ...modules, ...beside, ...pages];
+const expected = [
+  ...sources.flatMap(built),
+  ...programs.map((name) => join('dist', name)),
+  ...beside,
+  ...pages,
+];
 const packed = filesIn(unpacked);
+const isModule = (path: string) => path.startsWith('dist/modules/');
 deepStrictEqual(
-  packed.sort(),
+  packed.filter((path) => !isModule(path)).sort(),
   expected.sort(),
   'the tarball holds exactly floors 1 and 2, and what their users read',
 );
+
+const unknown = packed
+  .filter(isModule)
+  .filter((path) => path !== 'dist/modules/package.json')
+  .filter((path) => !sources.includes(path.slice('dist/modules/'.length).replace(/\.js$/, '.ts')));
+deepStrictEqual(unknown, [], 'each ES module is a file of the sources');
 
 // test/docs/links.test.ts checks the anchors.
 const broken = ['README.md', ...pages].flatMap((page) =>

@@ -5,16 +5,17 @@ tarball=$1
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cp "$here/platforms/app.cjs" "$work"
+cp "$here"/platforms/*.cjs "$work"
 cd "$work"
 echo '{ "private": true }' >package.json
 # Express prints each error otherwise.
 export NODE_ENV=test
 
+app=app.cjs
 works() {
   local name=$1
   shift
-  timeout 60 "$@" app.cjs >out 2>&1 || true
+  timeout 60 "$@" "$app" >out 2>&1 || true
   if ! grep -qx 'every function works' out; then
     echo "$name does not work:" >&2
     cat out >&2
@@ -39,4 +40,11 @@ for express in 4.17 4 5; do
     npm install --silent "express@$express" "ioredis@$ioredis"
     works "Express $express with ioredis $ioredis" node
   done
+done
+
+app=nest.cjs
+for nest in 10 11; do
+  npm install --silent express@5 ioredis@6 "@nestjs/common@$nest" "@nestjs/core@$nest" "@nestjs/platform-express@$nest" \
+    reflect-metadata rxjs@7
+  works "NestJS $nest" node
 done

@@ -13,8 +13,8 @@ _ESCAPED = re.compile("[%{}\\s\ufeff\x00-\x1f\x7f-\x9f]")
 _LONGEST = 200
 _HASHED = "sha256-"
 
-# How the tags begin that the toolkit itself names: everything, a URL, a cached value.
-_RESERVED = re.compile(r"\*\Z|url:|key:|=")
+# How the tags begin that the toolkit itself names: everything, a URL, a cached value, a cache group.
+_RESERVED = re.compile(r"\*\Z|url:|key:|group:|=")
 
 EVERYTHING = "*"
 

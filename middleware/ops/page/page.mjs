@@ -3,6 +3,8 @@ import { duration } from './format.mjs';
 import { showState } from './view.mjs';
 
 const EVERY_MS = 1000;
+const LONGEST_RESULT = 20_000;
+const SESSIONS_SHOWN = 100;
 let token;
 let limiters = [];
 
@@ -39,7 +41,10 @@ async function refresh() {
 async function show(answering) {
   try {
     const answer = await answering;
-    showText('result', answer === undefined ? 'Nothing was done.' : JSON.stringify(answer, null, 2));
+    showText(
+      'result',
+      answer === undefined ? 'Nothing was done.' : JSON.stringify(answer, null, 2).slice(0, LONGEST_RESULT),
+    );
     return answer;
   } catch (error) {
     showText('result', error.message, true);
@@ -59,7 +64,7 @@ function onSubmit(id, handlers) {
 function lookUp(limiterName, client) {
   const { limiter, client: input } = element('client-form').elements;
   // Decisions do not say the prefix of their limiter.
-  limiter.value = limiters.find(({ name }) => name === limiterName)?.id ?? limiter.value;
+  limiter.value = limiters.find(({ id, name }) => [id, name].includes(limiterName))?.id ?? limiter.value;
   input.value = client;
   input.focus();
   return show(question('limits', { limiter: limiter.value, client }));
@@ -77,7 +82,8 @@ onSubmit('client-form', {
 
 async function list(user) {
   const answer = await show(question('sessions', { user }));
-  const rows = (answer?.sessions ?? []).map(({ handle, createdAt, lastSeenAt, device }) => ({
+  const sessions = answer?.sessions ?? [];
+  const rows = sessions.slice(-SESSIONS_SHOWN).map(({ handle, createdAt, lastSeenAt, device }) => ({
     key: handle,
     cells: [
       handle.slice(0, 12),
@@ -89,6 +95,8 @@ async function list(user) {
       button: { text: 'End', label: `End ${handle.slice(0, 12)}`, act: () => end({ user, handle }) },
     }),
   }));
+  const more = sessions.length - rows.length;
+  if (more > 0) rows.push({ key: '…', cells: [`and ${more} older ones`, '', '', '', ''] });
   showRows('sessions', rows, 'No session.');
 }
 

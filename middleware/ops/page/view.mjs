@@ -8,6 +8,7 @@ export function showState(state, lookUp) {
   showRedis(state);
   showProcesses(state.processes);
   showLimits(state, lookUp);
+  showBlocked(state, lookUp);
   showCounts(state);
   showList(state);
   const isActing = !state.readOnly;
@@ -82,6 +83,21 @@ function showLimits({ limits, clients, at }, lookUp) {
   showRows('clients', refused, 'Nobody was refused.');
 }
 
+function showBlocked({ blocked }, lookUp) {
+  const rows = (blocked?.clients ?? []).map(({ client, limiter, blockedMs }) => ({
+    key: `${limiter}\n${client}`,
+    cells: [client, limiter, duration(blockedMs)],
+    button: {
+      text: 'Look up',
+      label: `Look up blocked ${client}`,
+      act: () => lookUp(limiter, client),
+    },
+  }));
+  const more = blocked ? blocked.total - rows.length : 0;
+  if (more > 0) rows.push({ key: '…', cells: [`and ${more} more`, '', '', ''] });
+  showRows('blocked', rows, blocked ? 'Nobody is blocked.' : 'Redis does not say.');
+}
+
 const TOTALS = [
   ['filled', 'Responses stored'],
   ['purged', 'Purges'],
@@ -116,15 +132,15 @@ function showList({ locks, processes, actions }) {
   }));
   showRows('locks', held, 'No lock is held.');
   const outages = processes.flatMap(({ id, outages: seen = [] }) =>
-    seen.map(({ at, outageMs, cause }) => ({
-      key: `${id}\n${at}`,
+    seen.map(({ at, server, outageMs, cause }) => ({
+      key: `${id}\n${at}\n${server}`,
       isBad: outageMs === undefined,
       cells: [time(at), outageMs === undefined ? 'goes on' : duration(outageMs), cause, id],
     })),
   );
   showRows('outages', outages, 'None since the processes started.');
   const done = actions.map(({ at, actor, action, on, outcome }) => ({
-    key: `${at} ${action}`,
+    key: `${at} ${action} ${JSON.stringify(on)}`,
     isBad: outcome === 'failed',
     cells: [time(at), actor, action, JSON.stringify(on), outcome],
   }));

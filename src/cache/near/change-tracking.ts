@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
-import { decidingPrefixes } from '../../keys.js';
 import { trackingConnection } from './tracking-connection.js';
 
 const REMEMBERED_CHANGES = 10_000;
@@ -22,16 +21,17 @@ export interface ChangeTracking {
 
 const trackings = new WeakMap<Redis, Map<string, ChangeTracking>>();
 
-/** The tracking of a client's keys under a prefix. All near caches of a client and prefix share one connection. */
-export function trackingOf(redis: Redis, prefix: string): ChangeTracking {
+/** The tracking of a client's keys with these beginnings. Near caches with the same ones share a connection. */
+export function trackingOf(redis: Redis, prefixes: readonly string[]): ChangeTracking {
+  const name = prefixes.join('\n');
   const known = trackings.get(redis) ?? new Map<string, ChangeTracking>();
   trackings.set(redis, known);
-  const tracking = known.get(prefix) ?? track(redis, prefix);
-  known.set(prefix, tracking);
+  const tracking = known.get(name) ?? track(redis, prefixes);
+  known.set(name, tracking);
   return tracking;
 }
 
-function track(redis: Redis, prefix: string): ChangeTracking {
+function track(redis: Redis, prefixes: readonly string[]): ChangeTracking {
   const listeners: ((key: string) => void)[] = [];
   const keyPrefix = redis.options.keyPrefix ?? '';
   let stretch = 0;
@@ -51,7 +51,8 @@ function track(redis: Redis, prefix: string): ChangeTracking {
     for (const listener of listeners) listener(own);
   };
   const onGap = () => void stretch++;
-  const connection = trackingConnection(redis, decidingPrefixes(keyPrefix + prefix), { onChange, onGap });
+  const tracked = prefixes.map((prefix) => keyPrefix + prefix);
+  const connection = trackingConnection(redis, tracked, { onChange, onGap });
 
   return {
     now: () => (connection.hearsAll() ? { stretch, changes } : undefined),

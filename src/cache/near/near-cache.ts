@@ -1,7 +1,4 @@
 import { LRUCache } from 'lru-cache';
-import { codedEntry } from '../compressed-entry.js';
-import { type CacheRecord, isEntry } from '../record.js';
-import { recordStampOf } from '../record-format.js';
 import type { ChangeTracking, TrackingPoint } from './change-tracking.js';
 
 // The size of an item besides its text and bytes: objects, the lists of the LRU, a buffer of its own.
@@ -15,17 +12,27 @@ interface NearItem<Value> {
   confirmedIn: number | undefined;
 }
 
-export type NearRecord = NearItem<CacheRecord>;
+/** How a near cache keeps what is stored under a key. */
+export interface NearFormat<Stored> {
+  /** The same stamp means the same content. Empty for what has none: it is not kept. */
+  stampOf(bytes: Buffer): string;
+  /** A copy that keeps no larger buffer alive. */
+  copyOf(stored: Stored): Stored;
+  /** The size of the part that is no text. */
+  bodyBytesOf(stored: Stored): number;
+}
 
 /**
  * The values of some keys of Redis, in the memory of this process. A value may be used when Redis has just confirmed it,
  * or would have told of a change.
  */
-export class NearCache {
+export class NearCache<Stored> {
   readonly #items: LRUCache<string, NearItem<unknown>>;
+  readonly #format: NearFormat<Stored>;
   readonly #tracking: ChangeTracking | undefined;
 
-  constructor(maxBytes: number, tracking?: ChangeTracking) {
+  constructor(maxBytes: number, format: NearFormat<Stored>, tracking?: ChangeTracking) {
+    this.#format = format;
     this.#items = new LRUCache({ maxSize: maxBytes });
     this.#tracking = tracking;
     tracking?.onChange((key) => {
@@ -44,27 +51,31 @@ export class NearCache {
     return this.#tracking?.now();
   }
 
-  record(key: string): NearRecord | undefined {
-    return this.#items.get(key) as NearRecord | undefined;
+  record(key: string): NearItem<Stored> | undefined {
+    return this.#items.get(key) as NearItem<Stored> | undefined;
   }
 
   /** Whether Redis would have told of a change. */
-  isConfirmed({ confirmedIn }: NearRecord): boolean {
+  isConfirmed({ confirmedIn }: NearItem<Stored>): boolean {
     return this.#isPresent(confirmedIn);
   }
 
   /** Redis still has the same record as this process. */
-  confirm(key: string, record: NearRecord, since: TrackingPoint | undefined): void {
+  confirm(key: string, record: NearItem<Stored>, since: TrackingPoint | undefined): void {
     record.confirmedIn = this.#stretchSince(key, since);
   }
 
   /** @param bytes the record as it is in Redis */
-  keepRecord(key: string, record: CacheRecord, bytes: Buffer, since?: TrackingPoint): void {
-    const value = nearCopy(record);
-    const bodyBytes = (record.coded ?? record.body)?.length ?? 0;
+  keepRecord(key: string, record: Stored, bytes: Buffer, since?: TrackingPoint): void {
+    const stamp = this.#format.stampOf(bytes);
+    if (stamp === '') {
+      this.forget(key);
+      return;
+    }
+    const bodyBytes = this.#format.bodyBytesOf(record);
     const size = sizeOf(key, bytes.length - bodyBytes) + bodyBytes;
-    const confirmedIn = this.#stretchSince(key, since);
-    this.#items.set(key, { value, stamp: recordStampOf(bytes), confirmedIn }, { size });
+    const value = this.#format.copyOf(record);
+    this.#items.set(key, { value, stamp, confirmedIn: this.#stretchSince(key, since) }, { size });
   }
 
   clear(): void {
@@ -88,12 +99,12 @@ export class NearCache {
 
   /** Records and versions, if all of them are here and Redis would have told of a change of any. */
   confirmedTogether(recordKeys: readonly string[], versionKeys: readonly string[]) {
-    const records: CacheRecord[] = [];
+    const records: Stored[] = [];
     const versions: string[] = [];
     for (const key of recordKeys) {
       const record = this.#confirmed(key);
       if (record === undefined) return undefined;
-      records.push(record as CacheRecord);
+      records.push(record as Stored);
     }
     for (const key of versionKeys) {
       const version = this.#confirmed(key);
@@ -115,19 +126,6 @@ export class NearCache {
   #stretchSince(key: string, since: TrackingPoint | undefined): number | undefined {
     return since && this.#tracking?.isUnchanged(key, since) ? since.stretch : undefined;
   }
-}
-
-function nearCopy(record: CacheRecord): CacheRecord {
-  if (!isEntry(record)) return { head: record.head };
-  if (record.coded) return codedEntry(record.head, copied(record.coded), true);
-  return { head: record.head, body: copied(record.body), isNear: true };
-}
-
-// A slice would keep alive the whole chunk that was read from the socket.
-function copied(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(copy);
-  return copy;
 }
 
 function sizeOf(key: string, textLength: number): number {

@@ -18,6 +18,11 @@ export function ownerOf(cluster: Cluster, slot: number): string | undefined {
   return internals(cluster).slots[slot]?.[0];
 }
 
+/** The primaries that own slots, as `host:port`. */
+export function ownersOf(cluster: Cluster): Set<string> {
+  return new Set(internals(cluster).slots.flatMap((nodes) => nodes?.[0] ?? []));
+}
+
 /** The hash slot of a key in a Cluster. */
 export function hashSlotOf(client: RedisClient, key: string): number {
   return new Command('get', [key], { keyPrefix: client.options.keyPrefix ?? '' }).getSlot()!;

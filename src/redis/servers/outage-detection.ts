@@ -115,20 +115,37 @@ export class Availability {
   }
 
   beginOutage(cause: Error): void {
-    if (this.#isAnnounced || this.#retired) return;
+    if (this.#retired) return;
+    if (this.#isAnnounced) {
+      this.#tellMisconfiguration(cause);
+      return;
+    }
     this.#isAnnounced = true;
     this.#cause = withoutArguments(cause);
     this.#since = monotonicNow();
     this.#logged = this.#since - this.#loggedAt > LOG_AGAIN_AFTER_MS;
     if (this.#logged) {
       this.#loggedAt = this.#since;
-      const { name, trouble } = this.#server;
-      const misconfiguration = misconfigurationOf('connect', cause);
-      const code = misconfiguration?.code ?? 'REDIS_UNAVAILABLE';
-      this.#context.logger().error({ err: cause, code, server: name }, misconfiguration?.message ?? trouble);
+      this.#log(cause);
     }
     publish('unavailable', () => ({ server: this.#server.name, cause }));
     this.#probe();
+  }
+
+  // A Redis that comes back with another password refuses for another reason than before, and waiting does not cure it.
+  #tellMisconfiguration(cause: Error): void {
+    if (!misconfigurationOf('connect', cause)) return;
+    if (this.#cause && misconfigurationOf('connect', this.#cause)) return;
+    this.#cause = withoutArguments(cause);
+    this.#logged = true;
+    this.#log(cause);
+  }
+
+  #log(cause: Error): void {
+    const { name, trouble } = this.#server;
+    const misconfiguration = misconfigurationOf('connect', cause);
+    const code = misconfiguration?.code ?? 'REDIS_UNAVAILABLE';
+    this.#context.logger().error({ err: cause, code, server: name }, misconfiguration?.message ?? trouble);
   }
 
   /** No caller is going to ask again: no more probes and log lines. */

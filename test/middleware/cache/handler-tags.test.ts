@@ -1,10 +1,11 @@
-import type { RequestHandler } from 'express';
+import express, { type RequestHandler } from 'express';
 import { beforeEach, expect, test } from 'vitest';
+import { invalidateOn } from '../../../middleware/cache/invalidate-on.js';
 import { tagVersions } from '../../../src/tags/tag-versions.js';
 import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
-import { gate, redisForFile, throughProxy } from '../support/redis-for-file.js';
-import { type AskOptions, serveCached } from './support/cache-client.js';
+import { gate, quiet, redisForFile, serve, throughProxy } from '../support/redis-for-file.js';
+import { type AskOptions, ask, serveCached } from './support/cache-client.js';
 
 const file = redisForFile();
 beforeEach(async () => void (await emptyRedis(file.redis)));
@@ -122,3 +123,17 @@ test.each(['Surrogate-Key', 'Cache-Tag'])(
     expect(await isHidden('/')).toContain('bypass');
   },
 );
+
+test.each([
+  ['GET', {}],
+  ['OPTIONS', {}],
+  ['POST', { when: () => false }],
+  ['POST', {}],
+] as const)('behind invalidateOn a handler of %s may name tags (%o)', async (method, options) => {
+  const app = express().all(
+    '/',
+    invalidateOn({ redis: file.redis, logger: quiet, ...options }),
+    ways['res.cacheTags']!,
+  );
+  expect((await ask(await serve(app), '/', { method })).status).toBe(200);
+});

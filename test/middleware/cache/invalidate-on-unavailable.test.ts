@@ -1,4 +1,7 @@
-import { beforeEach, expect, test } from 'vitest';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
+import { recordingLogger } from '../../faults/clients.js';
 import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
 import { quiet, redisForFile, throughProxy } from '../support/redis-for-file.js';
@@ -46,3 +49,32 @@ test('when the purge fails the answer goes out, it is logged, and nothing stale 
   expect(await app.value()).toBe('1');
   expect(await file.redis.get('tag:thing')).not.toMatch(/^!/);
 });
+
+test.each(['refuse', 'proceed'] as const)(
+  'each change that is told to %s is published, and logged once for all middlewares of a kind',
+  async (onUnavailable) => {
+    const events: string[] = [];
+    const note = (event: unknown) => {
+      const { middleware, reason, onUnavailable: applied } = event as Record<string, string>;
+      events.push(`${middleware} ${reason} ${applied}`);
+    };
+    subscribe('express-redis-toolkit:fallback', note);
+    onTestFinished(() => void unsubscribe('express-redis-toolkit:fallback', note));
+    const { redis } = await throughProxy(file.server);
+    const logger = recordingLogger();
+    const [one, other] = [
+      await serveRow({ redis, invalidate: { onUnavailable, logger } }),
+      await serveRow({ redis, invalidate: { onUnavailable, logger } }),
+    ];
+    const aside = cacheAside({ redis, onUnavailable, logger });
+    await file.redis.config('SET', 'maxmemory', '1');
+    onTestFinished(async () => void (await file.redis.config('SET', 'maxmemory', '0')));
+    for (const app of [one, other, one]) await app.patch();
+    for (let n = 0; n < 2; n++) await aside.mutate(['t'], async () => 'done').catch(() => 'refused');
+    const [change, mutation] = [`invalidateOn OOM ${onUnavailable}`, `cacheAside OOM ${onUnavailable}`];
+    expect(events).toEqual([change, change, change, mutation, mutation]);
+    const kinds = logger.lines.map(({ message }) => message.split(':')[0]);
+    expect(kinds.filter((kind) => kind === 'invalidateOn')).toHaveLength(1);
+    expect(kinds.filter((kind) => kind === 'cacheAside')).toHaveLength(1);
+  },
+);

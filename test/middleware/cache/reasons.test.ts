@@ -21,6 +21,7 @@ interface Scene {
   handler?: RequestHandler;
   cache?: Partial<CacheResponseOptions>;
   before?: (app: Express) => void;
+  path?: string;
   options?: AskOptions;
   /** Begins the reply, all of it by default. */
   said?: RegExp;
@@ -58,6 +59,9 @@ const changesItsMind = (): RequestHandler => {
 const scenes: Record<Exclude<CacheReason, 'redis-unavailable'>, Scene> = {
   authorization: { options: { headers: { authorization: 'Bearer x' } } },
   'cache-groups': { handler: set('Cache-Groups', 'scripts') },
+  'client-certificate': {
+    before: using((req, _res, next) => next(void Object.assign(req.socket, { authorized: true }))),
+  },
   content: { options: { headers: { 'content-length': '1' } }, said: /^toolkit;fwd=bypass;detail=content$/ },
   'credential-field': { options: { headers: { 'x-api-key': 'x' } } },
   'foreign-cookie': { options: { headers: { cookie: 'jwt=x' } } },
@@ -97,6 +101,7 @@ const scenes: Record<Exclude<CacheReason, 'redis-unavailable'>, Scene> = {
   },
   'session-read': { before: withSession, handler: (req, res) => void res.send(data(req).user ?? 'nobody') },
   'set-cookie': { handler: (_req, res) => void res.cookie('a', '1').send('x') },
+  skip: { cache: { skip: () => true }, said: /^toolkit;fwd=bypass;detail=skip$/ },
   'stale-if-error': {
     handler: failsSecondTime(),
     isRepeated: true,
@@ -108,6 +113,7 @@ const scenes: Record<Exclude<CacheReason, 'redis-unavailable'>, Scene> = {
     prepare: () =>
       tagVersions(file.redis, { prefix: '', timeoutMs: 1000 }).mark(['thing'], 'a running change', 5000),
   },
+  target: { path: '/#part' },
   'too-large': { cache: { maxBodyBytes: 3 }, handler: (_req, res) => void res.send('four') },
   user: { before: using((req, _res, next) => next(void Object.assign(req, { user: { id: 1 } }))) },
   vary: { handler: set('Vary', '*') },
@@ -117,7 +123,7 @@ test.each(Object.entries(scenes))('Cache-Status tells in detail that it was %s',
   const { handler = (_req, res) => void res.send('x'), cache = {}, before, options, isRepeated } = scene;
   await scene.prepare?.();
   const app = await serveCached({ redis: file.redis, handler, cache, ...(before && { before }) });
-  const said = async () => String((await app.get('/', options)).headers['cache-status']);
+  const said = async () => String((await app.get(scene.path, options)).headers['cache-status']);
   const expected = scene.said ?? new RegExp(`^toolkit;fwd=uri-miss;detail=${word}$`);
   if (isRepeated) await said();
   if (isRepeated) await eventually('an entry', async () => (await file.redis.keys('cache:*')).length > 0);

@@ -23,7 +23,7 @@ test('a skipped request is neither answered from the cache nor stored, and the o
   for (const path of ['/?preview', '/', '/?preview', '/']) bodies.push(String((await app.get(path)).body));
   expect(bodies).toEqual(['call 1', 'call 2', 'call 3', 'call 2']);
   const { headers } = await app.get('/?preview');
-  expect(headers['cache-status']).toBe('toolkit;fwd=bypass');
+  expect(headers['cache-status']).toBe('toolkit;fwd=bypass;detail=skip');
   expect(headers['surrogate-key']).toBeUndefined();
 });
 
@@ -88,6 +88,8 @@ test('skip is asked again when an earlier part of the stack may have changed the
 
 test.each<[string, () => unknown]>([
   ['a promise', () => Promise.reject(new Error('nobody awaits it'))],
+  // biome-ignore lint/suspicious/noThenProperty: a promise of another library, which calls what it was given unseen
+  ['a thenable', () => ({ then: (resolve: (value: unknown) => void) => setImmediate(() => resolve(1)) })],
   ['a function', () => () => true],
 ])('a skip that returns %s is refused, and the request alone fails', async (_, skip) => {
   const app = await serveCached({

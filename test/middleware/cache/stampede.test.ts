@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import type { Request, Response } from 'express';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
 import { ToolkitError } from '../../../src/errors.js';
 import { linkTo } from '../../../src/redis/link.js';
 import { tagVersions } from '../../../src/tags/tag-versions.js';
@@ -238,4 +239,35 @@ test('clients that went away while they waited for their turn delay nobody', asy
   for (const client of leaving) client.destroy();
   await Promise.all(gone);
   expect(String((await app.get()).body)).toBe('1');
+});
+
+test('after Redis lost its data, while nothing is stored, the requests of a process share handler calls and loads', async () => {
+  const calls = { handler: 0, load: 0 };
+  const answer = async () => new Promise((resolve) => setTimeout(resolve, 100));
+  const app = await serveCached({
+    redis: file.redis,
+    cache: { timeoutMs: 5_000 },
+    invalidate: { timeoutMs: 5_000 },
+    handler: async (_req, res) => {
+      calls.handler++;
+      await answer();
+      res.send('answer');
+    },
+    mutate: (_req, res) => void res.send('changed'),
+  });
+  const aside = cacheAside({ redis: file.redis, timeoutMs: 5_000 });
+  const load = async () => {
+    calls.load++;
+    await answer();
+    return 'value';
+  };
+  await ask(app.url, '/thing', { method: 'PATCH' });
+  await file.redis.flushall();
+  Object.assign(calls, { handler: 0, load: 0 });
+  const replies = await Promise.all(Array.from({ length: 20 }, () => app.get('/thing')));
+  expect(replies.map(({ stored }) => stored)).toEqual(Array(20).fill(false));
+  await Promise.all(Array.from({ length: 20 }, () => aside.getOrLoad('thing:1', load, { ttlSeconds: 60 })));
+  // Who came after a call had begun shares the next one.
+  expect(calls.handler).toBeLessThanOrEqual(2);
+  expect(calls.load).toBeLessThanOrEqual(2);
 });

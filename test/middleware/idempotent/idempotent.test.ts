@@ -377,3 +377,16 @@ test('a scope that is an object fails its request, and the error names the optio
   const { status, body } = await post();
   expect([status, body.code]).toEqual([500, 'IDEMPOTENCY_SCOPE_INVALID']);
 });
+
+test.each([
+  ['undefined', undefined],
+  ['a promise of nothing', Promise.resolve()],
+  ['a Map', new Map([['a', 1]])],
+  ['a BigInt', 7n],
+  ['NaN', Number.NaN],
+])('a fingerprint that returns %s is refused: every content would be the same', async (_, value) => {
+  let runs = 0;
+  const { post } = appWith((_req, res) => void res.send(`${++runs}`), { fingerprint: () => value });
+  const { status, body } = await post();
+  expect([status, body.code, runs]).toEqual([500, 'IDEMPOTENCY_FINGERPRINT_INVALID', 0]);
+});

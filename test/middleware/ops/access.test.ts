@@ -3,6 +3,9 @@ import express from 'express';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { ops } from '../../../middleware/ops/index.js';
+import { rateLimit } from '../../../middleware/rate-limit/index.js';
+import { withLock } from '../../../src/locks/index.js';
+import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { redisForFile, serve } from '../support/redis-for-file.js';
 import { operator, opsApp, quiet } from './support/ops-client.js';
 
@@ -38,6 +41,7 @@ test.each([false, undefined, null, ''])(
 test('ops passes an error of authorize on, and a decision that is none, and shows nothing', async () => {
   for (const authorize of [
     () => Promise.reject(new Error('no')),
+    () => Promise.reject(),
     () => ({ role: 'guest' }) as never,
     () => [] as never,
     () => Number.NaN,
@@ -174,6 +178,65 @@ test('/ops leads to /ops/, by a relative address', async () => {
   app.use('/a/ops', ops({ redis: file.redis, authorize: () => true, logger: quiet }));
   const { headers, status } = await request(app).get('/a/ops');
   expect({ status, location: headers.location }).toEqual({ status: 308, location: './ops/' });
+});
+
+test('whatever an operator names, the answer is no error of the server', async () => {
+  const app = opsApp({ redis: file.redis });
+  rateLimit({ redis: file.redis, identifier: 'odd', logger: quiet });
+  const { get, post } = await operator(app);
+  const odd = ['http://x/%', '\u0000\r\nSET x 1', '\ud800', '__proto__', 'sha256-', '🙂'.repeat(900)];
+  const on = (client: string) => ({ limiter: 'odd/1m', client, seconds: 1 });
+  const answers = await Promise.all(
+    odd.flatMap((name) => [
+      get('cache', { entry: name }),
+      get('limits', on(name)),
+      post('limits/block', on(name)),
+      post('sessions/end', { user: name, handle: name }),
+      post('cache/purge', { tags: [name], urls: [name], keys: [name] }),
+    ]),
+  );
+  for (const body of ['[]', 'null', '{"__proto__":{"user":"x"}}', `${'['.repeat(30_000)}`])
+    answers.push(await post('sessions/end').set('Content-Type', 'application/json').send(body));
+  expect(answers.filter(({ status }) => status >= 500)).toEqual([]);
+});
+
+test('a report that is none, or of another version, does not break the page', async () => {
+  const prefix = 'forged:';
+  const user = await operator(opsApp({ redis: file.redis, prefix }));
+  for (const forged of [
+    '[]',
+    '{"id":"a","counts":{}}',
+    '{"id":"b","counts":{"limits":[null]},"limiters":[3]}',
+  ])
+    expect(await file.redis.publish(`${prefix}ops-report:`, forged)).toBe(1);
+  await file.redis.publish(`${prefix}ops-report:`, JSON.stringify({ id: 'c', counts: {} }));
+  const { processes } = await user.state();
+  expect(processes).toMatchObject([{ isOwn: true }]);
+});
+
+test('long names and long lists are shortened in the report of a process', async () => {
+  const prefix = 'long:';
+  const { post, state } = await operator(opsApp({ redis: file.redis, prefix }));
+  const tags = Array.from({ length: 20 }, (_, i) => `${i} ${'x'.repeat(1_000)}`);
+  await post('cache/purge', { tags }).expect(200);
+  await withLock(file.redis, 'r'.repeat(100_000), { ttlMs: 5_000, prefix }, async () => {
+    const { actions, locks } = await state();
+    expect(JSON.stringify(locks).length).toBeLessThan(300);
+    expect(actions[0].on.tags).toHaveLength(6);
+    expect(actions[0].on.tags[5]).toBe('and 15 more');
+    expect(JSON.stringify(actions[0]).length).toBeLessThan(1_000);
+  });
+});
+
+test('without any Redis the page is there, says so, and shows its own process', async () => {
+  const redis = connectRedis({ url: 'redis://127.0.0.1:1', logger: quiet });
+  const { state, get } = await operator(opsApp({ redis }));
+  const { redis: health, processes, blocked } = await state();
+  expect(health).toMatchObject({ isAvailable: false, cause: expect.stringContaining('Redis') });
+  expect(processes).toMatchObject([{ isOwn: true, isSilent: false }]);
+  expect(blocked).toBeNull();
+  await get('sessions', { user: '7' }).expect(503);
+  await closeRedis(redis);
 });
 
 function raw({ hostname, port }: URL, path: string): Promise<string> {

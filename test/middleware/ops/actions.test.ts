@@ -41,15 +41,19 @@ test('an operator looks up a client, and a reset soon admits it again', async ()
 test('an operator blocks a client that had a tally, and soon unblocks it, its charges kept', async () => {
   const { app, visit, prefix } = limited({ limit: 100 });
   for (let i = 0; i < 5; i++) expect(await visit()).toBe(200);
-  const { get, post } = await operator(app);
+  const { get, post, state } = await operator(app);
   const on = { limiter: `${prefix}login/1m`, client: 'grace' };
   await post('limits/block', { ...on, seconds: 60 }).expect(200, { blockedMs: 60_000 });
   expect(await visit()).toBe(429);
   expect(await visit('somebody else')).toBe(200);
   const { body } = await get('limits', on).expect(200);
   expect(body.blockedMs).toBeGreaterThan(58_000);
+  const blocked = async () => (await state()).blocked;
+  await eventually('it is listed', async () => (await blocked()).total === 1);
+  expect((await blocked()).clients).toEqual([{ ...on, blockedMs: expect.any(Number) }]);
   await post('limits/unblock', on).expect(200, { wasBlocked: true });
   await post('limits/unblock', on).expect(200, { wasBlocked: false });
+  await eventually('it is listed no more', async () => (await blocked()).total === 0);
   await eventually('admitted again', async () => (await visit()) === 200, { withinMs: 2_500 });
   expect((await get('limits', on)).body.quotas).toMatchObject([{ used: 6 }]);
 });

@@ -1,10 +1,12 @@
 import express from 'express';
-import { Cluster } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import request from 'supertest';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../../middleware/cache/index.js';
 import { ops } from '../../../middleware/ops/index.js';
 import { rateLimit } from '../../../middleware/rate-limit/index.js';
+import { run } from '../../../src/cli/run.js';
+import { withLock } from '../../../src/locks/index.js';
 import { closeRedis } from '../../../src/redis/connect.js';
 import { startCluster, type TestCluster } from '../../support/cluster.js';
 import { eventually } from '../../support/eventually.js';
@@ -55,6 +57,14 @@ test('in a Cluster with a keyPrefix, one looks at the processes and acts on clie
     const { redis: health, limits, processes } = await state();
     return health.isAvailable && limits[0]?.admitted === 1 && processes[0]?.isOwn;
   });
+  const memory = await Promise.all(
+    redis
+      .nodes('master')
+      .map(async (node) => Number(/used_memory:(\d+)/.exec(await node.info('memory'))![1])),
+  );
+  const shown = (await state()).redis.memoryBytes;
+  expect(shown / memory.reduce((sum, bytes) => sum + bytes)).toBeCloseTo(1, 0);
+  expect(shown).toBeGreaterThan(2 * Math.min(...memory));
   const on = { limiter: '1m', client: 'me' };
   await post('limits/block', { ...on, seconds: 60 }).expect(200);
   expect((await visit('/limited', other)).status).toBe(429);
@@ -68,4 +78,64 @@ test('in a Cluster with a keyPrefix, one looks at the processes and acts on clie
   await post('cache/purge', { urls: ['/cached'] }).expect(200);
   expect((await inspect())[0].reasons).toHaveLength(1);
   expect((await visit('/cached')).text).toBe('answer 2');
+});
+
+/** Runs a command line that knows one node of the Cluster. */
+async function cli(...words: string[]) {
+  const [out, err]: [string[], string[]] = [[], []];
+  const streams = {
+    out: (text: string) => void out.push(text),
+    err: (text: string) => void err.push(text),
+  };
+  const code = await run(['--redis', servers.nodes[0]!.url, '--key-prefix', 'kp:', ...words], streams);
+  return { code, out: out.join(''), err: err.join('') };
+}
+
+test('the command line finds the whole Cluster from one node', async () => {
+  const app = appOn(redis);
+  const visit = () => request(app).get('/limited').set('Host', 'shop.example');
+  await visit();
+  expect((await cli('limits', 'list')).out).toContain('1m');
+  // Clients on every node.
+  for (const client of ['me', 'a', 'b', 'c']) {
+    expect(await cli('limits', 'block', client, '1m')).toMatchObject({ code: 0, err: '' });
+    expect(await cli('limits', 'show', client)).toMatchObject({
+      code: 0,
+      err: '',
+      out: expect.stringMatching(/60 s|59 s/),
+    });
+  }
+  expect((await visit()).status).toBe(429);
+  expect(await cli('limits', 'reset', 'me')).toMatchObject({ code: 0, err: '' });
+  const resources = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const listed = await resources.reduce<() => Promise<unknown>>(
+    (inner, resource) => () => withLock(redis, resource, { ttlMs: 10_000 }, inner),
+    async () => JSON.parse((await cli('locks', 'list', '--json')).out),
+  )();
+  expect(listed).toMatchObject(resources.map((resource) => ({ resource })));
+  const examined = await cli('doctor', '--json');
+  const found: { check: string; server?: string }[] = JSON.parse(examined.out);
+  const addresses = servers.addresses.map(({ host, port }) => `${host}:${port}`);
+  expect(found.filter(({ check }) => check === 'eviction').map(({ server }) => server)).toEqual(
+    expect.arrayContaining(addresses),
+  );
+  expect(found[0]).toMatchObject({ check: 'cluster', level: 'ok' });
+  expect((await cli('doctor')).out).toContain(`eviction of ${addresses[1]}: maxmemory`);
+});
+
+test('in a Cluster a process that is connected to any node and does not answer is silent, and has gone when it disconnects', async () => {
+  const { state } = await operator(appOn(redis));
+  const names = servers.nodes.map((_, node) => `host:${node}:ghost`);
+  const ghosts = servers.nodes.map(({ url }) => new Redis(url));
+  onTestFinished(() => {
+    for (const ghost of ghosts) ghost.disconnect();
+  });
+  for (const [node, ghost] of ghosts.entries()) await ghost.subscribe(`kp:ops-process:${names[node]}`);
+  const silent = async () =>
+    ((await state()).processes as { id: string; isSilent: boolean }[])
+      .filter(({ isSilent }) => isSilent)
+      .map(({ id }) => id);
+  await expect.poll(silent, { timeout: 5_000 }).toEqual(names);
+  ghosts[1]!.disconnect();
+  await expect.poll(silent, { timeout: 3_000 }).toEqual([names[0], names[2]]);
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../../middleware/cache/index.js';
 import { ops } from '../../../middleware/ops/index.js';
 import { rateLimit } from '../../../middleware/rate-limit/index.js';
+import { session } from '../../../middleware/session/index.js';
 import { withLock } from '../../../src/locks/index.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { startChromium } from '../../support/chromium.js';
@@ -16,6 +17,10 @@ beforeAll(async () => {
   browser = await startChromium();
 }, 60_000);
 afterAll(() => browser.stop());
+
+const SECRET = 'a secret of at least 32 characters';
+const user = (data: object) => (data as { userId?: string }).userId;
+const device = (req: express.Request) => ({ agent: decodeURIComponent(req.get('x-client')!) });
 
 const SCRIPT = '<img src=x onerror="globalThis.hacked=1"><script>globalThis.hacked=1</script>';
 let prefixes = 0;
@@ -33,9 +38,16 @@ async function look({ readOnly = false, redis = file.redis, limit = 2 } = {}) {
     (_req, res) => void res.send('ok'),
   );
   let made = 0;
-  app.get(/^\/cached/, cacheResponse({ ...common, ttlSeconds: 60 }), (_req, res) => {
+  const tags = (req: express.Request) => [decodeURIComponent(req.get('x-client')!)];
+  const handler: express.RequestHandler = (_req, res) => {
     made += 1;
     res.send(`answer ${made}`);
+  };
+  app.get(/^\/cached/, cacheResponse({ ...common, ttlSeconds: 60, tags }), handler);
+  app.get(new RegExp(`^/route$|${SCRIPT}`), cacheResponse({ ...common, ttlSeconds: 60 }), handler);
+  app.get('/login', session({ ...common, secret: SECRET, user, device }), (req, res) => {
+    Object.assign(req.session, { userId: req.query.user ?? SCRIPT });
+    res.send('ok');
   });
   const url = await serve(app);
   const get = async (path: string, client = 'me') => {
@@ -82,20 +94,47 @@ test('the page shows processes, limits, refused clients, the cache and locks, an
   expect(page.complaints).toEqual([]);
 });
 
-test('a script in the name of a client or in a URL does nothing', async () => {
-  const { page, get } = await look();
+/** Fills in a form of the page, and presses one of its buttons. */
+const submit = (page: Page, form: string, values: Record<string, string>, button = 'button') =>
+  page.evaluate(
+    `{ const form = document.querySelector('${form}');
+    for (const [name, value] of Object.entries(${JSON.stringify(values)})) form.elements[name].value = value;
+    form.querySelector('${button}').click(); }`,
+  );
+
+test('a script in a name that somebody else chose, or in a URL, does nothing', async () => {
+  const { page, get, url, prefix } = await look();
   for (let i = 0; i < 3; i++) await get('/limited', SCRIPT);
   await get(`/cached${encodeURI(SCRIPT)}`);
   await get(`/cached/"><svg/onload=globalThis.hacked=1>`);
   await shows(page, '#clients', SCRIPT);
   await page.evaluate(`document.querySelector('#clients button').click()`);
   await shows(page, '#result', '"used": 2');
+  // A device, a tag, a route, a lock, a blocked client and what was done to whom.
+  await get('/login', SCRIPT);
+  await submit(page, '#sessions-form', { user: SCRIPT });
+  await shows(page, '#sessions', 'onerror=');
+  await submit(page, '#entry-form', { entry: `${url}/cached${encodeURI(SCRIPT)}` });
+  await get('/route');
+  await shows(page, '#routes', '<img src=x');
+  const held = gate();
+  const locked = withLock(file.redis, SCRIPT, { ttlMs: 10_000, prefix }, () => held.passed);
+  await shows(page, '#locks', SCRIPT);
+  held.open();
+  await locked;
+  await submit(page, '#client-form', { client: SCRIPT }, '[value=block]');
+  await shows(page, '#question', SCRIPT);
+  await page.evaluate(`document.querySelector('#confirm-yes').click()`);
+  await shows(page, '#blocked', SCRIPT);
+  await shows(page, '#audit', 'onerror=');
+  await submit(page, '#purge-form', { names: `${SCRIPT}\n` });
+  await shows(page, '#audit', 'cache/purge');
   expect(await page.evaluate('globalThis.hacked')).toBeUndefined();
   expect(await page.evaluate(`document.querySelectorAll('img, svg, main script').length`)).toBe(0);
   expect(page.complaints).toEqual([]);
 });
 
-test('with the keyboard alone, a client is looked up, blocked after a question, and unblocked', async () => {
+test('with the keyboard alone, a client is looked up, blocked after a question, and unblocked, and sessions are ended', async () => {
   const { page, get, prefix } = await look({ limit: 9 });
   await get('/limited', 'ada');
   await shows(page, 'select[name=limiter]', prefix);
@@ -124,11 +163,28 @@ test('with the keyboard alone, a client is looked up, blocked after a question, 
   await shows(page, '#result', '"blockedMs": 600000');
   expect((await get('/limited', 'ada')).status).toBe(429);
   await shows(page, '#audit', 'limits/block');
+  await shows(page, '#blocked', 'ada');
 
   await tabTo(page, 'button[value=unblock]');
   await page.press('Enter');
   await shows(page, '#result', '"wasBlocked": true');
+  await shows(page, '#blocked', 'Nobody is blocked.');
   await expect.poll(async () => (await get('/limited', 'ada')).status, { timeout: 2_500 }).not.toBe(429);
+
+  for (const name of ['phone', 'laptop', 'tablet']) await get('/login?user=7', name);
+  await tabTo(page, 'input[name=user]');
+  await page.press('7', 'Enter');
+  await shows(page, '#sessions', 'tablet');
+  await tabTo(page, '#sessions button');
+  await page.press('Enter');
+  await shows(page, '#result', '"ended": 1');
+  await page.until('two are left', `document.querySelectorAll('#sessions button').length === 2`);
+  await tabTo(page, 'button[value=end]');
+  await page.press('Enter');
+  await page.until('the question', `document.querySelector('dialog').open`);
+  await tabTo(page, '#confirm-yes');
+  await page.press('Enter');
+  await shows(page, '#sessions', 'No session.');
   expect(page.complaints).toEqual([]);
 });
 

@@ -19,6 +19,7 @@ clientForFile((own) => {
 test.each([
   ['203.0.113.7', '203.0.113.7'],
   ['203.0.113.7:51234', '203.0.113.7'],
+  ['203.0.113.7:', '203.0.113.7'],
   ['::ffff:203.0.113.7', '203.0.113.7'],
   ['[::ffff:203.0.113.7]:51234', '203.0.113.7'],
   ['2001:db8:1:23ff::1', '2001:db8:1:2300::/56'],
@@ -41,6 +42,18 @@ test.each([
 test('the IPv6 subnet can be chosen, or switched off', () => {
   expect(ipKeyGenerator('2001:db8:1:23ff::1', 64)).toBe('2001:db8:1:23ff::/64');
   expect(ipKeyGenerator('2001:db8:1:23ff::1', false)).toBe('2001:db8:1:23ff::1');
+});
+
+test.each([
+  [[7], 'RATE_LIMIT_KEY_MISSING', 'argument "ip" must be a string such as req.ip, not a number'],
+  [[{}], 'RATE_LIMIT_KEY_MISSING', 'not an object'],
+  [['203.0.113.7', 129], 'OPTION_INVALID', 'argument "ipv6Subnet" must be a whole number of bits'],
+  [['203.0.113.7', 0], 'OPTION_INVALID', 'or false'],
+  [['203.0.113.7', '64'], 'OPTION_INVALID', 'or false'],
+])('ipKeyGenerator refuses the arguments %o', (given, code, message) => {
+  expect(() => ipKeyGenerator(...(given as [string, number]))).toThrow(
+    expect.objectContaining({ code, message: expect.stringContaining(message) }),
+  );
 });
 
 const trusting = (trust: unknown) => (app: Express) => void app.set('trust proxy', trust);

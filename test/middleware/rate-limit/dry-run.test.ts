@@ -5,7 +5,7 @@ import request from 'supertest';
 import { expect, test } from 'vitest';
 import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
 import { stack } from '../../../middleware/stack/stack.js';
-import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { closeRedis, connectRedis, ping } from '../../../src/redis/connect.js';
 import { clientForFile } from '../../support/client-for-file.js';
 import { limitedApp } from './support/limited-app.js';
 
@@ -14,6 +14,7 @@ clientForFile((own) => {
   redis = own;
 });
 const keyGenerator = () => 'me';
+const quiet = { info() {}, warn() {}, error() {} };
 const CHANNEL = 'express-redis-toolkit:dry-run';
 
 test('a dry run refuses nobody, and publishes and logs what it would refuse', async () => {
@@ -104,4 +105,62 @@ test('a dry run that is closed without Redis lets requests pass', async () => {
   const { app } = limitedApp({ redis: away, keyGenerator, dryRun: true, onUnavailable: 'closed' });
   await request(app).get('/').expect(200);
   await closeRedis(away);
+});
+
+test('a keyGenerator that fails because Redis is away is no failure of the dry run', async () => {
+  const away = connectRedis({ url: 'redis://127.0.0.1:1', logger: quiet });
+  const asking = async () => {
+    await ping(away);
+    return 'me';
+  };
+  const { app, logged } = limitedApp({ redis, keyGenerator: asking, dryRun: true });
+  await request(app).get('/').expect(200);
+  expect(logged).toEqual([]);
+  await closeRedis(away);
+});
+
+test('a dry run that is asked again after a failure counts the second answer', async () => {
+  let calls = 0;
+  const failsOnce = () => {
+    calls += 1;
+    if (calls === 1) throw new Error('boom');
+    return 'me';
+  };
+  const errors: string[] = [];
+  const logger = { ...quiet, error: (_fields: object, message: string) => void errors.push(message) };
+  const prefix = `dry-again-${process.pid}:`;
+  const tried = rateLimit({ redis, prefix, logger, dryRun: true, keyGenerator: failsOnce });
+  const app = express();
+  app.use(
+    stack(tried, (_req, _res, next) => next()),
+    (_req, res) => void res.send('ok'),
+  );
+  await request(app).get('/').expect(200);
+  expect(calls).toBe(2);
+  expect(errors).toEqual([]);
+  expect((await tried.peek('me')).used).toBe(1);
+});
+
+test('a dry run gives back what skipFailedRequests says', async () => {
+  const prefix = `dry-refund-${process.pid}:`;
+  const tried = rateLimit({ redis, prefix, keyGenerator, dryRun: true, skipFailedRequests: true });
+  const app = express();
+  app.get('/:status', tried, (req, res) => void res.status(Number(req.params.status)).end());
+  await request(app).get('/200');
+  await request(app).get('/500');
+  await expect.poll(async () => (await tried.peek('me')).used).toBe(1);
+});
+
+test('a dry run that is mounted twice counts a request once, and many refusals are one line', async () => {
+  const logged: object[] = [];
+  const logger = { ...quiet, warn: (fields: object) => void logged.push(fields) };
+  const prefix = `dry-twice-${process.pid}:`;
+  const options = { redis, prefix, keyGenerator, logger, dryRun: true, identifier: 'api' };
+  const tried = rateLimit({ ...options, limit: 2 });
+  const app = express();
+  app.use(tried, tried, (_req, res) => void res.send('ok'));
+  await request(app).get('/').expect(200);
+  expect((await tried.peek('me')).used).toBe(1);
+  for (let i = 0; i < 3; i++) await request(app).get('/').expect(200);
+  expect(logged).toEqual([{ refusals: 1, identifier: 'api' }]);
 });

@@ -1,7 +1,9 @@
+import type { Request } from 'express';
 import type { Redis } from 'ioredis';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { clientForFile } from '../../support/client-for-file.js';
+import { eventually } from '../../support/eventually.js';
 import { limitedApp } from './support/limited-app.js';
 
 let redis: Redis;
@@ -73,6 +75,61 @@ test('ipv6Subnet may be a function of the request', async () => {
   expect((await limiter.peek('2001:db8:1::/48')).used).toBe(2);
   const { body } = await from('2001:db8:1:3::1', 8);
   expect(body.message).toMatch(/"ipv6Subnet".*bits from 32 to 64/);
+});
+
+test('ipv6Subnet as a function is asked for IPv6 alone', async () => {
+  const asked: unknown[] = [];
+  const ipv6Subnet = (req: { ip?: string | undefined }) => asked.push(req.ip) && 48;
+  const { app } = limitedApp({ redis, ipv6Subnet }, undefined, (made) => made.set('trust proxy', 1));
+  for (const address of ['192.0.2.1', '2001:db8::1'])
+    await request(app).get('/').set('X-Forwarded-For', address);
+  expect(asked).toEqual(['2001:db8::1']);
+});
+
+test('identifier as a function may read req.rateLimit', async () => {
+  const { app } = limitedApp({
+    redis,
+    keyGenerator,
+    limit: 7,
+    identifier: (req) => `l${req.rateLimit.limit}`,
+  });
+  const { headers } = await request(app).get('/');
+  expect(headers.ratelimit).toMatch(/^"l7";r=6/);
+});
+
+test.each([
+  ['a number', 7],
+  ['a function', async (req: Request) => Number(req.query.after)],
+])('retryAfter as %s is what a refusal says', async (_name, retryAfter) => {
+  const { app } = limitedApp({ redis, keyGenerator, limit: 0, retryAfter });
+  expect((await request(app).get('/?after=7').expect(429)).headers['retry-after']).toBe('7');
+  const { app: silent } = limitedApp({ redis, keyGenerator, limit: 0, retryAfter, standardHeaders: false });
+  expect((await request(silent).get('/?after=7').expect(429)).headers['retry-after']).toBeUndefined();
+});
+
+test('retryAfter that returns no whole number ends the request with an error that names it', async () => {
+  const { app } = limitedApp({ redis, keyGenerator, limit: 0, retryAfter: () => 1.5 });
+  const { status, body } = await request(app).get('/');
+  expect([status, body.message]).toEqual([500, expect.stringContaining('"retryAfter" returned 1.5')]);
+});
+
+test('getKey needs no limit where limit is a function, except of a token bucket', async () => {
+  const limit = () => 10;
+  const { app, limiter } = limitedApp({ redis, keyGenerator, limit });
+  await request(app).get('/');
+  expect(await limiter.getKey('me')).toMatchObject({ totalHits: 1 });
+  const bucket = limitedApp({ redis, keyGenerator, limit, algorithm: 'token-bucket' });
+  await expect(bucket.limiter.getKey('me')).rejects.toMatchObject({ code: 'RATE_LIMIT_DEPENDS_ON_REQUEST' });
+  expect(await bucket.limiter.getKey('me', { limit: 10 })).toBeUndefined();
+});
+
+test('with skipFailedRequests a response that emits an error counts as failed', async () => {
+  const { app, limiter } = limitedApp({ redis, keyGenerator, skipFailedRequests: true }, (_req, res) => {
+    res.on('error', () => res.end());
+    res.emit('error', new Error('while writing'));
+  });
+  await request(app).get('/').expect(200);
+  await eventually('the charge is given back', async () => (await limiter.getKey('me')) === undefined);
 });
 
 test('the methods take the numbers of a plan where limit and windowMs are functions', async () => {

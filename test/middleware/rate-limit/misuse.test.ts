@@ -2,6 +2,7 @@ import express from 'express';
 import type { Redis } from 'ioredis';
 import request from 'supertest';
 import { expect, test } from 'vitest';
+import { ipKeyGenerator } from '../../../middleware/rate-limit/client-address.js';
 import type { RateLimitOptions } from '../../../middleware/rate-limit/options.js';
 import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
 import { stack } from '../../../middleware/stack/stack.js';
@@ -94,6 +95,29 @@ test('trust proxy true is explained once: any client can choose its address', as
   for (let i = 0; i < 3; i++)
     await request(app).get('/').set('X-Forwarded-For', `198.51.100.${i}`).expect(200);
   expect(codes).toEqual(['RATE_LIMIT_TRUST_PROXY_ANY']);
+  const early = watched();
+  await request(serving(early.limiter, true)).get('/').expect(200);
+  expect(early.codes).toEqual(['RATE_LIMIT_TRUST_PROXY_ANY']);
+});
+
+test('Forwarded, which Express does not read, is explained once, unless X-Forwarded-For counts', async () => {
+  const { limiter, codes } = watched();
+  const app = serving(limiter);
+  for (let i = 0; i < 2; i++) await request(app).get('/').set('Forwarded', 'for=198.51.100.7').expect(200);
+  expect(codes).toEqual(['RATE_LIMIT_FORWARDED_IGNORED']);
+  const both = watched();
+  const headers = { Forwarded: 'for=198.51.100.7', 'X-Forwarded-For': '198.51.100.7' };
+  await request(serving(both.limiter, 1)).get('/').set(headers).expect(200);
+  expect(both.codes).toEqual([]);
+});
+
+test('a keyGenerator that returns req.ip is explained when it is given', () => {
+  expect(watched({ keyGenerator: (req) => String(req.ip) }).codes).toEqual(['RATE_LIMIT_ADDRESS_UNCUT']);
+  expect(watched({ keyGenerator: (req) => ipKeyGenerator(req.ip) }).codes).toEqual([]);
+});
+
+test('ipv6Subnet beside keyGenerator would have no effect, so it is refused', () => {
+  expect(() => watched({ ipv6Subnet: 64, keyGenerator: () => 'me' })).toThrow(/"ipv6Subnet" has no effect/);
 });
 
 test('a number of trusted proxies, or a key of its own, is nothing to complain about', async () => {

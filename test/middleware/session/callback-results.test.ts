@@ -195,3 +195,13 @@ describe('the users of sessions', () => {
     },
   );
 });
+
+test.each(['user', 'device'] as const)(
+  'a %s that throws nothing ends the request all the same',
+  async (option) => {
+    const { answer } = await write(option, () => {
+      throw undefined;
+    });
+    expect(answer.status).toBe(500);
+  },
+);

@@ -95,6 +95,16 @@ test('an onConflict function receives undefined for a deleted property, and retu
   expect(ours.stored).toEqual({ theme: 'dark' });
 });
 
+test.each([
+  ['NaN', Number.NaN],
+  ['a Map', new Map([['a', 1]])],
+  ['a promise inside', { later: Promise.resolve(1) }],
+  ['a BigInt inside', { count: 7n }],
+])('an onConflict function that returns %s is refused, and both values stay', async (_, value) => {
+  const { status, stored } = await conflict(() => value, 'add=pen', 'add=cup');
+  expect([status, stored.cart]).toEqual([500, ['book', 'pen']]);
+});
+
 test('an onConflict function that adds differences loses none of eight parallel increments', async () => {
   const merge: SessionOptions['onConflict'] = ({ before, theirs, ours }) =>
     (theirs as number) + (ours as number) - (before as number);

@@ -5,7 +5,7 @@ import express from 'express';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { session } from '../../../middleware/session/session.js';
-import { quiet, redisForFile } from '../support/redis-for-file.js';
+import { quiet, redisForFile, serve } from '../support/redis-for-file.js';
 import { clientOf, data, SECRET } from './support/session-client.js';
 
 const file = redisForFile();
@@ -73,3 +73,14 @@ test.each(['', 'connect.sid=s%3Aforged.c2lnbmF0dXJl'])(
     response.destroy();
   },
 );
+
+test('"load" in a request that has a session keeps what it changed', async () => {
+  const sessions = session({ redis: file.redis, secret: SECRET, logger: quiet });
+  const app = express();
+  app.get('/count', sessions, async (req, res) => {
+    data(req).count = Number(data(req).count ?? 0) + 1;
+    res.json(data({ session: await sessions.load(req) } as never).count);
+  });
+  const client = clientOf(await serve(app));
+  expect([(await client.get('/count')).text, (await client.get('/count')).text]).toEqual(['1', '2']);
+});

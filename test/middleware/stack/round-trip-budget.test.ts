@@ -25,7 +25,7 @@ interface Asked {
 const ALL = 'stack(rateLimit, session, cacheResponse)';
 const TWO = 'stack(rateLimit, session)';
 
-/** What the README's table has in its first column, and the request that costs it. */
+/** What the table of the performance guide has in its first column, and the request that costs it. */
 const REQUESTS: Record<string, Asked> = {
   'rateLimit: admitted': { path: '/limited' },
   'rateLimit: admitted by two policies': { path: '/limited-twice' },
@@ -121,18 +121,18 @@ function named(commands: readonly string[]): string {
     .join(', ');
 }
 
-const readme = readFileSync(join(__dirname, '../../../README.md'), 'utf8');
+const page = readFileSync(join(__dirname, '../../../docs/guides/performance.md'), 'utf8');
 const documented = new Map(
-  [...readme.matchAll(/^\| `([^`]+)`: ([^|]+) \| (\d) \| ([^|]*) \|$/gm)].map(
+  [...page.matchAll(/^\| `([^`]+)`: ([^|]+) \| (\d) \| ([^|]*) \|$/gm)].map(
     ([, middleware, what, roundTrips, commands]) => [`${middleware}: ${what}`, { roundTrips, commands }],
   ),
 );
 
-test('the README says what each of these costs, and of nothing else', () => {
+test('the performance guide says what each of these costs, and of nothing else', () => {
   expect([...documented.keys()]).toEqual(Object.keys(REQUESTS));
 });
 
-test.each(Object.entries(REQUESTS))('%s costs what the README says', async (what, asked) => {
+test.each(Object.entries(REQUESTS))('%s costs what the performance guide says', async (what, asked) => {
   const counted = await countedRedis();
   const server = appOn(counted.redis).listen(0);
   onTestFinished(() => void server.close());

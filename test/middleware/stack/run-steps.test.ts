@@ -139,3 +139,22 @@ test('a step hears who can change the request between its question and its act',
   // The last two are asked again when they act, since they named no question.
   expect(heard).toEqual(['nobody', 'steps', 'nobody', 'others', 'nobody']);
 });
+
+// `next(undefined)` would let the request go on, past a limit or an authorization.
+test.each<[string, RequestHandler]>([
+  ['a step that rejects', middlewareOf({ ask: () => undefined, act: () => Promise.reject() })],
+  ['a middleware that rejects', () => Promise.reject()],
+  [
+    'a middleware whose promise is of another library',
+    // biome-ignore lint/suspicious/noThenProperty: see above
+    () => ({ then: (_: unknown, reject: (reason?: unknown) => void) => reject() }) as never,
+  ],
+  [
+    'a middleware that throws',
+    () => {
+      throw undefined;
+    },
+  ],
+])('%s with nothing ends the request in an error', async (_, failing) => {
+  expect(await run(log, stack(failing, a))).toEqual(['ask a', 'Error: a function threw undefined']);
+});

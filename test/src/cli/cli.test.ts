@@ -1,5 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { hostname, userInfo } from 'node:os';
 import express from 'express';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../../middleware/cache/index.js';
 import { ops } from '../../../middleware/ops/index.js';
 import { rateLimit } from '../../../middleware/rate-limit/index.js';
@@ -75,13 +77,49 @@ test('limits show, block, unblock and reset a client of the only limiter', async
   expect((await cli(`limits show me ${options}`)).out).toMatch(/login\s+1\s+2\s+60 s\s+no/);
   expect(await cli(`limits block me 10m ${options}`)).toMatchObject({ code: 0 });
   expect((await get('/limited')).status).toBe(429);
+  expect((await cli(`limits show ${options}`)).out).toMatch(/login\/1m +me +10 min/);
   const { out } = await cli(`limits show me --json ${options}`);
   expect(JSON.parse(out)).toMatchObject([{ client: 'me', quotas: [{ used: 1, limit: 2 }] }]);
   expect(JSON.parse(out)[0].blockedMs).toBeGreaterThan(590_000);
   expect(await cli(`limits unblock me ${options}`)).toMatchObject({ code: 0 });
   expect(await cli(`limits unblock me ${options}`)).toMatchObject({ code: 1 });
+  expect(await cli(`limits show ${options}`)).toMatchObject({ code: 1, out: 'Nobody is blocked.\n' });
   expect(await cli(`limits reset me ${options}`)).toMatchObject({ code: 0 });
   expect((await cli(`limits show me ${options}`)).out).toMatch(/login\s+0\s/);
+});
+
+test('what is done on the command line is published by one process, with the person at the terminal', async () => {
+  const { options, prefix } = await app();
+  const events: unknown[] = [];
+  const note = (event: unknown) => void events.push(event);
+  subscribe('express-redis-toolkit:audit', note);
+  onTestFinished(() => void unsubscribe('express-redis-toolkit:audit', note));
+  const actor = `${userInfo().username}@${hostname()}`;
+  const common = { actor, outcome: 'done', at: expect.any(String) };
+  const on = { limiter: `${prefix}login/1m`, client: 'me' };
+  expect(await cli(`limits block me 90s ${options}`)).toMatchObject({ code: 0, err: '' });
+  expect(await cli(`sessions end 7 ${options}`)).toMatchObject({ err: '' });
+  expect(await cli(`cache purge --tag a ${options}`)).toMatchObject({ err: '' });
+  await expect.poll(() => events).toHaveLength(3);
+  expect(events).toEqual([
+    { ...common, action: 'limits/block', on: { ...on, seconds: 90 } },
+    { ...common, action: 'sessions/end', on: { user: '7' } },
+    { ...common, action: 'cache/purge', on: { tags: ['a'], urls: [], keys: [] } },
+  ]);
+  await file.redis.publish(`${prefix}ops-process:none`, 'x');
+  const [channel] = (await file.redis.pubsub('CHANNELS', `${prefix}ops-process:*`)) as string[];
+  for (const forged of [
+    '',
+    '{',
+    'null',
+    '{"action":"x"}',
+    '{"action":{},"actor":"x","on":{},"outcome":"done"}',
+  ])
+    expect(await file.redis.publish(channel!, forged)).toBe(1);
+  const nobody = await cli('cache purge --tag a --prefix nobody:');
+  expect(nobody).toMatchObject({ code: 0, err: expect.stringContaining('in no audit log') });
+  expect(events).toHaveLength(4);
+  expect(events[3]).toMatchObject({ ...common, action: 'cache/purge' });
 });
 
 test('a limit is found by its name while no process reports', async () => {
@@ -164,7 +202,7 @@ test.each([
   ['frobnicate', 'there is no command'],
   ['limits', 'there is no command'],
   ['__proto__', 'there is no command'],
-  ['limits show', 'name the client'],
+  ['limits reset', 'name the client'],
   ['limits block me', '"" is no time'],
   ['limits block me 0s --limiter 1m', 'is no time'],
   ['limits block me 400d --limiter 1m', 'is no time'],
@@ -176,7 +214,7 @@ test.each([
   ['locks list --colour', "'--colour'"],
   ['doctor --timeout soon', '--timeout must be'],
 ])('"%s" is wrong usage: exit code 2, and what to do', async (line, reason) => {
-  const limiter = line.startsWith('limits show') ? ' --limiter 1m' : '';
+  const limiter = line === 'limits reset' ? ' --limiter 1m' : '';
   const { code, err, out } = await cli(line + limiter);
   expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err).toContain(reason);

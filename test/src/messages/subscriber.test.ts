@@ -270,14 +270,17 @@ describe('a failure', () => {
     ]);
   });
 
-  test('of onError is logged, and disturbs no handler', async () => {
-    const logger = recordingLogger();
-    const listening = open({
-      logger,
-      onError: () => {
+  test.each([
+    [
+      'a throw',
+      () => {
         throw new Error('onError');
       },
-    });
+    ],
+    ['a rejection', () => Promise.reject(new Error('onError'))],
+  ])('of onError, %s, is logged, and disturbs no handler', async (_, onError) => {
+    const logger = recordingLogger();
+    const listening = open({ logger, onError });
     const seen: number[] = [];
     await listening.on('orders', (order) => seen.push(order));
     await file.redis.publish('orders', 'text');

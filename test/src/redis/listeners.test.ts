@@ -31,7 +31,7 @@ const warned = () => new Promise(setImmediate);
 
 test('many tracked near caches, subscribers and handlers on one client cause no listener-leak warning', async () => {
   const { redis, warnings } = client();
-  const trackings = Array.from({ length: MANY }, (_, index) => trackingOf(redis, `app-${index}:`));
+  const trackings = Array.from({ length: MANY }, (_, index) => trackingOf(redis, [`app-${index}:tag:`]));
   const over = new AbortController();
   for (let index = 0; index < MANY; index++) {
     await subscriber(redis).on('news', () => undefined, { signal: over.signal });

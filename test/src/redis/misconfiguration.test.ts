@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { inspect } from 'node:util';
 import { Redis, type RedisOptions } from 'ioredis';
 import { pino } from 'pino';
@@ -117,6 +118,23 @@ describe('a failure that waiting does not cure is a configuration error with adv
         () => false,
       ),
     );
+  });
+
+  test('a password that is changed while Redis is away, which is logged beside the outage', async () => {
+    await defaultUserOff();
+    const { link, redis, lines } = connect({ username: 'limited', password: SECRET });
+    await link.send('get', ['key'], ask);
+    await admin.acl('SETUSER', 'limited', 'resetpass', '>another');
+    const closed = once(redis, 'close');
+    await admin.client('KILL', 'USER', 'limited');
+    await closed;
+    expect(await failure(link.send('get', ['key'], ask))).toMatchObject({ code: 'REDIS_UNAVAILABLE' });
+    await eventually('it is refused', async () => {
+      const error = await link.send('get', ['key'], ask).catch((e: ToolkitError) => e);
+      return (error as ToolkitError | null)?.code === 'REDIS_MISCONFIGURED';
+    });
+    const codes = lines.map((line) => JSON.parse(line).code);
+    expect(codes).toEqual(['REDIS_UNAVAILABLE', 'REDIS_MISCONFIGURED']);
   });
 
   test('no password where one is needed', async () => {

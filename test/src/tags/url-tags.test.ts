@@ -20,6 +20,27 @@ test('characters that need no escape are one with their escapes in tags, and apa
   expect(normalisedUrl('/users/%37')).not.toBe(normalisedUrl('/users/7'));
 });
 
+test.each([
+  ['/users/ann%40example.com', '/users/ann@example.com'],
+  ['/tags/a%2cb%3A%28c%29', '/tags/a,b:(c)'],
+  ['/users/%7b7%7d', '/users/{7}'],
+  ['/search?q=a%20b&filter%5Bx%5D=%22y%22', '/search?q=a+b&filter[x]="y"'],
+])('%s and %s, which a router reads alike, have one tag', (one, other) => {
+  expect(purgedUrlTags(one)).toEqual(purgedUrlTags(other));
+  expect(normalisedUrl(one)).not.toBe(normalisedUrl(other));
+});
+
+test.each([
+  ['/a%2Fb', '/a/b'],
+  ['/a%3Fb', '/a?b'],
+  ['/a%23b', '/a#b'],
+  ['/a%2540', '/a%40'],
+  ['/?q=a%2Bb', '/?q=a+b'],
+  ['/?q=1%262', '/?q=1&2'],
+])('%s and %s have tags of their own', (one, other) => {
+  expect(urlTag(one)).not.toBe(urlTag(other));
+});
+
 test.each(['page[]=2', '[page]=2', 'page%5Bx%5D=2'])(
   'an allowed parameter counts as %s too, as the extended parser reads it',
   (query) => {

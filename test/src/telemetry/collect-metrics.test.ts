@@ -13,6 +13,7 @@ import { cacheResponse } from '../../../middleware/cache/cache-response.js';
 import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
 import { session } from '../../../middleware/session/session.js';
 import { cacheAside } from '../../../src/cache-aside/index.js';
+import { type DiagnosticName, publish } from '../../../src/diagnostics.js';
 import { withLock } from '../../../src/locks/index.js';
 import { collectMetrics } from '../../../src/telemetry/collect-metrics.js';
 import { quiet, redisForFile, serve } from '../../middleware/support/redis-for-file.js';
@@ -115,6 +116,128 @@ test('counts values and locks', async () => {
   await withLock(file.redis, 'report:7', { ttlMs: 1_000 }, async () => undefined);
   expect(await metrics.counts('value.requests', 'value.result')).toEqual({ miss: 1, hit: 1 });
   expect(await metrics.counts('lock.requests', 'lock.result')).toEqual({ acquired: 1 });
+});
+
+const limit = { identifier: 'api', by: 'redis', admitted: true, durationMs: 5 };
+const cached = { fwd: 'uri-miss', stored: false, collapsed: false, durationMs: 5 };
+const value = { key: 'k', stale: false, unavailable: false, durationMs: 5 };
+
+// The words of the guide. A decision that no app makes at will is published here as it would be.
+test.each<[string, string, Record<string, readonly [DiagnosticName, object][]>]>([
+  [
+    'rate_limit.requests',
+    'rate_limit.result',
+    {
+      admitted: [['admitted', limit]],
+      refused: [
+        ['refused', { ...limit, admitted: false }],
+        ['refused', { ...limit, admitted: false, by: 'process' }],
+      ],
+      skipped: [['uncounted', { identifier: 'api', reason: 'skipped' }]],
+      unchecked: [['uncounted', { identifier: 'api', reason: 'redis-unavailable' }]],
+      local: [['admitted', { ...limit, by: 'process' }]],
+      dry_run_admitted: [['dry-run', limit]],
+      dry_run_refused: [['dry-run', { ...limit, admitted: false }]],
+    },
+  ],
+  [
+    'cache.requests',
+    'cache.result',
+    {
+      hit: [['hit', { ...cached, fwd: undefined }]],
+      near_hit: [['hit', { ...cached, fwd: undefined, detail: 'near' }]],
+      stale_hit: [['miss', { ...cached, fwd: 'stale', detail: 'stale-if-error' }]],
+      collapsed: [['miss', { ...cached, collapsed: true }]],
+      revalidated: [['miss', { ...cached, fwd: 'stale' }]],
+      miss: [
+        ['miss', cached],
+        ['miss', { ...cached, fwd: 'vary-miss' }],
+        ['miss', { ...cached, fwd: undefined, detail: 'only-if-cached' }],
+      ],
+      bypass: [['bypassed', { ...cached, fwd: 'bypass' }]],
+    },
+  ],
+  [
+    'cache.invalidations',
+    'cache.invalidation.kind',
+    { tag: [['purged', { tags: ['a'] }]], all: [['purged', { tags: ['*'] }]] },
+  ],
+  [
+    'session.operations',
+    'session.result',
+    {
+      found: [['session-loaded', { found: true, durationMs: 5 }]],
+      absent: [
+        ['session-loaded', { found: false, durationMs: 5 }],
+        ['session-saved', { outcome: 'absent', durationMs: 5 }],
+      ],
+      stored: [['session-saved', { outcome: 'created', durationMs: 5 }]],
+      updated: [['session-saved', { outcome: 'updated', durationMs: 5 }]],
+      conflict: [['session-saved', { outcome: 'conflict', durationMs: 5 }]],
+      ended: [['session-destroyed', { handle: 'h' }]],
+      lost: [['session-lost', { handle: 'h', reason: 'ended' }]],
+    },
+  ],
+  [
+    'idempotency.requests',
+    'idempotency.result',
+    { run: [['idempotency', { state: 'run' }]], lost: [['idempotency', { state: 'lost' }]] },
+  ],
+  [
+    'value.requests',
+    'value.result',
+    {
+      hit: [['value-hit', value]],
+      stale_hit: [['value-hit', { ...value, stale: true }]],
+      miss: [['value-miss', value]],
+      bypass: [['value-miss', { ...value, unavailable: true }]],
+    },
+  ],
+  [
+    'lock.requests',
+    'lock.result',
+    { acquired: [['lock-acquired', { resource: 'r' }]], refused: [['lock-refused', { resource: 'r' }]] },
+  ],
+  [
+    'fallbacks',
+    'on_unavailable',
+    { local: [['fallback', { middleware: 'rateLimit', onUnavailable: 'local', reason: 'OOM' }]] },
+  ],
+])('%s counts each event once, under the word of the guide', async (name, attribute, events) => {
+  const metrics = collected();
+  for (const [channel, event] of Object.values(events).flat()) publish(channel, () => event as never);
+  const expected = Object.fromEntries(Object.entries(events).map(([word, { length }]) => [word, length]));
+  expect(await metrics.counts(name, attribute)).toEqual(expected);
+});
+
+test('durations are in seconds, outages end, and neither methods nor errors add series', async () => {
+  const metrics = collected();
+  const request = { route: { path: '/users/:id' } };
+  publish('admitted', () => limit as never, request);
+  publish('miss', () => cached as never, { ...request, method: 'BREW-7' });
+  publish('session-loaded', () => ({ handle: 'h', found: true, durationMs: 5 }));
+  publish('value-loaded', () => ({ key: 'k', failed: true, durationMs: 5 }));
+  publish('filled', () => ({ id: 'i', tags: [], bytes: 7, keepMs: 9, durationMs: 5 }));
+  for (const server of ['a', 'b']) publish('unavailable', () => ({ server, cause: 'x' }));
+  publish('recovered', () => ({ server: 'a', outageMs: 5 }));
+  const all = await metrics.all();
+  const points = (name: string) =>
+    all.find(({ descriptor }) => descriptor.name === `express_redis_toolkit.${name}`)!.dataPoints;
+  for (const timed of [
+    'rate_limit.decision.duration',
+    'cache.request.duration',
+    'session.operation.duration',
+    'value.load.duration',
+    'redis.outage.duration',
+  ])
+    expect([timed, points(timed)]).toMatchObject([timed, [{ value: { sum: 0.005, count: 1 } }]]);
+  expect(points('cache.entry.size')).toMatchObject([{ value: { sum: 7 } }]);
+  expect(points('redis.unavailable.count')).toMatchObject([{ value: 1 }]);
+  expect(points('rate_limit.requests')).toMatchObject([{ attributes: { 'http.route': '/users/:id' } }]);
+  expect(points('cache.requests')).toMatchObject([
+    { attributes: { 'http.route': '/users/:id', 'http.request.method': '_OTHER' } },
+  ]);
+  expect(points('value.load.duration')).toMatchObject([{ attributes: { 'error.type': '_OTHER' } }]);
 });
 
 test('what clients invent makes no further series', async () => {

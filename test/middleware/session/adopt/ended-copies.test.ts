@@ -64,6 +64,14 @@ test('destroyAll ends the old copies of adopted sessions too', async () => {
   }
 });
 
+test('an operator who ends all sessions of a user refuses old copies that no new process has seen', async () => {
+  const { one, login } = await bothApps();
+  const [ended, other] = [await login(), await login()];
+  expect(await sessionActions(file.redis, { prefix: '', timeoutMs: 500 }).end(ended.user)).toBe(0);
+  expect(await shown(at(one.url, ended.browser))).toEqual({});
+  expect(await shown(at(one.url, other.browser))).toEqual({ user: other.user });
+});
+
 test('destroyAll also refuses old copies that no new process has seen, if they were saved before it', async () => {
   const { one, login } = await bothApps();
   const early = await login();

@@ -5,8 +5,10 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../../../middleware/cache/cache-response.js';
 import { trackingOf } from '../../../../src/cache/near/change-tracking.js';
 import { NearCache } from '../../../../src/cache/near/near-cache.js';
+import { nearRecords } from '../../../../src/cache/near/near-record.js';
 import type { Entry } from '../../../../src/cache/record.js';
 import { decodeRecord, encodeRecord } from '../../../../src/cache/record-format.js';
+import { decidingPrefixes } from '../../../../src/keys.js';
 import { closeRedis, connectRedis } from '../../../../src/redis/connect.js';
 import { quiet, redisForFile } from '../../../middleware/support/redis-for-file.js';
 import { eventually } from '../../../support/eventually.js';
@@ -26,8 +28,8 @@ const bytes = encodeRecord(entry);
 async function tracked(keyPrefix = '') {
   const redis = connectRedis({ url: file.server.url, logger: quiet, keyPrefix });
   onTestFinished(() => closeRedis(redis));
-  const tracking = trackingOf(redis, 'app:');
-  const near = new NearCache(1_000_000, tracking);
+  const tracking = trackingOf(redis, decidingPrefixes('app:'));
+  const near = new NearCache(1_000_000, nearRecords, tracking);
   await eventually('changes are tracked', () => near.now() !== undefined);
   const heard: string[] = [];
   tracking.onChange((key) => heard.push(key));
@@ -111,7 +113,7 @@ test.each([200, 20_000])(
       return heapUsed + external;
     };
     const maxBytes = 8_000_000;
-    const near = new NearCache(maxBytes);
+    const near = new NearCache(maxBytes, nearRecords);
     for (let collected = 0; collected < 3; collected++) await new Promise(setImmediate).then(collect);
     const before = memory();
     for (let kept = 0; kept < 2 * maxBytes; kept += bodyBytes + 1_000) {

@@ -9,10 +9,10 @@ import type { SessionHost } from './session-object.js';
 import { askUser } from './session-owner.js';
 
 /**
- * Everything that a request does to its session in Redis, one operation at a time: the methods of `req.session`, and
+ * Everything that a request does to its session in Redis, one command at a time: the methods of `req.session`, and
  * the save at the end. With `isHandled` a callback receives the failure, so that the response need not fail as well.
  */
-export class SessionOperations {
+export class RequestSession {
   readonly current: CurrentSession;
   /** The last command failed. */
   hasFailed = false;
@@ -27,7 +27,7 @@ export class SessionOperations {
     this.current = new CurrentSession(context, (tracked) => this.#hostOf(tracked));
   }
 
-  /** Settles when all operations are done; rejects when one failed and no callback received its error. */
+  /** Settles when all of it is done; rejects when one failed and no callback received its error. */
   get pending(): Promise<void> | undefined {
     return this.#queue.pending;
   }
@@ -118,7 +118,7 @@ export class SessionOperations {
   // As in express-session, this takes `req.session` away even if that is a later session. The later one is not destroyed.
   #destroyReplaced({ id, user }: TrackedSession, isHandled: boolean): Promise<void> {
     this.current.remove(false);
-    return this.#queue.add(() => this.context.store.destroy(id, user), isHandled);
+    return this.#queue.add(() => this.#end(id, user), isHandled);
   }
 
   #reload(tracked: TrackedSession, isHandled: boolean): Promise<void> {
@@ -135,21 +135,23 @@ export class SessionOperations {
   }
 
   async #peek(id: string): Promise<StoredSession | undefined> {
-    const { store, availability } = this.context;
+    const { store, availability, req } = this.context;
     try {
       return await store.peek(id);
     } catch (error) {
-      availability.failed('read', error);
+      availability.failed('read', error, req);
       throw error;
     }
   }
 
   #endStored({ exists, id, user }: TrackedSession): Promise<void> | undefined {
-    if (exists) return this.context.store.destroy(id, user);
+    if (exists) return this.#end(id, user);
     if (this.#unread.length === 0) return undefined;
-    return Promise.all(this.#unread.map((unread) => this.context.store.destroy(unread))).then(
-      () => undefined,
-    );
+    return Promise.all(this.#unread.map((unread) => this.#end(unread))).then(() => undefined);
+  }
+
+  async #end(id: string, user?: string): Promise<void> {
+    await this.context.store.destroy(id, user, this.context.req);
   }
 
   async #write(tracked: TrackedSession, changes?: Changes): Promise<LossReason | undefined> {
@@ -169,7 +171,7 @@ export class SessionOperations {
   }
 
   #notingFailure<Result>(work: Promise<Result>): Promise<Result> {
-    const { availability } = this.context;
+    const { availability, req } = this.context;
     work.then(
       () => {
         this.hasFailed = false;
@@ -177,7 +179,7 @@ export class SessionOperations {
       },
       (error) => {
         this.hasFailed = true;
-        availability.failed('write', error);
+        availability.failed('write', error, req);
       },
     );
     return work;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The Node that runs the measured processes. */
+/** A Node, and the version that it is. */
 export interface ChosenNode {
   readonly path: string;
   readonly version: string;
@@ -13,13 +13,13 @@ const PACKAGE = `node-${PLATFORM}-${process.arch}`;
 
 /**
  * The running Node, or the latest of another major version. npm has the binaries of Node in a package for each platform;
- * it is installed into bench/nodes when it is first asked for.
+ * it is installed into node_modules/.cache when it is first asked for.
  */
 export function chosenNode(major: string | undefined): ChosenNode {
   if (major === undefined || process.versions.node.startsWith(`${major}.`))
     return { path: process.execPath, version: process.version };
-  if (!/^\d+$/.test(major)) throw new Error(`--node: give a major version such as 24, not ${major}`);
-  const folder = join(__dirname, 'nodes', major);
+  if (!/^\d+$/.test(major)) throw new Error(`Give a major version such as 24, not ${major}`);
+  const folder = join(__dirname, '../node_modules/.cache/nodes', major);
   const path = join(folder, 'node_modules', PACKAGE, 'bin', PLATFORM === 'win' ? 'node.exe' : 'node');
   if (!existsSync(path)) {
     const install = [

@@ -1,0 +1,41 @@
+import { isUnavailable } from '../errors.js';
+import { consoleLogger } from '../logger.js';
+import { linkTo } from '../redis/index.js';
+import { sharedNotices } from '../redis-unavailable.js';
+import { beginMutation, checkTags, type Mutation, refusedMutation, type TagVersions } from '../tags/index.js';
+import { checkFunction } from './check-function.js';
+import type { AsideSettings } from './options.js';
+
+const CONSEQUENCES = {
+  refuse: 'changes by mutate are refused',
+  proceed: 'changes by mutate are made, and older values may be served until the purge is acknowledged',
+} as const;
+
+/** Makes `mutate`: runs a change between a mark on its tags and their purge. */
+export function mutator(versions: TagVersions, settings: AsideSettings) {
+  const { redis, onUnavailable, logger = consoleLogger } = settings;
+  const link = linkTo(redis, settings.logger);
+  const notices = sharedNotices('cacheAside', onUnavailable, link, settings.logger);
+
+  return async <T>(given: readonly string[], run: () => Promise<T>): Promise<T> => {
+    checkFunction('mutate', 'run', run);
+    const tags = checkTags('cacheAside: mutate was given', given);
+    let mutation: Mutation | undefined;
+    try {
+      mutation = await beginMutation(versions, tags);
+      notices.succeeded();
+    } catch (cause) {
+      if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause);
+      if (onUnavailable === 'refuse') throw refusedMutation(cause);
+    }
+    try {
+      return await run();
+    } finally {
+      // Also after an error: a part of the change may have been made.
+      await (mutation ? mutation.finish() : versions.invalidate(tags)).catch((err: unknown) => {
+        // A purge that Redis has not acknowledged is repeated, and logged once per outage.
+        if (!isUnavailable(err)) logger.error({ err, tags }, 'a purge failed');
+      });
+    }
+  };
+}
