@@ -65,7 +65,10 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
     const flights = new SingleFlight<FilledResponse>(redis, settings);
     this.#decider = new Decider({ cache: this.#cache, flights, settings, passedOn: this.#passedOn });
     this.#questions = questions(settings);
-    whenReset(redis, () => this.#passedOn.clear());
+    whenReset(redis, () => {
+      this.#passedOn.clear();
+      settings.sharedQueries.clear();
+    });
     this.#mounted = mountedOnce(logger);
     this.#watchPersonal = alwaysPersonalWatch(logger);
     this.#notices = sharedNotices('cacheResponse', 'bypass', link, logger);
