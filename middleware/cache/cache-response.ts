@@ -21,7 +21,7 @@ import { mountedOnce } from './mounted-once.js';
 import { type CacheResponseOptions, checks, defaults, hints } from './options.js';
 import { personalBy } from './personal.js';
 import { purgeAfterChange } from './purge-after-change.js';
-import { queryDigest } from './query-content.js';
+import { type AskedLookup, type AskedQuery, askQuery } from './query-content.js';
 import type { Question } from './question.js';
 import type { BypassReason } from './reasons.js';
 import { type CacheSettings, settingsOf } from './settings.js';
@@ -30,13 +30,6 @@ import { isSkipped, passSkipped } from './skipped.js';
 import { watchHandler } from './watch-handler.js';
 
 const CACHED_METHODS = new Set(['GET', 'HEAD', 'QUERY']);
-
-/** The look-up of a request, and who could change the request since. */
-interface AskedLookup {
-  readonly question: Question;
-  readonly found: Promise<Lookup>;
-  readonly before: Before;
-}
 
 /**
  * Answers GET, HEAD and QUERY from responses stored in Redis, as a shared HTTP cache does (RFC 9111), with `Age`,
@@ -54,7 +47,7 @@ export function cacheResponse(given: CacheResponseOptions): RequestHandler {
   );
 }
 
-class CacheStep implements Step<AskedLookup> {
+class CacheStep implements Step<AskedLookup | AskedQuery> {
   readonly #settings: CacheSettings;
   readonly #cache: ResponseCache;
   readonly #decider: Decider;
@@ -72,13 +65,17 @@ class CacheStep implements Step<AskedLookup> {
     const flights = new SingleFlight<FilledResponse>(redis, settings);
     this.#decider = new Decider({ cache: this.#cache, flights, settings, passedOn: this.#passedOn });
     this.#questions = questions(settings);
-    whenReset(redis, () => this.#passedOn.clear());
+    whenReset(redis, () => {
+      this.#passedOn.clear();
+      settings.sharedQueries.clear();
+    });
     this.#mounted = mountedOnce(logger);
     this.#watchPersonal = alwaysPersonalWatch(logger);
     this.#notices = sharedNotices('cacheResponse', 'bypass', link, logger);
   }
 
-  ask(req: Request, _res: Response, before: Before): AskedLookup | undefined {
+  ask(req: Request, _res: Response, before: Before): AskedLookup | Promise<AskedQuery> | undefined {
+    if (req.method === 'QUERY') return this.#askQuery(req, before);
     if (!isCacheable(req, this.#settings) || isForOnePerson(req, this.#settings)) return undefined;
     if (this.#mounted.isTaken(req) || isSkipped(req, this.#settings)) return undefined;
     const question = this.#questions.of(req);
@@ -94,7 +91,7 @@ class CacheStep implements Step<AskedLookup> {
     // An earlier part may have set since what `skip` reads.
     if ((asked as AskedLookup | undefined)?.before !== 'nobody' && isSkipped(req, this.#settings))
       return passSkipped(res, next, () => this.#mounted.isTaken(req));
-    if (req.method === 'QUERY') return this.#actOnQuery(req, res, next);
+    if (req.method === 'QUERY') return this.#actOnQuery(req, res, next, asked as Promise<AskedQuery>);
     this.#settings.emitVariance?.(req, res);
     if (!this.#mounted.take(req)) return next();
     if (asked && !isForOnePerson(req, this.#settings))
@@ -102,15 +99,31 @@ class CacheStep implements Step<AskedLookup> {
     return this.#bypass(req, res, next);
   }
 
-  // Not asked early: a parser in front would read the content at the same time.
-  async #actOnQuery(req: Request, res: Response, next: NextFunction): Promise<void> {
+  // Not early behind others: a parser there would read the content at the same time.
+  #askQuery(req: Request, before: Before): Promise<AskedQuery> | undefined {
+    if (before === 'others' || this.#settings.maxQueryBytes === 0) return undefined;
+    if (isForOnePerson(req, this.#settings) || this.#mounted.isTaken(req) || isSkipped(req, this.#settings))
+      return undefined;
+    return askQuery(req, this.#settings, (content) => this.#lookUpQuery(req, content, before));
+  }
+
+  #lookUpQuery(req: Request, content: string, before: Before): AskedLookup | undefined {
+    const question = this.#questions.of(req, content);
+    return question && { question, found: this.#lookUp(question, req), before };
+  }
+
+  async #actOnQuery(
+    req: Request,
+    res: Response,
+    next: NextFunction,
+    asked: Promise<AskedQuery> | undefined,
+  ): Promise<void> {
     if (!this.#mounted.take(req)) return next();
-    const { maxQueryBytes } = this.#settings;
-    const isShared = maxQueryBytes > 0 && !isForOnePerson(req, this.#settings);
-    const content = isShared ? await queryDigest(req, maxQueryBytes) : undefined;
-    const question = content === undefined ? undefined : this.#questions.of(req, content);
-    if (!question) return this.#bypass(req, res, next, content === undefined ? 'content' : 'host');
-    return this.#answer({ question, found: this.#lookUp(question, req), before: 'nobody' }, req, res, next);
+    const { content, lookup } = (await asked) ?? {};
+    const isShared = content !== undefined && !isForOnePerson(req, this.#settings);
+    if (!isShared) return this.#bypass(req, res, next, 'content');
+    const known = lookup ?? this.#lookUpQuery(req, content, 'nobody');
+    return known ? this.#answer(known, req, res, next) : this.#bypass(req, res, next, 'host');
   }
 
   #bypass(req: Request, res: Response, next: NextFunction, otherwise?: BypassReason): void {

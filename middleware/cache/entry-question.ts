@@ -30,6 +30,7 @@ export function questions(settings: CacheSettings) {
       ownTags,
       origin: ownKey === undefined && content === undefined ? origin : undefined,
       url: req.originalUrl,
+      content,
     };
     return settings.sharedQueries.of(exact);
   };
@@ -48,11 +49,11 @@ export function questions(settings: CacheSettings) {
     renewed(question: Question, before: Before, req: Request): Question {
       if (before === 'nobody' || (before === 'steps' && !settings.key && !settings.tags)) return question;
       if (before === 'others') {
-        const now = of(req) ?? question;
+        const now = of(req, question.content) ?? question;
         return now.id === question.id && isSameList(now.tags, question.tags) ? question : now;
       }
       const isSame = keyOf(req) === question.ownKey && isSameList(tagsOf(req), question.ownTags);
-      return isSame ? question : (of(req) ?? question);
+      return isSame ? question : (of(req, question.content) ?? question);
     },
   };
 }

@@ -126,6 +126,13 @@ export interface CacheResponseOptions {
    */
   readonly maxQueryBytes?: number;
   /**
+   * Let QUERY contents in JSON share a response when only white space, the order of members and escapes in strings tell
+   * them apart. For handlers that parse the content and do not read that order. A content that names a member twice is
+   * compared byte by byte, as is any with `Cache-Control: no-transform`; numbers count as they are written.
+   * @default false
+   */
+  readonly normaliseQuery?: boolean;
+  /**
    * Bytes from which on a response of a kind that shrinks (text, JSON) is stored compressed, and sent so to clients that
    * take it. Such responses have `Vary: Accept-Encoding`, and a weak ETag when compressed.
    * @default none
@@ -196,6 +203,7 @@ export const defaults = {
   ignoreRequestCacheControl: false,
   maxBodyBytes: 1_048_576,
   maxQueryBytes: 65_536,
+  normaliseQuery: false,
   compressWith: 'gzip',
   earlyRefresh: 0,
   onRestart: 'forget',
@@ -280,6 +288,7 @@ export const checks = {
   targetedHeader: aFieldName,
   shared: aBoolean,
   noVarySearch: aBoolean,
+  normaliseQuery: aBoolean,
   purgeSharedGroups: aBoolean,
   hosts: aListOfHosts,
   ignoreCookies: aListOfCookieNames,

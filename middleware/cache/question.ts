@@ -8,6 +8,8 @@ export interface Question {
   /** The scheme and authority of the target; undefined when it does not decide alone (QUERY), or not at all (`key`). */
   readonly origin: string | undefined;
   readonly url: string;
+  /** The digest of the content of a QUERY. */
+  readonly content: string | undefined;
   /** The question by the exact URL, when this one is for all URLs that are equivalent to it. */
   readonly exact?: Question;
 }

@@ -33,6 +33,12 @@ export class SharedQueries {
     this.#queryParams = queryParams;
   }
 
+  /** Forgets all that was said. */
+  clear(): void {
+    this.#known.clear();
+    this.#isUsed = false;
+  }
+
   /** The question that finds the response for equivalent URLs, as far as this process knows; otherwise the same. */
   of(question: Question): Question {
     if (!this.#isUsed || question.exact || question.origin === undefined) return question;

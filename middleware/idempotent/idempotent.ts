@@ -19,7 +19,7 @@ import { keyOf } from './key-field.js';
 import { checks, defaults, hints, type IdempotentOptions, type IdempotentSettings } from './options.js';
 import { answerProblem, type IdempotencyProblem } from './problems.js';
 import { replay } from './replay.js';
-import { scopeOf } from './scope.js';
+import { routeOf, scopeOf } from './scope.js';
 
 type FoundAnswer = Awaited<ReturnType<Attempts['find']>>;
 
@@ -27,6 +27,13 @@ type FoundAnswer = Awaited<ReturnType<Attempts['find']>>;
 interface AskedAttempt {
   readonly id: string;
   readonly found: Promise<FoundAnswer>;
+}
+
+/** A request with its key's digest and its fingerprint. */
+interface NamedAttempt {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly req: Request;
 }
 
 /**
@@ -90,10 +97,15 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     const outcome = await this.#outcome(attempt, await (asked as Promise<AskedAttempt>), next);
     if (!outcome) return undefined;
     publish('idempotency', () => ({ state: outcome.state, durationMs: monotonicNow() - began }), req);
-    return this.#follow(outcome, named.id, req, res, next);
+    return this.#follow(outcome, attempt, res, next);
   }
 
-  #follow(outcome: AttemptOutcome, id: string, req: Request, res: Response, next: NextFunction): unknown {
+  #follow(
+    outcome: AttemptOutcome,
+    { id, fingerprint, req }: NamedAttempt,
+    res: Response,
+    next: NextFunction,
+  ): unknown {
     const { documentationUrl } = this.#settings;
     if (outcome.state !== 'run') recordOf(req).isUnchanged = true;
     switch (outcome.state) {
@@ -101,7 +113,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
         req.idempotency = { id, fence: outcome.fence };
         keepAnswer(
           this.#attempts,
-          { id, token: outcome.token },
+          { ...outcome, id, fingerprint },
           { res, next, notices: this.#notices },
           this.#settings,
         );
@@ -122,7 +134,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
 
   /** Undefined when the request has been passed on. */
   async #outcome(
-    { id, fingerprint, req }: { readonly id: string; readonly fingerprint: string; readonly req: Request },
+    { id, fingerprint, req }: NamedAttempt,
     asked: AskedAttempt | undefined,
     next: NextFunction,
   ): Promise<AttemptOutcome | undefined> {
@@ -174,9 +186,3 @@ const judged = (
   { fingerprint, answer }: { readonly fingerprint: string; readonly answer: KeptAnswer },
   own: string,
 ): AttemptOutcome => (fingerprint === own ? { state: 'done', answer } : { state: 'mismatch' });
-
-// Under the pattern, so that a key that is used again for `/orders/2` instead of `/orders/1` is noticed.
-function routeOf({ baseUrl, route, path }: Request): string {
-  const pattern: unknown = (route as { path?: unknown } | undefined)?.path;
-  return `${baseUrl}${typeof pattern === 'string' ? pattern : path}`;
-}

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { NextFunction, Response } from 'express';
 import type { Directives } from '../../src/http/cache-control.js';
 import { storedFields } from '../../src/http/stored-fields.js';
-import type { Attempts, KeptAnswer } from '../../src/idempotency/index.js';
+import type { Attempts, KeptAnswer, RunningAttempt } from '../../src/idempotency/index.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { clearInterval, setInterval } from '../../src/timers.js';
 import type { UnavailableNotices } from '../../src/unavailable-notices.js';
@@ -15,12 +15,6 @@ const NOT_KEPT = new Set([401, 403, 408, 425, 429]);
 // For one client or one moment, besides what no cache stores: they are made anew.
 const MADE_ANEW = /^(?:date|retry-after|server-timing|(?:x-)?ratelimit.*)$/;
 const NO_DIRECTIVES: Directives = new Map();
-
-/** The attempt whose handler runs. */
-export interface RunningAttempt {
-  readonly id: string;
-  readonly token: string;
-}
 
 /** The response to a request, and who is told when its answer cannot be kept. */
 interface Answering {
@@ -92,13 +86,13 @@ function answerWorthKeeping(
 
 async function store(
   attempts: Attempts,
-  { id, token }: RunningAttempt,
+  attempt: RunningAttempt,
   answer: KeptAnswer | undefined,
   { logger, notices }: { readonly logger: Logger; readonly notices: UnavailableNotices },
 ): Promise<void> {
   try {
-    if (!answer) await attempts.forget(id, token);
-    else if (!(await attempts.complete(id, token, answer))) {
+    if (!answer) await attempts.forget(attempt.id, attempt.token);
+    else if (!(await attempts.complete(attempt, answer))) {
       logger.error(
         { code: 'IDEMPOTENCY_LEASE_LOST' },
         'idempotent: the lease was lost while the handler ran',
@@ -122,14 +116,14 @@ interface StopRenewing {
 const RENEWALS_PER_LEASE = 3;
 const LEASES_WITHOUT_CLIENT = 10;
 
-function renewing(attempts: Attempts, { id, token }: RunningAttempt, leaseMs: number): StopRenewing {
+function renewing(attempts: Attempts, attempt: RunningAttempt, leaseMs: number): StopRenewing {
   let left = Number.POSITIVE_INFINITY;
   const stop = () => clearInterval(renewal);
   const renewal = setInterval(() => {
     left -= 1;
     if (left < 0) return stop();
     // A failed renewal is tried again at the next turn.
-    attempts.renew(id, token).then(
+    attempts.renew(attempt).then(
       (isOurs) => isOurs || stop(),
       () => undefined,
     );

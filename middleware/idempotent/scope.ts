@@ -19,3 +19,9 @@ export async function scopeOf(
     `idempotent: the function "scope" returned ${kindOf(client)}; it must return a text, a number, a bigint or undefined`,
   );
 }
+
+/** The route of a request: a key that is used again for `/orders/2` instead of `/orders/1` is noticed under its pattern. */
+export function routeOf({ baseUrl, route, path }: Request): string {
+  const pattern: unknown = (route as { path?: unknown } | undefined)?.path;
+  return `${baseUrl}${typeof pattern === 'string' ? pattern : path}`;
+}

@@ -27,6 +27,14 @@ export type AttemptOutcome =
   /** An earlier attempt stopped without a result. */
   | { readonly state: 'lost' };
 
+/** An attempt whose handler runs. */
+export interface RunningAttempt {
+  readonly id: string;
+  readonly token: string;
+  readonly fence: number;
+  readonly fingerprint: string;
+}
+
 export interface AttemptsOptions {
   readonly prefix: string;
   readonly timeoutMs: number;
@@ -82,18 +90,22 @@ export class Attempts {
   }
 
   /** Resolves with false when another attempt has taken over. */
-  async renew(id: string, token: string): Promise<boolean> {
+  async renew({ id, token, fence, fingerprint }: RunningAttempt): Promise<boolean> {
     const { leaseMs, keepMs } = this.#options;
-    return (await this.#run<number>(renewAttempt, id, [token, leaseMs, keepMs + leaseMs])) === 1;
+    const args = [token, leaseMs, keepMs + leaseMs, fingerprint, fence];
+    return (await this.#run<number>(renewAttempt, id, args)) === 1;
   }
 
   /**
    * Keeps the answer, unless another attempt has taken over: then it resolves with false. When Redis does not acknowledge
    * it in time this rejects, and is repeated while the lease can last.
    */
-  complete(id: string, token: string, { status, fields, body }: KeptAnswer): Promise<boolean> {
+  complete(
+    { id, token, fence, fingerprint }: RunningAttempt,
+    { status, fields, body }: KeptAnswer,
+  ): Promise<boolean> {
     const head = JSON.stringify({ status, fields, ...(body ? {} : { isOmitted: true }) });
-    return this.#endOrRepeat(id, [token, this.#options.keepMs, head, body ?? '']);
+    return this.#endOrRepeat(id, [token, this.#options.keepMs, head, body ?? '', fingerprint, fence]);
   }
 
   /** The next request with this key runs again. When Redis does not acknowledge it in time this is repeated as well. */

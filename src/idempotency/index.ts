@@ -1,1 +1,1 @@
-export { type AttemptOutcome, Attempts, type KeptAnswer } from './attempts.js';
+export { type AttemptOutcome, Attempts, type KeptAnswer, type RunningAttempt } from './attempts.js';

@@ -42,6 +42,24 @@ const typed = (type: string) => ({ headers: { 'Content-Type': type } });
 const answered = (origin: Exchange['origin'], more: Partial<Exchange> = {}): Exchange =>
   query(A, 'origin', { ...(origin && { origin }), ...more });
 
+/** Two contents under `normaliseQuery`. The handler gets each as it was sent. */
+const normalising = (
+  says: string,
+  one: string,
+  other: string,
+  is: 'same' | 'another',
+  type = JSON_TYPE,
+): Row => ({
+  section: '10008 §2.7',
+  says: `with normaliseQuery ${says}`,
+  options: { normaliseQuery: true },
+  exchanges: [
+    query(one, 'origin', typed(type)),
+    query(other, is === 'same' ? 'cache' : 'origin', typed(type)),
+    query(one, 'cache', typed(type)),
+  ],
+});
+
 /** RFC 10008, as data. */
 export const ROWS: readonly Row[] = [
   {
@@ -74,6 +92,69 @@ export const ROWS: readonly Row[] = [
     query('x', 'origin', { headers: { 'Content-Type': 'application/x-any', 'Content-Encoding': 'gzip' } }),
   ),
   apart('white space in JSON counts', query(A, 'origin'), query('{ "a":1}', 'origin')),
+  apart(
+    'the order of JSON members counts',
+    query('{"a":1,"b":2}', 'origin'),
+    query('{"b":2,"a":1}', 'origin'),
+  ),
+  ...(
+    [
+      ['white space', '{"a":1}', ' {\r\n\t"a" : 1 } '],
+      ['the order of members', '{"a":1,"b":[{"c":1,"d":2}]}', '{"b":[{"d":2,"c":1}],"a":1}'],
+      ['an escape', '{"a":"\\u00e9\\/"}', '{"a":"é/"}'],
+      ['white space around a scalar', '1.50', ' 1.50\n'],
+      ['white space in empty containers', '{"a":[],"b":{}}', '{"b":{ },"a":[ ]}'],
+    ] as const
+  ).map(([what, one, other]) => normalising(`${what} makes no difference`, one, other, 'same')),
+  ...(
+    [
+      ['a member that is named twice', '{"a":1,"a":2}', '{"a":2}'],
+      ['a member that is named twice, with an escape', '{"a":1,"\\u0061":2}', '{"a":2}'],
+      ['an integer above 2^53', '{"n":9007199254740993}', '{"n":9007199254740992}'],
+      ['1.0', '{"n":1}', '{"n":1.0}'],
+      ['1e0', '{"n":1}', '{"n":1e0}'],
+      ['-0', '{"n":0}', '{"n":-0}'],
+      ['the order of items', '[1,2]', '[2,1]'],
+      ['a space in a string', '{"a":"b c"}', '{"a":"bc"}'],
+      ['a text that is a number', '{"a":"1"}', '{"a":1}'],
+      ['half a surrogate pair', '{"a":"\\ud800"}', '{"a":"\\udfff"}'],
+      ['a name that is no member of its own', '{"__proto__":1}', '{}'],
+      ['white space in what is no JSON', '{"a":1', '{"a": 1'],
+      [
+        'white space below a hundred levels',
+        `${'['.repeat(200)}1${']'.repeat(200)}`,
+        `${'['.repeat(200)} 1${']'.repeat(200)}`,
+      ],
+    ] as const
+  ).map(([what, one, other]) => normalising(`${what} makes a difference`, one, other, 'another')),
+  normalising('a type with +json is JSON', A, '{ "a":1}', 'same', 'application/vnd.a+json; charset="UTF-8"'),
+  normalising('a text is no JSON', A, '{ "a":1}', 'another', 'text/plain'),
+  normalising('jsonpath is no JSON', A, '{ "a":1}', 'another', 'application/jsonpath'),
+  normalising(
+    'another charset is compared byte by byte',
+    A,
+    '{ "a":1}',
+    'another',
+    'application/vnd.a+json;charset=utf-16',
+  ),
+  normalising(
+    'white space behind a BOM makes a difference',
+    '\ufeff{"a":1}',
+    '\ufeff{"a": 1}',
+    'another',
+    'application/vnd.a+json',
+  ),
+  {
+    section: '10008 §2.7',
+    says: 'with normaliseQuery no-transform is compared byte by byte',
+    options: { normaliseQuery: true },
+    exchanges: [
+      query(A, 'origin', { headers: { 'Cache-Control': 'no-transform' } }),
+      query('{ "a":1}', 'origin', { headers: { 'Cache-Control': 'no-transform' } }),
+      query('{ "a":1}', 'origin'),
+      query(A, 'cache'),
+    ],
+  },
   apart(
     'another query of the URL has another response',
     query(A, 'origin', { path: '/s?x=1' }),

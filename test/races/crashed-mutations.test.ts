@@ -19,7 +19,7 @@ async function startSite(redisArgs: string[] = []) {
   const database = new Redis(rows.url);
   const started: TypeScriptChild[] = [];
   const start = async () => {
-    const env = { REDIS_URL: cache.url, DATABASE: rows.url, TAGS: 'by request' };
+    const env = { REDIS_URL: cache.url, DATABASE: rows.url };
     const child = await forkTypeScript(join(__dirname, 'stale-reads-process.ts'), { env });
     started.push(child);
     return { url: await child.call<string>('listen'), pid: child.pid };
@@ -35,12 +35,13 @@ async function startSite(redisArgs: string[] = []) {
 type Site = Awaited<ReturnType<typeof startSite>>;
 
 const change = (url: string, id: number, query = '') =>
-  ask(url, `/change/${id}${query}`, { method: 'POST', headers }).then(
+  ask(url, `/change/by-request/${id}${query}`, { method: 'POST', headers }).then(
     ({ status }) => status,
     () => 'lost' as const,
   );
+const valueIn = (body: Buffer | string): number => JSON.parse(String(body)).value;
 const warm = ({ server }: Site, id: number) =>
-  eventually('a hit', async () => (await ask(server.url, `/rows/${id}`, { headers })).hit);
+  eventually('a hit', async () => (await ask(server.url, `/none/by-request/${id}`, { headers })).hit);
 
 /** Readers of a row, who know before each read what the database holds; `stop` tells what they saw too late. */
 function readOn({ server, database }: Site, id: number) {
@@ -49,9 +50,9 @@ function readOn({ server, database }: Site, id: number) {
   const read = async () => {
     while (!isOver) {
       const committed = Number(await database.get(`row ${id}`));
-      const { body } = await ask(server.url, `/rows/${id}`, { headers });
+      const { body } = await ask(server.url, `/none/by-request/${id}`, { headers });
       reads++;
-      if (Number(body) < committed) stale.push(`row ${id}: ${body} after ${committed}`);
+      if (valueIn(body) < committed) stale.push(`row ${id}: ${body} after ${committed}`);
     }
   };
   const readers = Promise.all([read(), read(), read()]);
@@ -140,7 +141,7 @@ test.each(Object.keys(PERSISTENCE))(
       await loseTail?.(directory);
       await site.cache.restart();
       await eventually('Redis is asked again', async () => {
-        const { headers: of } = await ask(site.server.url, `/rows/${id}`, { headers });
+        const { headers: of } = await ask(site.server.url, `/none/by-request/${id}`, { headers });
         return !String(of['cache-status']).includes('bypass');
       });
       stale.push(...(await readers.stop(10)));
