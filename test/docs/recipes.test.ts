@@ -14,7 +14,7 @@ beforeAll(async () => {
   redis = await startRedis();
   project = await createBlocksProject([
     { file: 'slow.ts', source: programUnder('Slow down before you refuse') },
-    { file: 'login.ts', source: programUnder('Slow down password guessing') },
+    { file: 'login.ts', source: programUnder('Limit password guessing') },
     { file: 'change.ts', source: programUnder('Change a limit while it runs') },
   ]);
 });
