@@ -28,7 +28,7 @@ export default defineConfig({
   test: {
     globalSetup: 'test/support/global-setup.ts',
     // Half of the time a test waits, for a process to start or a deadline to pass. At full size most start several processes.
-    maxWorkers: process.env.TEST_SIZE === 'full' ? 2 : 4,
+    maxWorkers: process.env.TEST_SIZE === 'full' ? 2 : 3,
     projects: [
       {
         test: {
