@@ -154,7 +154,13 @@ test('a validation by the handler keeps the text, in both codings', async () => 
     String((await app.get()).headers['cache-status']).includes('fwd-status=304'),
   );
   expect((await app.get()).body.equals(PLAIN)).toBe(true);
-  expect(gunzipSync((await app.get('/', GZIP)).body).equals(PLAIN)).toBe(true);
+  // An answer of the handler itself, when the second is over meanwhile, is plain.
+  await eventually('a coded answer', async () => {
+    const { headers, body } = await app.get('/', GZIP);
+    const isCoded = headers['content-encoding'] === 'gzip';
+    expect((isCoded ? gunzipSync(body) : body).equals(PLAIN)).toBe(true);
+    return isCoded;
+  });
 });
 
 test('what cannot be unpacked is a miss', async () => {
