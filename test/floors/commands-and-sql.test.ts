@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { put, runBiome, useEmptyHouse } from './support/house.js';
+import { useLintedHouse } from './support/house.js';
 
-useEmptyHouse();
+const { put, foundIn } = useLintedHouse('biome');
 
 const redisCommands = [
   `redis.get('key')`,
@@ -20,17 +20,19 @@ const redisCommands = [
     (command) => `store.${command}('key')`,
   ),
 ];
-test.each(['middleware', 'routes'].flatMap((floor) => redisCommands.map((command) => [floor, command])))(
-  'lint refuses the Redis command in %s/: %s',
-  async (floor, command) => {
-    await put(`${floor}/command.ts`, `export const violation = () => ${command};\n`);
-    const { passed, output } = await runBiome(`${floor}/command.ts`);
-    expect(output).toContain('issues no Redis command');
-    expect(passed).toBe(false);
-  },
-);
+test.each(
+  ['middleware', 'routes'].flatMap((floor) =>
+    redisCommands.map((command) => ({
+      floor,
+      command,
+      path: put(`${floor}/command.ts`, `export const violation = () => ${command};\n`),
+    })),
+  ),
+)('lint refuses the Redis command in $floor/: $command', ({ path }) => {
+  expect(foundIn(path)).toContain('issues no Redis command');
+});
 
-test.each([
+const statements = [
   `pool.query('x')`,
   `'select id from users'`,
   `"DELETE FROM users"`,
@@ -48,15 +50,16 @@ test.each([
   `'create unique index on users (email)'`,
   `'WITH old AS ( SELECT id FROM users ) SELECT * FROM old'`,
   '`with recursive t(n) as (\n  select 1\n) select n from t`',
-])('lint refuses the SQL in routes/: %s', async (sql) => {
-  await put('routes/sql.ts', `export const violation = () => ${sql};\n`);
-  const { passed, output } = await runBiome('routes/sql.ts');
-  expect(output).toContain('routes/ issue no SQL');
-  expect(passed).toBe(false);
+];
+test.each(
+  statements.map((sql) => ({ sql, path: put('routes/sql.ts', `export const violation = () => ${sql};\n`) })),
+)('lint refuses the SQL in routes/: $sql', ({ path }) => {
+  expect(foundIn(path)).toContain('routes/ issue no SQL');
 });
 
-test('lint allows in routes/ code and sentences that only resemble a Redis command or SQL', async () => {
-  const source = [
+const innocent = put(
+  'routes/innocent.ts',
+  [
     'export const table = new Map<string, string>();',
     'export const found = (key: string) => table.get(key);',
     'export const open = (redis: unknown, connect: (it: unknown) => void) => connect(redis);',
@@ -66,20 +69,21 @@ test('lint allows in routes/ code and sentences that only resemble a Redis comma
     "export const more = ['truncate the list', 'with care', 'alter nothing', 'drop it'];",
     'export const bound = (it: () => void) => it.call(undefined);',
     'export const joined = (socket: { connect(): void }) => socket.connect();',
-  ].join('\n');
-  await put('routes/innocent.ts', `${source}\n`);
-  expect(await runBiome('routes/innocent.ts')).toMatchObject({ passed: true });
+  ].join('\n'),
+);
+test('lint allows in routes/ code and sentences that only resemble a Redis command or SQL', () => {
+  expect(foundIn(innocent)).toBe('');
 });
+
+const timers = ['setTimeout(go, 1)', 'setImmediate(go)', 'clearInterval(1)', 'performance.now()'];
 test.each(
   ['src', 'middleware'].flatMap((floor) =>
-    ['setTimeout(go, 1)', 'setImmediate(go)', 'clearInterval(1)', 'performance.now()'].map((call) => [
+    timers.map((call) => ({
       floor,
       call,
-    ]),
+      path: put(`${floor}/timer.ts`, `export const violation = (go: () => void) => [go, ${call}];\n`),
+    })),
   ),
-)('%s/ may not use the global %s, which fake timers of a test would stop', async (floor, call) => {
-  await put(`${floor}/timer.ts`, `export const violation = (go: () => void) => [go, ${call}];\n`);
-  const { passed, output } = await runBiome(`${floor}/timer.ts`);
-  expect(output).toContain('src/timers.ts');
-  expect(passed).toBe(false);
+)('$floor/ may not use the global $call, which fake timers of a test would stop', ({ path }) => {
+  expect(foundIn(path)).toContain('src/timers.ts');
 });
