@@ -1,12 +1,12 @@
 import type { Pool } from 'pg';
 import type { Accounts } from '../routes/auth.js';
 import { oneSpelling } from '../routes/email.js';
-import { impossibleHash, verifyPassword } from './password.js';
+import { impossibleHash, type PasswordCost, verifyPassword } from './password.js';
 import { toUser, USER_COLUMNS, type UserRow } from './user-row.js';
 
 /** Checks passwords against the users table. */
-export function createAccounts(pool: Pool): Accounts {
-  const nobody = impossibleHash();
+export function createAccounts(pool: Pool, passwordCost?: PasswordCost): Accounts {
+  const nobody = impossibleHash(passwordCost);
 
   return {
     async verify(email, password) {

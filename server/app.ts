@@ -14,6 +14,7 @@ import { cachedUsers } from './cached-users.js';
 import type { Config } from './config.js';
 import { createLimits } from './limits.js';
 import { httpLogging } from './logging.js';
+import type { PasswordCost } from './password.js';
 import { pingPostgres } from './postgres.js';
 import { createUserRepository } from './user-repository.js';
 
@@ -29,20 +30,24 @@ export interface AppDeps {
   /** The page at `/`. */
   page?: Router | undefined;
   metrics?: Router | undefined;
+  /** What a hash of a password costs; tests that ask something else make it cheap. */
+  passwordCost?: PasswordCost;
 }
 
-export function createApp({ redis, pool, events, logger, config, page, metrics }: AppDeps): Express {
-  const users = createUserRepository(pool);
-  const accounts = createAccounts(pool);
+export function createApp({
+  redis,
+  pool,
+  events,
+  logger,
+  config,
+  page,
+  metrics,
+  passwordCost,
+}: AppDeps): Express {
+  const users = createUserRepository(pool, passwordCost);
+  const accounts = createAccounts(pool, passwordCost);
   const { limit, signUpLimit, loginLimits } = createLimits(redis, logger);
-  const sessions = session({
-    redis,
-    logger,
-    secret: config.sessionSecret,
-    cookie: { secure: config.secureCookie, sameSite: 'lax' },
-    user: ({ userId }) => userId,
-    device: (req) => ({ userAgent: req.get('user-agent'), ip: req.ip }),
-  });
+  const sessions = createSessions({ redis, logger, config });
 
   const app = express();
   app.disable('x-powered-by');
@@ -75,6 +80,16 @@ export function createApp({ redis, pool, events, logger, config, page, metrics }
   app.use(problemHandler);
   return app;
 }
+
+const createSessions = ({ redis, logger, config }: Pick<AppDeps, 'redis' | 'logger' | 'config'>) =>
+  session({
+    redis,
+    logger,
+    secret: config.sessionSecret,
+    cookie: { secure: config.secureCookie, sameSite: 'lax' },
+    user: ({ userId }) => userId,
+    device: (req) => ({ userAgent: req.get('user-agent'), ip: req.ip }),
+  });
 
 /** The users of the configuration; without any, whoever is on this machine. */
 const operatorsOf = (admins: readonly string[]): OpsOptions['authorize'] =>

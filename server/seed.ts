@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { hashPassword } from './password.js';
+import { hashPassword, type PasswordCost } from './password.js';
 
 export const DEMO_PASSWORD = 'correct horse battery staple';
 
@@ -32,12 +32,12 @@ const NAMES = [
 ];
 
 /** Adds the demo users that are missing: `alice@example.com` and so on, all with `DEMO_PASSWORD`. For development only. */
-export async function seed(pool: Pool): Promise<void> {
+export async function seed(pool: Pool, passwordCost?: PasswordCost): Promise<void> {
   const emails = NAMES.map((name) => `${name.split(' ')[0]?.toLowerCase()}@example.com`);
   await pool.query(
     `INSERT INTO users (email, name, password_hash)
      SELECT email, name, $3 FROM unnest($1::text[], $2::text[]) AS demo (email, name)
      ON CONFLICT (lower(email COLLATE "C")) DO NOTHING`,
-    [emails, NAMES, await hashPassword(DEMO_PASSWORD)],
+    [emails, NAMES, await hashPassword(DEMO_PASSWORD, passwordCost)],
   );
 }

@@ -1,12 +1,12 @@
 import { DatabaseError, type Pool } from 'pg';
 import { EmailTakenError, type UserRepository } from '../routes/user-repository.js';
-import { hashPassword } from './password.js';
+import { hashPassword, type PasswordCost } from './password.js';
 import { toUser, USER_COLUMNS, type UserRow } from './user-row.js';
 
 const UNIQUE_VIOLATION = '23505';
 
 /** Users in PostgreSQL, listed in the order in which they were created. */
-export function createUserRepository(pool: Pool): UserRepository {
+export function createUserRepository(pool: Pool, passwordCost?: PasswordCost): UserRepository {
   async function rows(sql: string, values: unknown[]): Promise<UserRow[]> {
     try {
       return (await pool.query<UserRow>(sql, values)).rows;
@@ -33,7 +33,7 @@ export function createUserRepository(pool: Pool): UserRepository {
     async create({ email, name, password }) {
       const created = await one(
         `INSERT INTO users (email, name, password_hash) VALUES ($1, $2, $3) RETURNING ${USER_COLUMNS}`,
-        [email, name, await hashPassword(password)],
+        [email, name, await hashPassword(password, passwordCost)],
       );
       return created!;
     },

@@ -5,6 +5,7 @@ import { oneSpelling } from '../../routes/email.js';
 import { createAccounts } from '../../server/accounts.js';
 import { migrate } from '../../server/migrate.js';
 import { createUserRepository } from '../../server/user-repository.js';
+import { CHEAP } from '../support/cheap-passwords.js';
 
 // In this locale lower('İ') is 'i', as in most that a distribution or a cloud sets up; the tests' own server has "C".
 const name = `test_${randomBytes(8).toString('hex')}`;
@@ -24,7 +25,7 @@ beforeAll(async () => {
   url.pathname = `/${name}`;
   pool = new Pool({ connectionString: url.href });
   await migrate(pool);
-  const users = createUserRepository(pool);
+  const users = createUserRepository(pool, CHEAP);
   for (const email of ['heidi@example.com', 'kofi@example.com']) {
     await users.create({ email, name: 'Own', password: PASSWORD });
   }
@@ -54,11 +55,11 @@ test.each([
   ['a full-width letter', '\uff48eidi@example.com'],
   ['i and a dot above (U+0307)', 'hei\u0307di@example.com'],
 ])('%s in an email is another person', async (_what, email) => {
-  expect(await createAccounts(pool).verify(email, PASSWORD)).toBeUndefined();
+  expect(await createAccounts(pool, CHEAP).verify(email, PASSWORD)).toBeUndefined();
 });
 
 test('blanks and the case of ASCII letters make no other person', async () => {
-  expect(await createAccounts(pool).verify(' HEIDI@Example.com', PASSWORD)).toBeDefined();
+  expect(await createAccounts(pool, CHEAP).verify(' HEIDI@Example.com', PASSWORD)).toBeDefined();
 });
 
 test('blanks and ASCII capitals make no other spelling, and a second time changes nothing', () => {

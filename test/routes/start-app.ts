@@ -8,6 +8,7 @@ import { migrate } from '../../server/migrate.js';
 import { openPool } from '../../server/postgres.js';
 import { DEMO_PASSWORD, seed } from '../../server/seed.js';
 import { createUserEvents } from '../../server/user-events.js';
+import { CHEAP } from '../support/cheap-passwords.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { startProxy } from '../support/proxy.js';
 import { startRedis } from '../support/redis.js';
@@ -27,7 +28,7 @@ export async function startApp({
   const logger = createLogger('info', { write: onLog });
   const pool = openPool(databaseUrl.href, { logger });
   await migrate(pool);
-  await seed(pool);
+  await seed(pool, CHEAP);
   const config = {
     sessionSecret: 'a secret of at least thirty-two characters',
     trustProxy: 1,
@@ -38,7 +39,7 @@ export async function startApp({
   async function listen() {
     const redis = connectRedis({ url: redisServer.url, logger });
     const events = createUserEvents(redis, logger);
-    const server = createApp({ redis, pool, events, logger, config }).listen(0);
+    const server = createApp({ redis, pool, events, logger, config, passwordCost: CHEAP }).listen(0);
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const close = async () => {

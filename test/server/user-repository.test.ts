@@ -5,6 +5,7 @@ import { EmailTakenError, type UserRepository } from '../../routes/user-reposito
 import { migrate } from '../../server/migrate.js';
 import { seed } from '../../server/seed.js';
 import { createUserRepository } from '../../server/user-repository.js';
+import { CHEAP } from '../support/cheap-passwords.js';
 import { createTestDatabase } from '../support/postgres.js';
 
 const password = 'a good password';
@@ -17,7 +18,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   pool = new Pool({ connectionString: database.url });
   await migrate(pool);
-  users = createUserRepository(pool);
+  users = createUserRepository(pool, CHEAP);
 });
 beforeEach(() => pool.query('TRUNCATE users'));
 afterAll(async () => {
@@ -130,8 +131,8 @@ test('a user made while somebody pages through comes last, and nobody is skipped
 });
 
 test('the demo users are planted once, however often and by however many', async () => {
-  await Promise.all([seed(pool), seed(pool)]);
-  await seed(pool);
+  await Promise.all([seed(pool, CHEAP), seed(pool, CHEAP)]);
+  await seed(pool, CHEAP);
   const emails = await walk(100);
   expect(emails).toHaveLength(25);
   expect(emails).toContain('alice@example.com');
