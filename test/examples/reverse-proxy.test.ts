@@ -5,7 +5,7 @@ import { passInterim } from '../../examples/reverse-proxy/interim.js';
 import { detachResponse } from '../../middleware/response/index.js';
 import { serve } from '../middleware/support/redis-for-file.js';
 import { eventually } from '../support/eventually.js';
-import { launch, type TypeScriptChild } from '../support/processes.js';
+import { launchBundled, type TypeScriptChild } from '../support/processes.js';
 import { printedSeed, random } from '../support/random.js';
 import { sized } from '../support/size.js';
 import { isRunning } from '../support/system.js';
@@ -24,7 +24,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   if (proxy && isRunning(proxy.pid)) return;
   const args = ['--origin', origin.url, '--port', '0', '--redis', inject('redisUrl')];
-  const started = launch(MAIN, { args });
+  const started = await launchBundled(MAIN, { args });
   proxy = started;
   const listening = /localhost:(\d+) caches/;
   await eventually('the proxy listens', () => listening.test(started.output()), { withinMs: 15_000 });

@@ -4,18 +4,18 @@ import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../src/testing/free-port.js';
 import { eventually } from '../support/eventually.js';
-import { launch } from '../support/processes.js';
+import { launchBundled, type TypeScriptChild } from '../support/processes.js';
 import { startRedis } from '../support/redis.js';
 
-function close(way: string, port: number, settings: object = {}) {
+async function close(way: string, port: number, settings: object = {}) {
   const args = [way, `${port}`, JSON.stringify(settings)];
-  const child = launch(join(__dirname, 'closing-child.ts'), { args });
+  const child = await launchBundled(join(__dirname, 'closing-child.ts'), { args });
   onTestFinished(() => child.kill());
   return child;
 }
 
 /** It ended by itself, with nothing keeping it. */
-async function endedBy(child: ReturnType<typeof close>, withinMs: number): Promise<string> {
+async function endedBy(child: TypeScriptChild, withinMs: number): Promise<string> {
   const late = sleep(withinMs).then(() => ({ code: `still running after: ${child.output()}`, signal: null }));
   const { code } = await Promise.race([child.exited, late]);
   expect(code, child.output()).toBe(0);
@@ -27,7 +27,7 @@ test.each(['quit', 'disconnect', 'closeRedis'])(
   async (way) => {
     const server = await startRedis();
     onTestFinished(() => server.stop());
-    const output = await endedBy(close(way, server.port, { listen: true }), 10_000);
+    const output = await endedBy(await close(way, server.port, { listen: true }), 10_000);
     expect(output).toContain('answered, closed');
     expect(output).toContain('status end');
   },
@@ -38,7 +38,7 @@ test.each(['quit', 'disconnect', 'closeRedis'])(
   async (way) => {
     const server = await startRedis();
     onTestFinished(() => server.stop());
-    const output = await endedBy(close(way, server.port, { timeoutMs: 60_000 }), 10_000);
+    const output = await endedBy(await close(way, server.port, { timeoutMs: 60_000 }), 10_000);
     expect(output).toContain('answered, closed');
   },
 );
@@ -59,8 +59,10 @@ test('after closeRedis of a Cluster the process ends, and client and subscriber 
   onTestFinished(() => direct.disconnect());
   await direct.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
   await eventually('it serves', async () => (await direct.cluster('INFO')).includes('state:ok'));
-  const children = ['quit', 'disconnect', 'closeRedis'].map((way) =>
-    close(way, server.port, { cluster: true, listen: true }),
+  const children = await Promise.all(
+    ['quit', 'disconnect', 'closeRedis'].map((way) =>
+      close(way, server.port, { cluster: true, listen: true }),
+    ),
   );
   for (const child of children) expect(await endedBy(child, 10_000)).toContain('answered, closed');
 });
@@ -74,8 +76,8 @@ test('a client that was closed during an outage is not connected again when Redi
     { cluster: true },
     { retryStrategy: null, listen: true },
   ];
-  const children = ['disconnect', 'closeRedis'].flatMap((way) =>
-    settings.map((each) => close(way, port, each)),
+  const children = await Promise.all(
+    ['disconnect', 'closeRedis'].flatMap((way) => settings.map((each) => close(way, port, each))),
   );
   await eventually('all have closed', () => children.every((child) => child.output().includes('closed in')), {
     withinMs: 15_000,
@@ -92,6 +94,6 @@ test('closeRedis takes no longer than its timeout when Redis is frozen, and the 
   const server = await startRedis();
   server.freeze();
   onTestFinished(() => server.stop());
-  const output = await endedBy(close('closeRedis at once', server.port), 10_000);
+  const output = await endedBy(await close('closeRedis at once', server.port), 10_000);
   expect(Number(/closed in (\d+) ms/.exec(output)![1])).toBeLessThan(200);
 });

@@ -1,85 +1,18 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { freePort } from '../../src/testing/free-port.js';
 import { eventually } from '../support/eventually.js';
-import { createTestDatabase } from '../support/postgres.js';
-import { launch, type TypeScriptChild } from '../support/processes.js';
 import { childrenOf, isRunning } from '../support/system.js';
-
-const MAIN = join(__dirname, '../../server/main.ts');
-const BARE = {
-  NODE_ENV: undefined,
-  REDIS_URL: undefined,
-  DATABASE_URL: undefined,
-  SESSION_SECRET: undefined,
-};
-
-const OURS = /redis-server|postgres|keeper/;
-
-const run = promisify(execFile);
-
-function start(env: Record<string, string | undefined>): TypeScriptChild {
-  const child = launch(MAIN, { env: { ...BARE, LOG_LEVEL: 'warn', PORT: '0', ...env } });
-  onTestFinished(() => child.kill());
-  return child;
-}
-
-async function startOnSharedServices(env: Record<string, string> = {}): Promise<TypeScriptChild> {
-  const database = await createTestDatabase();
-  onTestFinished(database.drop);
-  return start({ REDIS_URL: inject('redisUrl'), DATABASE_URL: database.url, ...env });
-}
-
-async function portOf(child: TypeScriptChild): Promise<number> {
-  const listening = /Listening on (?:port |http:\/\/localhost:)(\d+)/;
-  const listens = () => {
-    expect(isRunning(child.pid), child.output()).toBe(true);
-    return listening.test(child.output());
-  };
-  await eventually('the server listens', listens, { withinMs: 10_000 });
-  return Number(listening.exec(child.output())![1]);
-}
-
-test('without any configuration it is ready within 10 s, and the lines that it prints do what they say', async () => {
-  const began = performance.now();
-  const child = start({});
-  await portOf(child);
-  expect(performance.now() - began).toBeLessThan(10_000);
-  const services = childrenOf(child.pid).filter(({ command }) => OURS.test(command));
-
-  const cwd = mkdtempSync(join(tmpdir(), 'curl-'));
-  onTestFinished(() => rmSync(cwd, { recursive: true }));
-  const lines = child.output().match(/^ {2}curl .*$/gm)!;
-  const answers: string[] = [];
-  for (const line of lines) answers.push((await run('sh', ['-c', line], { cwd })).stdout);
-  const [miss, hit, login, change, fresh, guesses] = answers;
-  for (const answer of [miss, hit, login, change, fresh]) expect(answer).toMatch(/^HTTP\/1\.1 200 /);
-  expect(miss).toMatch(/Cache-Status: .*fwd=uri-miss/);
-  expect(hit).toMatch(/Cache-Status: .*;hit/);
-  expect(fresh).toMatch(/Cache-Status: .*fwd=[\s\S]*Somebody Else/);
-  expect(guesses).toBe(`${'401\n'.repeat(10)}429\n`);
-  // Whoever starts it sees the lines to try without scrolling.
-  expect(child.output().split('\n').length).toBeLessThan(24);
-
-  await child.kill('SIGTERM');
-  expect(await child.exited).toEqual({ code: 0, signal: null });
-  // A server and its keeper, twice; nothing is left for the keepers to do once it has ended.
-  expect(services).toHaveLength(4);
-  expect(services.filter(({ pid }) => isRunning(pid))).toEqual([]);
-  // The lines cost the server a dozen password hashes.
-}, 60_000);
+import { OWN_SERVICES, portOf, startOnSharedServices, startSample } from './support/sample-process.js';
 
 test('in production it plants no demo users, starts nothing, and says little', async () => {
   const child = await startOnSharedServices({ NODE_ENV: 'production', SESSION_SECRET: 'x'.repeat(32) });
   const port = await portOf(child);
   expect(child.output()).toBe(`Listening on port ${port}\n`);
-  expect(childrenOf(child.pid).filter(({ command }) => OURS.test(command))).toEqual([]);
+  expect(childrenOf(child.pid).filter(({ command }) => OWN_SERVICES.test(command))).toEqual([]);
   const response = await fetch(`http://localhost:${port}/users`);
   expect(await response.json()).toMatchObject({ users: [] });
   for (const path of ['/', '/page.js', '/page/commands'])
@@ -189,13 +122,13 @@ test.each([
   [{ PORT: 'eighty' }, 'PORT must be a number'],
   [{ TRUST_PROXY: 'yes' }, 'TRUST_PROXY must be'],
 ])('a bad setting is one line and exit code 1: %o', async (env, message) => {
-  const child = start(env);
+  const child = await startSample(env);
   expect(await child.exited).toEqual({ code: 1, signal: null });
   expect(child.output()).toMatch(new RegExp(`^${message}.*\n$`));
 });
 
 test('a certificate that is not there is a line naming DATABASE_URL, and the Redis that was started is stopped', async () => {
-  const child = start({ DATABASE_URL: 'postgres://app:hunter2@127.0.0.1/app?sslcert=/nowhere' });
+  const child = await startSample({ DATABASE_URL: 'postgres://app:hunter2@127.0.0.1/app?sslcert=/nowhere' });
   expect(await child.exited).toEqual({ code: 1, signal: null });
   const [, pid] = /Redis: running on .* \(pid (\d+)\)\nDATABASE_URL: .*\/nowhere.*\n$/.exec(child.output())!;
   expect(isRunning(Number(pid))).toBe(false);
@@ -214,7 +147,7 @@ test('a port in use is one line naming PORT, and exit code 1', async () => {
 
 test('a database that is not there is one line naming DATABASE_URL, without its password', async () => {
   const DATABASE_URL = `postgres://app:hunter2@127.0.0.1:${await freePort()}/app`;
-  const child = start({ REDIS_URL: inject('redisUrl'), DATABASE_URL });
+  const child = await startSample({ REDIS_URL: inject('redisUrl'), DATABASE_URL });
   expect(await child.exited).toEqual({ code: 1, signal: null });
   expect(child.output()).toMatch(/^DATABASE_URL: .*\n$/);
   expect(child.output()).not.toContain('hunter2');

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type BrowserPage, startChromium } from '../support/chromium.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase } from '../support/postgres.js';
-import { launch } from '../support/processes.js';
+import { launchBundled } from '../support/processes.js';
 import { startRedis } from '../support/redis.js';
 
 let chromium: Awaited<ReturnType<typeof startChromium>>;
@@ -19,7 +19,7 @@ afterAll(async () => {
 async function startSample() {
   const [redis, database] = await Promise.all([startRedis(), createTestDatabase()]);
   const env = { REDIS_URL: redis.url, DATABASE_URL: database.url, PORT: '0', NODE_ENV: undefined };
-  const child = launch(join(__dirname, '../../server/main.ts'), { env });
+  const child = await launchBundled(join(__dirname, '../../server/main.ts'), { env });
   const listening = /Listening on (http:\/\/localhost:\d+)/;
   await eventually('the sample listens', () => listening.test(child.output()), { withinMs: 30_000 });
   return {

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { startKeeper } from '../../src/testing/keeper.js';
+import { bundleForNode } from './bundle.js';
 
 export interface Answer {
   id: number;
@@ -11,7 +12,7 @@ export interface Answer {
 export interface ChildOptions {
   env?: Record<string, string | undefined>;
   args?: string[];
-  /** Node's own arguments; tsx by default. */
+  /** Node's own arguments; by default those that run TypeScript, if it is. */
   execArgv?: string[];
   /** Another Node than the running one. */
   execPath?: string;
@@ -27,10 +28,10 @@ export interface TypeScriptChild {
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-/** Runs a TypeScript file in a process of its own, which dies with this one; resolves at once. */
+/** Runs a file in a process of its own, which dies with this one; returns at once. */
 export function launch(
   file: string,
-  { env = {}, args = [], execArgv = ['--import', 'tsx'], execPath }: ChildOptions = {},
+  { env = {}, args = [], execArgv = runnersOf(file), execPath }: ChildOptions = {},
 ): TypeScriptChild {
   const keeper = startKeeper();
   const child = fork(file, args, {
@@ -64,9 +65,16 @@ export function launch(
   };
 }
 
-/** Like `launch`, and waits until the child calls `serve` (child.ts). */
+const runnersOf = (file: string): string[] => (file.endsWith('.ts') ? ['--import', 'tsx'] : []);
+
+/** Like `launch`, of a TypeScript file that it bundles. */
+export async function launchBundled(file: string, options?: ChildOptions): Promise<TypeScriptChild> {
+  return launch(await bundleForNode(file), options);
+}
+
+/** Like `launchBundled`, and waits until the child calls `serve` (child.ts). */
 export async function forkTypeScript(file: string, options?: ChildOptions): Promise<TypeScriptChild> {
-  const child = launch(file, options);
+  const child = await launchBundled(file, options);
   await child.call('ready');
   return child;
 }

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import { createTestDatabase } from '../../support/postgres.js';
-import { launch, type TypeScriptChild } from '../../support/processes.js';
+import { launch, launchBundled, type TypeScriptChild } from '../../support/processes.js';
 import { startRedis } from '../../support/redis.js';
 
 const ROOT = join(__dirname, '../../..');
@@ -29,7 +29,7 @@ export async function startNeighbours() {
     NODE_ENV: undefined,
     TRUST_PROXY: 'true',
   };
-  const sample = launch(join(ROOT, 'server/main.ts'), { env });
+  const sample = await launchBundled(join(ROOT, 'server/main.ts'), { env });
   // The sample prepares the database.
   const url = await urlOf(sample, /Listening on (http:\/\/localhost:\d+)/);
   const service = startPython('main.py', env);

@@ -3,7 +3,10 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { startServices } from '../../../server/services/start-services.js';
-import { forkTypeScript } from '../../support/processes.js';
+import { launch } from '../../support/processes.js';
+
+// Not bundled: it tells which files it has loaded.
+const CHILD = join(__dirname, '../../support/services-by-url.ts');
 
 test('brings up both, says so, and stops both', async () => {
   const lines: string[] = [];
@@ -30,7 +33,7 @@ test('brings up both, says so, and stops both', async () => {
 
 test('servers given by URL are used as they are; nothing is started, loaded, said or stopped', async () => {
   const given = { redisUrl: inject('redisUrl'), databaseUrl: inject('databaseUrl') };
-  const child = await forkTypeScript(join(__dirname, '../../support/services-by-url.ts'));
+  const child = launch(CHILD);
   onTestFinished(() => child.kill());
   expect(await child.call('startAndStop', given)).toEqual({ ...given, lines: [], children: 0, loaded: [] });
 
@@ -40,9 +43,7 @@ test('servers given by URL are used as they are; nothing is started, loaded, sai
 });
 
 test('when one cannot start, the other is stopped and the reason is given', async () => {
-  const child = await forkTypeScript(join(__dirname, '../../support/services-by-url.ts'), {
-    env: { PATH: '/nowhere' },
-  });
+  const child = launch(CHILD, { env: { PATH: '/nowhere' } });
   onTestFinished(() => child.kill());
   await expect(child.call('startAndStop', {})).rejects.toThrow(/Redis is not installed/);
 });

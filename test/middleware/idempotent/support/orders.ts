@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Pool } from 'pg';
 import { bundleForNode } from '../../../support/bundle.js';
@@ -22,7 +21,7 @@ export interface Order {
 
 /** Redis, PostgreSQL, and processes of the app of orders-process.ts, bundled so that each starts in 0.2 s. */
 export async function startOrders({ leaseMs = 400 } = {}) {
-  const { script, directory } = await bundleForNode(join(__dirname, 'orders-process.ts'));
+  const script = await bundleForNode(join(__dirname, 'orders-process.ts'));
   const [redis, database] = await Promise.all([startRedis(), createTestDatabase()]);
   const pool = new Pool({ connectionString: database.url });
   await pool.query(
@@ -51,7 +50,6 @@ export async function startOrders({ leaseMs = 400 } = {}) {
       await pool.end();
       await redis.stop();
       await database.drop();
-      rmSync(directory, { recursive: true });
     },
   };
 }
