@@ -1,6 +1,6 @@
 import { ToolkitError } from '../../src/errors.js';
 import type { Policy, RateLimiter, RefusedClients } from '../../src/limits/index.js';
-import { aPositiveInteger, type Check } from '../../src/read-options.js';
+import { aPositiveInteger, type Check, readOptions } from '../../src/read-options.js';
 import { aLimit, aWindow, type RateLimitInfo, type RateLimitKey } from './options.js';
 import { clientKey, type DeclaredPolicy, fixedPolicies, hasFixedWindow } from './policies.js';
 import { infoOf } from './request-info.js';
@@ -41,6 +41,7 @@ export interface RateLimitTerms {
 const MAX_POINTS = 1_000_000_000;
 const somePoints = aPositiveInteger('points', MAX_POINTS);
 const aDuration = aPositiveInteger('milliseconds');
+const termsChecks = { limit: aLimit, windowMs: aWindow };
 
 export function rateLimitCalls(
   limiter: RateLimiter,
@@ -49,7 +50,7 @@ export function rateLimitCalls(
 ): RateLimitCalls {
   const fixed = fixedPolicies(declared);
   const policiesFor = (method: string, terms?: RateLimitTerms): readonly Policy[] =>
-    fixed && terms === undefined ? fixed : declared.map((policy) => withTerms(method, policy, terms));
+    policiesWith(method, declared, terms, fixed);
   const peek = async (key: RateLimitKey, terms?: RateLimitTerms) => {
     const client = clientKey('peek', key);
     return infoOf(client, await limiter.consume(client, policiesFor('peek', terms), 0));
@@ -92,18 +93,28 @@ export function rateLimitCalls(
   };
 }
 
-function withTerms(method: string, policy: DeclaredPolicy, terms: RateLimitTerms = {}): Policy {
-  const numberOf = (name: 'limit' | 'windowMs', check: Check): number => {
+function policiesWith(
+  method: string,
+  declared: readonly DeclaredPolicy[],
+  given: RateLimitTerms = {},
+  fixed?: readonly Policy[],
+): readonly Policy[] {
+  const terms = readOptions(`rateLimit.${method}`, given, termsChecks, {});
+  return fixed ?? declared.map((policy) => withTerms(method, policy, terms));
+}
+
+function withTerms(method: string, policy: DeclaredPolicy, terms: RateLimitTerms): Policy {
+  const numberOf = (name: 'limit' | 'windowMs'): number => {
     const declared = policy[name];
     if (typeof declared === 'number') return declared;
     const given = terms[name];
-    if (given !== undefined) return checked(method, `terms.${name}`, given, check);
+    if (given !== undefined) return given;
     throw new ToolkitError(
       'RATE_LIMIT_DEPENDS_ON_REQUEST',
       `rateLimit.${method}: ${name} depends on the request; give it, as in ${method}(key, …, { ${name}: 100 })`,
     );
   };
-  return { ...policy, limit: numberOf('limit', aLimit), windowMs: numberOf('windowMs', aWindow) };
+  return { ...policy, limit: numberOf('limit'), windowMs: numberOf('windowMs') };
 }
 
 function checked(method: string, argument: string, value: number, check: Check): number {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
+import { aString, readOptions } from '../../src/read-options.js';
 import {
   hashId,
   isSystemField,
@@ -43,8 +44,9 @@ export function sessionCalls(
   load: (req: Request) => Promise<Session | undefined>,
 ): SessionCalls {
   return {
-    async list(user, { current } = {}) {
-      const handle = handleOf('list', 'current', current);
+    async list(user, options = {}) {
+      const { current } = readOptions('session.list', options, { current: aString }, {});
+      const handle = current && hashId(current);
       const sessions = await store.users.list(userArgument('list', user));
       return sessions.map((one) => ({ ...one, current: one.handle === handle }));
     },
@@ -52,9 +54,10 @@ export function sessionCalls(
       const name = userArgument('destroy', user);
       return store.users.end(name, textArgument('destroy', 'handle', handle));
     },
-    async destroyAll(user, { except } = {}) {
+    async destroyAll(user, options = {}) {
       const name = userArgument('destroyAll', user);
-      return store.users.endAll(name, handleOf('destroyAll', 'except', except));
+      const { except } = readOptions('session.destroyAll', options, { except: aString }, {});
+      return store.users.endAll(name, except && hashId(except));
     },
     async get(id) {
       const stored = await store.peek(textArgument('get', 'id', id));
@@ -67,7 +70,11 @@ export function sessionCalls(
       await store.destroy(id, stored?.fields.get(SYSTEM_FIELDS.user));
       return stored !== undefined;
     },
-    load: (req) => load(req as Request),
+    async load(req) {
+      const headers: unknown = (req as IncomingMessage | undefined | null)?.headers;
+      if (typeof headers !== 'object') throw argumentError('load', 'req', 'a request with headers', req);
+      return load(req as Request);
+    },
   };
 }
 
@@ -81,8 +88,4 @@ function textArgument(method: string, argument: string, value: unknown): string 
   if (typeof value !== 'string' || value === '')
     throw argumentError(method, argument, 'a non-empty string', value);
   return value;
-}
-
-function handleOf(method: string, argument: string, id: string | undefined): string | undefined {
-  return id === undefined ? undefined : hashId(textArgument(method, argument, id));
 }

@@ -152,7 +152,12 @@ test('the methods take the numbers of a plan where limit and windowMs are functi
     message: expect.stringContaining('windowMs'),
   });
   await expect(limiter.peek('me', { limit: -1, windowMs: 60_000 })).rejects.toMatchObject({
-    message: expect.stringContaining('"terms.limit"'),
+    message: expect.stringContaining('"limit"'),
+  });
+  await expect(limiter.peek('me', null as never)).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+  await expect(limiter.peek('me', { ...plan, window: 1 } as never)).rejects.toMatchObject({
+    code: 'OPTION_UNKNOWN',
+    message: expect.stringContaining('"window"'),
   });
 });
 

@@ -173,6 +173,29 @@ describe('the users of sessions', () => {
     await expect(sessions.destroyAll(user() as never)).rejects.toMatchObject(invalid('destroyAll'));
   });
 
+  test.each([null, [], 'ann', new Map()])('the options %j of a method are refused', async (options) => {
+    const { sessions } = await logIn(['ann']);
+    const refused = { code: 'OPTION_INVALID', message: expect.stringContaining('must be an object') };
+    await expect(sessions.list('ann', options as never)).rejects.toMatchObject(refused);
+    await expect(sessions.destroyAll('ann', options as never)).rejects.toMatchObject(refused);
+    expect(await sessions.list('ann')).toHaveLength(1);
+  });
+
+  test('an option of a method that does not exist is refused', async () => {
+    const { sessions } = await logIn(['ann']);
+    const misspelt = { expect: 'x' } as never;
+    await expect(sessions.destroyAll('ann', misspelt)).rejects.toMatchObject({ code: 'OPTION_UNKNOWN' });
+    expect(await sessions.list('ann')).toHaveLength(1);
+  });
+
+  test.each([undefined, null, 7, {}])('load refuses %j, which is no request', async (req) => {
+    const { sessions } = await logIn(['ann']);
+    await expect(sessions.load(req as never)).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: expect.stringContaining('"req"'),
+    });
+  });
+
   test.each([undefined, null, '', 7, {}])(
     'the handle %j and the id %j are refused by name',
     async (value) => {
