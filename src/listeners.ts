@@ -17,6 +17,12 @@ export function addListener(
   };
 }
 
+/** Calls the listener at the next event. */
+export function onceOn(emitter: EventEmitter, event: string | symbol, listener: () => void): void {
+  raiseLimit(emitter, 1);
+  emitter.once(event, listener);
+}
+
 /** Calls the listener when the signal is aborted, not when it already was. Returns a function that removes it. */
 export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
   if (!signal) return () => undefined;

@@ -1,5 +1,6 @@
 import type { Request, RequestHandler } from 'express';
 import { isUnavailable } from '../../src/errors.js';
+import { onceOn } from '../../src/listeners.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import {
   aBoolean,
@@ -162,7 +163,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
       hasEnded = true;
       return end();
     });
-    res.once('close', () => {
+    onceOn(res, 'close', () => {
       if (hasEnded) return;
       // Without its client a handler may go on, and may never end its response.
       if (isLeftByClient(res) && !recordOf(req).isUnchanged) mutation?.expectEndSoon();

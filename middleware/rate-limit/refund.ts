@@ -1,5 +1,6 @@
 import { errorMonitor } from 'node:events';
 import type { Request, Response } from 'express';
+import { onceOn } from '../../src/listeners.js';
 import { consoleLogger } from '../../src/logger.js';
 import type { RateLimitSettings } from './options.js';
 
@@ -31,8 +32,8 @@ export function refundsByOutcome({
     const settleFor = (isAnswered: boolean) => void settle(isAnswered).catch(logOnce);
     // The client may have left while Redis was asked, and its 'close' event is over.
     if (res.destroyed || req.socket.destroyed) return settleFor(res.writableFinished);
-    res.once('finish', () => settleFor(true));
-    res.once('close', () => settleFor(false));
-    if (skipFailedRequests) res.once(errorMonitor, () => settleFor(false));
+    onceOn(res, 'finish', () => settleFor(true));
+    onceOn(res, 'close', () => settleFor(false));
+    if (skipFailedRequests) onceOn(res, errorMonitor, () => settleFor(false));
   };
 }

@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { onceOn } from '../../src/listeners.js';
 import { setImmediate } from '../../src/timers.js';
 import { applyHead } from './apply-head.js';
 import { BodyCopy } from './body-copy.js';
@@ -28,7 +29,7 @@ export interface Capture {
 /** Copies the bytes that a handler sends, without holding them back. Past `maxBodyBytes` the copy is dropped. */
 export function captureResponse(res: Response, capture: Capture): void {
   const captured = new CapturedResponse(res, methodsOf(res), capture);
-  res.once('close', () => captured.closed());
+  onceOn(res, 'close', () => captured.closed());
   res.writeHead = ((...args: unknown[]) => captured.writeHead(args)) as typeof res.writeHead;
   res.flushHeaders = () => captured.flushHeaders();
   res.write = ((...args: unknown[]) => captured.write(args)) as typeof res.write;
