@@ -4,7 +4,8 @@ import request from 'supertest';
 import { expect, test } from 'vitest';
 import { problemDetails } from '../../../middleware/problem/problem-details.js';
 import { rateLimit } from '../../../middleware/rate-limit/rate-limit.js';
-import { ToolkitError } from '../../../src/errors.js';
+import { ERROR_CATALOGUE } from '../../../src/error-catalogue.js';
+import { type ErrorCode, ToolkitError } from '../../../src/errors.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { clientForFile } from '../../support/client-for-file.js';
 
@@ -35,6 +36,19 @@ test('answers a ToolkitError as problem+json with its status and code, and keeps
     code: 'LOCK_TIMEOUT',
   });
 });
+
+test.each(Object.entries(ERROR_CATALOGUE))(
+  'answers %s with the status of the catalogue, and shows neither the message nor the cause',
+  async (code, { status }) => {
+    const error = new ToolkitError(code as ErrorCode, 'of 10.0.0.7', { cause: new Error('of 10.0.0.8') });
+    const answer = await request(appThat((_req, _res, next) => next(error))).get('/');
+    expect(answer.status).toBe(status);
+    expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(answer.headers['cache-control']).toBe('no-store');
+    expect(answer.body).toMatchObject({ type: expect.any(String), title: expect.any(String), status, code });
+    expect(answer.text).not.toContain('10.0.0');
+  },
+);
 
 test('passes every other error on', async () => {
   await request(appThat((_req, _res, next) => next(new Error('mine'))))
