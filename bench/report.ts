@@ -55,6 +55,8 @@ export function textOf({ rows, built, beside }: Measured, args: Arguments): stri
     `On Node ${other.node.version}:`,
     '',
     tableOf(other.rows, mainPartOf(args).scenarios),
+    '',
+    ...reachedIn(other.rows, []).map(barLine),
   ]);
   const doubts = doubtsAbout(rows, args.scenarios);
   return [

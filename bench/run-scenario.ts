@@ -38,7 +38,7 @@ const MAIN_VARIANTS: readonly Variant[] = ['peers', 'stack', 'validated', 'send'
 /** What is also measured on other Nodes. */
 export const mainPartOf = (args: Arguments): Arguments => ({
   ...args,
-  scenarios: args.scenarios.filter(({ strangers }) => strangers),
+  scenarios: args.scenarios.filter(({ strangers, variants }) => strangers && variants.includes('peers')),
   variants: args.variants.filter((variant) => MAIN_VARIANTS.includes(variant)),
 });
 
