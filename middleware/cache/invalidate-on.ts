@@ -1,5 +1,4 @@
 import type { Request, RequestHandler } from 'express';
-import { isUnavailable } from '../../src/errors.js';
 import { onceOn } from '../../src/listeners.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import {
@@ -16,9 +15,8 @@ import {
   checkNames,
   checkTags,
   GroupMembers,
-  type Mutation,
+  markedUnlessUnavailable,
   purgedUrlTags,
-  refusedMutation,
   tagVersions,
 } from '../../src/tags/index.js';
 import { sharedNotices } from '../../src/unavailable-notices.js';
@@ -104,7 +102,7 @@ const checks = {
   waitForReplicas: aWholeNumber('replicas', 100),
 };
 
-const CONSEQUENCES = {
+const consequences = {
   refuse: 'changes are refused before their handlers run',
   proceed: 'changes are made, and older responses may be served until the purge is acknowledged',
 } as const;
@@ -139,6 +137,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
   const logger = options.logger ?? consoleLogger;
   const { redis, onUnavailable } = options;
   const notices = sharedNotices('invalidateOn', onUnavailable, linkTo(redis, options.logger), options.logger);
+  const unmarked = { onUnavailable, consequences, notices };
   const versions = tagVersions(redis, options);
   const members = options.purgeSharedGroups ? new GroupMembers(redis, options) : undefined;
 
@@ -147,14 +146,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
     offerCacheTags(res);
     if (!(options.when ? await options.when(req) : !isSafe(req))) return next();
     const tags = await tagsOf(req, options);
-    let mutation: Mutation | undefined;
-    try {
-      mutation = await beginMutation(versions, tags, req);
-      notices.succeeded();
-    } catch (cause) {
-      if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause, req);
-      if (onUnavailable === 'refuse') return next(refusedMutation(cause));
-    }
+    const mutation = await markedUnlessUnavailable(() => beginMutation(versions, tags, req), unmarked, req);
     const end = () => endMutation(req, res, { mutation, versions, members, tags, logger });
     let hasEnded = false;
     // A handler that streams may commit after its first byte: the mark stays until the last.

@@ -1,12 +1,12 @@
 import { isUnavailable } from '../errors.js';
 import { consoleLogger } from '../logger.js';
 import { linkTo } from '../redis/index.js';
-import { beginMutation, checkTags, type Mutation, refusedMutation, type TagVersions } from '../tags/index.js';
+import { beginMutation, checkTags, markedUnlessUnavailable, type TagVersions } from '../tags/index.js';
 import { sharedNotices } from '../unavailable-notices.js';
 import { checkFunction } from './check-function.js';
 import type { AsideSettings } from './options.js';
 
-const CONSEQUENCES = {
+const consequences = {
   refuse: 'changes by mutate are refused',
   proceed: 'changes by mutate are made, and older values may be served until the purge is acknowledged',
 } as const;
@@ -16,18 +16,12 @@ export function mutator(versions: TagVersions, settings: AsideSettings) {
   const { redis, onUnavailable, logger = consoleLogger } = settings;
   const link = linkTo(redis, settings.logger);
   const notices = sharedNotices('cacheAside', onUnavailable, link, settings.logger);
+  const unmarked = { onUnavailable, consequences, notices };
 
   return async <T>(given: readonly string[], run: () => Promise<T>): Promise<T> => {
     checkFunction('mutate', 'run', run);
     const tags = checkTags('cacheAside: mutate was given', given);
-    let mutation: Mutation | undefined;
-    try {
-      mutation = await beginMutation(versions, tags);
-      notices.succeeded();
-    } catch (cause) {
-      if (isUnavailable(cause)) notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], cause);
-      if (onUnavailable === 'refuse') throw refusedMutation(cause);
-    }
+    const mutation = await markedUnlessUnavailable(() => beginMutation(versions, tags), unmarked);
     try {
       return await run();
     } finally {

@@ -1,8 +1,9 @@
-import { isUnavailable, ToolkitError } from '../errors.js';
+import { ToolkitError } from '../errors.js';
 import { kindOf } from '../kind-of.js';
 import { checkNames, type TagVersions } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import { CacheState } from './cache-state.js';
+import { unlessAway } from './redis-unavailable.js';
 import { publishLookup } from './value-events.js';
 import { checkKey, tagsOfValue, type ValueStore, type WantedValue } from './value-store.js';
 
@@ -63,19 +64,18 @@ async function readWanted<T>(
 ): Promise<CachedValues<T>> {
   const tags = [...new Set(wanted.flatMap((one) => one.tags))];
   const askedAt = monotonicNow();
-  try {
-    const [since, found] = await Promise.all([CacheState.now(versions, tags), store.findAll<T>(wanted)]);
-    const fresh = wanted.flatMap(({ key }, position) => {
-      const one = found[position];
-      publishLookup(key, one?.isFresh ? one : undefined, askedAt);
-      return one?.isFresh ? [[key, one.value] as const] : [];
-    });
-    return { values: new Map(fresh), since };
-  } catch (error) {
-    if (!isUnavailable(error)) throw error;
+  const read = await unlessAway(Promise.all([CacheState.now(versions, tags), store.findAll<T>(wanted)]));
+  if (read === 'away') {
     for (const { key } of wanted) publishLookup(key, 'away', askedAt);
     return { values: new Map(), since: CacheState.unknown() };
   }
+  const [since, found] = read;
+  const fresh = wanted.flatMap(({ key }, position) => {
+    const one = found[position];
+    publishLookup(key, one?.isFresh ? one : undefined, askedAt);
+    return one?.isFresh ? [[key, one.value] as const] : [];
+  });
+  return { values: new Map(fresh), since };
 }
 
 function checkKeys(keys: unknown): asserts keys is readonly string[] {

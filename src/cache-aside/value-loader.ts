@@ -5,6 +5,7 @@ import type { FillEnd, FillRight, SingleFlight, Taken } from '../single-flight/i
 import { beginFill, pinVersions, type TagVersions, unknownStart } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import type { ValueSettings } from './options.js';
+import { unlessAway } from './redis-unavailable.js';
 import { publishingStore, publishLoad, publishLookup } from './value-events.js';
 import { valueJson } from './value-json.js';
 import { storedLifetime, type ValueLifetime } from './value-lifetime.js';
@@ -169,13 +170,4 @@ function sharedBy({ result, began = 0 }: FillEnd<LoadResult>, arrivedAt: number)
 function valueFrom<T>(result: LoadResult): T {
   if ('error' in result) throw result.error;
   return (result.json === undefined ? undefined : JSON.parse(result.json)) as T;
-}
-
-async function unlessAway<Answer>(answer: Promise<Answer>): Promise<Answer | 'away'> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (isUnavailable(error)) return 'away';
-    throw error;
-  }
 }

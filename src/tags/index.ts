@@ -2,7 +2,7 @@ export { asOwnTag, checkNames, checkTags } from './checked-names.js';
 export { freshVersion } from './fresh-version.js';
 export { GroupMembers } from './group-members.js';
 export { groupTag, isGroupTag } from './group-tags.js';
-export { beginMutation, type Mutation, refusedMutation } from './mutation.js';
+export { beginMutation, type Mutation } from './mutation.js';
 export {
   beginFill,
   type FillStart,
@@ -11,6 +11,7 @@ export {
   readStart,
   unknownStart,
 } from './pinned-versions.js';
+export { markedUnlessUnavailable } from './redis-unavailable.js';
 export {
   type TagVersions,
   type TagVersionsOptions,

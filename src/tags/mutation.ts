@@ -64,15 +64,3 @@ export async function beginMutation(
     },
   };
 }
-
-/** The error of a mutation that did not run because its marks could not be set. Another cause is returned as it is. */
-export function refusedMutation(cause: unknown): unknown {
-  if (!isUnavailable(cause)) return cause;
-  // Waiting does not cure a misconfiguration: the cause says what to change.
-  const advice = isMisconfigured(cause) ? '' : ' Retry.';
-  return new ToolkitError(
-    'INVALIDATION_REFUSED',
-    `The change was not made: the cache could not be told of it.${advice}`,
-    { cause },
-  );
-}

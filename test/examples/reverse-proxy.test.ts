@@ -300,7 +300,7 @@ test('whatever pieces an origin puts together, the proxy lives and each client i
       setImmediate(() => socket.write(text.slice(cut), 'latin1', () => socket[end]()));
     };
   };
-  for (let round = 0; round < sized({ quick: 20, full: 200 }); round++) {
+  for (let round = 0; round < sized({ quick: 8, full: 120 }); round++) {
     const method = dice.pick(['GET', 'HEAD', 'POST']);
     await Promise.all(Array.from({ length: 10 }, () => through(hostile(), { method })));
   }

@@ -5,8 +5,8 @@ import { sized } from '../../support/size.js';
 import { type OrdersProcess, order, startOrders } from './support/orders.js';
 
 const LEASE_MS = 300;
-const CRASHES = sized({ quick: 24, full: 950 });
-const REDIS_KILLS = sized({ quick: 2, full: 50 });
+const CRASHES = sized({ quick: 12, full: 950 });
+const REDIS_KILLS = sized({ quick: 1, full: 50 });
 const AT_ONCE = 8;
 const STEPS = 4; // look-up, lease, order, answer
 
