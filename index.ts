@@ -53,20 +53,6 @@ export {
   type StoredValueOptions,
   type TagsByKey,
 } from './src/cache-aside/index.js';
-export type {
-  CacheEvent,
-  FilledEvent,
-  IdempotencyEvent,
-  LimitEvent,
-  PolicyReading,
-  PurgedEvent,
-  RequestEvent,
-  SessionDestroyedEvent,
-  SessionLoadedEvent,
-  SessionLostEvent,
-  SessionSavedEvent,
-  UncountedEvent,
-} from './src/diagnostic-events.js';
 export type { DiagnosticEvents, DiagnosticName } from './src/diagnostics.js';
 export { ERROR_CATALOGUE } from './src/error-catalogue.js';
 export { type ErrorCode, ToolkitError } from './src/errors.js';
@@ -94,6 +80,20 @@ export {
   ping,
   type RedisClient,
 } from './src/redis/index.js';
+export type {
+  CacheEvent,
+  FilledEvent,
+  IdempotencyEvent,
+  LimitEvent,
+  PolicyReading,
+  PurgedEvent,
+  RequestEvent,
+  SessionDestroyedEvent,
+  SessionLoadedEvent,
+  SessionLostEvent,
+  SessionSavedEvent,
+  UncountedEvent,
+} from './src/request-events.js';
 export type { SessionData, SessionDevice, SessionSummary } from './src/sessions/index.js';
 export type {
   AuditEvent,
@@ -106,4 +106,4 @@ export type {
   ValueEvent,
   ValueLoadedEvent,
   ValueStoredEvent,
-} from './src/work-events.js';
+} from './src/value-and-lock-events.js';

@@ -8,7 +8,7 @@ interface EventField {
 }
 
 const read = (file: string) => readFileSync(join(__dirname, '..', file), 'utf8');
-const types = read('src/diagnostic-events.ts') + read('src/work-events.ts');
+const types = read('src/request-events.ts') + read('src/value-and-lock-events.ts');
 const index = read('src/diagnostics.ts');
 
 const FIELD = /^ {2}(?:\/\*\* (.*?) \*\/\s+)?readonly (\w+\??): (.*?);$/gms;
@@ -27,7 +27,7 @@ function declarationOf(type: string) {
     `/\\*\\* ([^\\n]*?) \\*/\\nexport interface ${type}(?: extends (\\w+))? \\{\\n(.*?)\\n\\}`,
     's',
   ).exec(types);
-  if (!found) throw new Error(`src/diagnostic-events.ts has no documented interface ${type}.`);
+  if (!found) throw new Error(`src/request-events.ts has no documented interface ${type}.`);
   return { meaning: found[1]!, parent: found[2], body: found[3]! };
 }
 
@@ -51,7 +51,7 @@ function sectionOf(type: string): string {
 
 const INTRO = `# Events
 
-This page is made from \`src/diagnostic-events.ts\` and \`src/work-events.ts\` by \`npm run docs\`.
+This page is made from \`src/request-events.ts\` and \`src/value-and-lock-events.ts\` by \`npm run docs\`.
 
 Every decision is published on Node's [diagnostics_channel](https://nodejs.org/api/diagnostics_channel.html), on the channel \`express-redis-toolkit:<name>\`. Nothing is built while nobody listens. The types are exported:
 

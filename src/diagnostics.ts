@@ -10,7 +10,7 @@ import type {
   SessionLostEvent,
   SessionSavedEvent,
   UncountedEvent,
-} from './diagnostic-events.js';
+} from './request-events.js';
 import { monotonicNow } from './timers.js';
 import type {
   AuditEvent,
@@ -23,7 +23,7 @@ import type {
   ValueEvent,
   ValueLoadedEvent,
   ValueStoredEvent,
-} from './work-events.js';
+} from './value-and-lock-events.js';
 
 /** The event of each channel `express-redis-toolkit:<name>`. */
 export interface DiagnosticEvents {

@@ -13,7 +13,7 @@ import type { CacheStatus } from './cache-status.js';
 import { dateAndAge } from './date-and-age.js';
 import { isForOnePerson } from './entry-question.js';
 import { knownVersions } from './fill-plan.js';
-import type { FilledResponse, Forwarded } from './forwarded.js';
+import type { FilledResponse, Forwarded } from './handler-decision.js';
 import { type PersonalBy, personalBy } from './personal.js';
 import type { Question } from './question.js';
 import type { CacheReason } from './reasons.js';

@@ -7,7 +7,7 @@ import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import type { PassedOn } from './conditional-request.js';
 import { audienceOf, isPassedOn, usableEntry } from './entry-audience.js';
 import { emptyPlan, type FillPlan, latePlan, pinnedPlan } from './fill-plan.js';
-import type { Decision, FilledResponse, Forwarded } from './forwarded.js';
+import type { Decision, FilledResponse, Forwarded } from './handler-decision.js';
 import { decideWithoutRedis } from './redis-unavailable.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';

@@ -3,7 +3,7 @@ import { besideOthers, type SingleFlight } from '../../src/single-flight/index.j
 import type { PassedOn } from './conditional-request.js';
 import { audienceOf, isPassedOn, usableEntry } from './entry-audience.js';
 import { emptyPlan } from './fill-plan.js';
-import type { Decision, FilledResponse } from './forwarded.js';
+import type { Decision, FilledResponse } from './handler-decision.js';
 import type { CacheSettings } from './settings.js';
 import { serveShared, type Visit } from './shared-result.js';
 

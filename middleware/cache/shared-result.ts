@@ -5,7 +5,7 @@ import { errorIsTolerated, mayReplaceError } from '../../src/http/stale-by-age.j
 import type { FillEnd } from '../../src/single-flight/index.js';
 import type { CacheStatus } from './cache-status.js';
 import { usableEntry } from './entry-audience.js';
-import type { FilledResponse } from './forwarded.js';
+import type { FilledResponse } from './handler-decision.js';
 import type { Question } from './question.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';

@@ -15,7 +15,7 @@ import {
 } from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import { EntryWriter } from './entry-writer.js';
-import type { Forwarded } from './forwarded.js';
+import type { Forwarded } from './handler-decision.js';
 import { tagsNamed, takeHandlerTags } from './handler-tags.js';
 import { sendNotModified, serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';

@@ -1,7 +1,7 @@
 import { publish } from '../diagnostics.js';
 import { isUnavailable } from '../errors.js';
 import { monotonicNow } from '../timers.js';
-import type { ValueStoredEvent } from '../work-events.js';
+import type { ValueStoredEvent } from '../value-and-lock-events.js';
 
 /** Publishes what a caller found, once per call. */
 export function publishLookup(

@@ -1,6 +1,6 @@
 import { publish } from '../diagnostics.js';
 import { shortId } from '../keys.js';
-import type { AuditEvent } from '../work-events.js';
+import type { AuditEvent } from '../value-and-lock-events.js';
 
 export type { AuditEvent };
 

@@ -1,5 +1,5 @@
-import type { SessionSavedEvent } from '../diagnostic-events.js';
 import { publish } from '../diagnostics.js';
+import type { SessionSavedEvent } from '../request-events.js';
 import { monotonicNow } from '../timers.js';
 
 export function publishLoaded(handle: string, found: boolean, began: number, request?: object): void {

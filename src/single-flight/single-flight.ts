@@ -3,8 +3,8 @@ import { type RedisClient, whenReset } from '../redis/index.js';
 import type { FillStart } from '../tags/index.js';
 import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
 import { type FillEnd, type FillOutcome, UNSHARED_MS } from './fill-end.js';
-import { Flight, nestedFlight } from './flight.js';
-import { FillLeases, type LeaseReply } from './lease.js';
+import { FillLeases, type LeaseReply } from './fill-lease.js';
+import { Flight, nestedFlight } from './flight-of-one-key.js';
 
 // A reset waits for responses that are being stored, but hardly for a handler that never ends.
 const RESET_WAITS_MS = 500;

@@ -1,4 +1,3 @@
-import { isMisconfigured, isUnavailable, ToolkitError } from '../errors.js';
 import { monotonicNow } from '../timers.js';
 import { freshVersion } from './fresh-version.js';
 import {

@@ -1,6 +1,6 @@
 import type { Attributes, Meter } from '@opentelemetry/api';
-import type { CacheEvent } from '../diagnostic-events.js';
 import type { DiagnosticEvents, DiagnosticName } from '../diagnostics.js';
+import type { CacheEvent } from '../request-events.js';
 
 const PREFIX = 'express_redis_toolkit';
 // Those of the database conventions (db.client.operation.duration).

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ResponseCache } from '../../../src/cache/response-cache.js';
 import type { ToolkitError } from '../../../src/errors.js';
 import { SessionStore } from '../../../src/sessions/session-store.js';
-import { FillLeases } from '../../../src/single-flight/lease.js';
+import { FillLeases } from '../../../src/single-flight/fill-lease.js';
 import { pinVersions } from '../../../src/tags/pinned-versions.js';
 import { countedRedis } from '../../middleware/support/counted-redis.js';
 import { redisForFile, throughProxy } from '../../middleware/support/redis-for-file.js';

@@ -3,7 +3,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
 import { linkTo } from '../../../src/redis/link.js';
-import { FillLeases } from '../../../src/single-flight/lease.js';
+import { FillLeases } from '../../../src/single-flight/fill-lease.js';
 import { subscriberConnectionOf } from '../../../src/subscriptions/subscriber-connection.js';
 import { gate, quiet, redisForFile } from '../../middleware/support/redis-for-file.js';
 import { eventually } from '../../support/eventually.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { FillLeases } from '../../../src/single-flight/lease.js';
+import { FillLeases } from '../../../src/single-flight/fill-lease.js';
 import { redisForFile } from '../../middleware/support/redis-for-file.js';
 
 vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));

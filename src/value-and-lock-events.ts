@@ -1,4 +1,4 @@
-import type { RequestEvent } from './diagnostic-events.js';
+import type { RequestEvent } from './request-events.js';
 
 /** A caller of `cacheAside` asked for a value. */
 export interface ValueEvent {
