@@ -10,7 +10,8 @@ import { startRedis } from '../support/redis.js';
 import { sized } from '../support/size.js';
 
 const PROCESS_CRASHES = sized({ quick: 2, full: 100 });
-const REDIS_CRASHES = sized({ quick: 1, full: 40 });
+// For each of five ways to persist.
+const REDIS_CRASHES = sized({ quick: 1, full: 12 });
 const headers = { host: 'site.example' };
 
 /** Servers over one cache, and over another Redis that stands for the database. */

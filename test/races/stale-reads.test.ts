@@ -69,7 +69,7 @@ interface Case {
   reads: number;
 }
 
-const [whole, part] = [sized({ quick: 200, full: 20_000 }), sized({ quick: 150, full: 5_000 })];
+const [whole, part] = [sized({ quick: 200, full: 12_000 }), sized({ quick: 150, full: 3_000 })];
 const cases: Case[] = [
   { method: 'GET', tags: 'by request', near: 'none', boundMs: 0, reads: whole },
   { method: 'GET', tags: 'by handler', near: 'none', boundMs: 0, reads: part },
