@@ -118,7 +118,8 @@ export const cacheReasons: Readonly<Record<CacheReason, Explanation>> = {
     advice: 'Look for the error: `fwd-status` has its status.',
   },
   status: {
-    meaning: 'The status is 206 or 304, which are not complete responses.',
+    meaning:
+      'The status is 206 or 304, which are not complete responses, or 428, 429, 431 or 511, which no cache may store (RFC 6585).',
     advice: 'Let the handler answer in full: the cache answers ranges and conditions itself.',
   },
   stream: {

@@ -70,9 +70,13 @@ function setQuotaFields(res: Response, quotas: readonly Quota[], partition: stri
   append(
     res,
     'RateLimit',
-    listed(quotas, ({ remaining, resetMs }) => `;r=${remaining};t=${seconds(resetMs)}`),
+    listed(quotas, (quota) => `;r=${quota.remaining};t=${effectiveWindow(quota)}`),
   );
 }
+
+// Nothing within no time would be an invitation; a limit of 0 has no charge that could leave the window.
+const effectiveWindow = (quota: Quota) =>
+  quota.limit === 0 ? windowSeconds(quota) : Math.max(quota.remaining === 0 ? 1 : 0, seconds(quota.resetMs));
 
 // There are few names. An integer is written as it is, so the library only has to escape names, once each.
 const memberOf = memoize(1_000, (name) => serializeItem(name));

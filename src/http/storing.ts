@@ -95,11 +95,14 @@ export function termsOf(arrived: Arrived, request: Fields, rules: StoringRules):
   return isUseful(terms, arrived, control) ? terms : 'not-fresh';
 }
 
+// Incomplete responses, and those that no cache may store, whatever they say of themselves (RFC 6585 §3 to §6).
+const NEVER_STORED = new Set([206, 304, 428, 429, 431, 511]);
+
 function refusalOf(
   { status, fields }: Arrived,
   { directives }: ResponseDirectives,
 ): StoringRefusal | undefined {
-  if (status < 200 || status === 206 || status === 304) return 'status';
+  if (status < 200 || NEVER_STORED.has(status)) return 'status';
   if (directives.has('must-understand')) {
     if (!UNDERSTOOD.has(status)) return 'must-understand';
   } else if (directives.has('no-store')) return 'no-store';
