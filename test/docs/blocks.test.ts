@@ -29,7 +29,7 @@ test('every TypeScript block of README and docs compiles', async () => {
   expect(typed.length).toBeGreaterThan(25);
   const { stdout } = await run(bin('tsc'), { cwd: project.directory }).catch((failure) => failure);
   expect(stdout).toBe('');
-}, 60_000);
+}, 120_000);
 
 // All blocks are one program to the compiler, so that what one of them declares is there for all.
 test('every block declares the session properties that it uses', () => {
@@ -47,11 +47,11 @@ test('every block of README and docs runs', async () => {
   const redis = await startRedis();
   onTestFinished(() => redis.stop());
   expect(await problemsOf(project, { state: 'there', redisUrl: redis.url })).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 test('while Redis is away no block ends its process, hangs or answers 500', async () => {
   expect(await problemsOf(project, { state: 'away', redisUrl: await refusingUrl() })).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 test('blocks that end their process, hang or answer 500 are found', async () => {
   const bad = await createBlocksProject(Object.entries(BAD).map(([file, source]) => ({ file, source })));
@@ -71,7 +71,7 @@ test('blocks that end their process, hang or answer 500 are found', async () => 
   for (const [file, problem] of Object.entries(expected)) {
     expect(problemsIn(file)).toContainEqual(expect.stringContaining(problem));
   }
-}, 60_000);
+}, 120_000);
 
 const listening = 'app.listen(Number(process.env.PORT));';
 const BAD = {
@@ -113,7 +113,7 @@ interface Run {
 /** Runs all blocks of a project in one process. */
 async function problemsOf(
   { directory, blocks }: BlocksProject,
-  { state, redisUrl, deadlineMs = 5_000 }: Run,
+  { state, redisUrl, deadlineMs = 15_000 }: Run,
 ): Promise<BlockProblem[]> {
   const report = join(directory, `report-${state}.json`);
   const files = blocks.map(({ file }) => file);
