@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-// They ask how long an answer took: each has the machine to itself.
-const timed = ['test/faults/**/*.test.ts', 'test/server/first-start.test.ts'];
+// They ask how long an answer took, or run programs whose deadlines are the defaults: two at a time have the machine.
+const timed = ['test/faults/**/*.test.ts', 'test/server/first-start.test.ts', 'test/docs/blocks.test.ts'];
 // They need packages of Debian, which `.ci/run` installs; `npm test` needs nothing.
 const debian = [
   'test/examples/fastapi.test.ts',

@@ -32,12 +32,12 @@ export async function startOrders({ leaseMs = 400 } = {}) {
   return {
     redis,
     pool,
-    async startProcess(): Promise<OrdersProcess> {
+    async startProcess({ lease = leaseMs } = {}): Promise<OrdersProcess> {
       const env = {
         ...process.env,
         REDIS_URL: redis.url,
         DATABASE_URL: database.url,
-        LEASE_MS: String(leaseMs),
+        LEASE_MS: String(lease),
       };
       const child = fork(script, { env, execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
       children.add(child);
