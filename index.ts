@@ -87,6 +87,7 @@ export type {
   LimitEvent,
   PolicyReading,
   PurgedEvent,
+  RefundedEvent,
   RequestEvent,
   SessionDestroyedEvent,
   SessionLoadedEvent,

@@ -5,6 +5,7 @@ import type {
   IdempotencyEvent,
   LimitEvent,
   PurgedEvent,
+  RefundedEvent,
   SessionDestroyedEvent,
   SessionLoadedEvent,
   SessionLostEvent,
@@ -31,6 +32,7 @@ export interface DiagnosticEvents {
   refused: LimitEvent;
   'dry-run': LimitEvent;
   uncounted: UncountedEvent;
+  refunded: RefundedEvent;
   hit: CacheEvent;
   miss: CacheEvent;
   bypassed: CacheEvent;
@@ -61,6 +63,7 @@ const channels: Readonly<Record<DiagnosticName, Channel>> = {
   refused: channel('express-redis-toolkit:refused'),
   'dry-run': channel('express-redis-toolkit:dry-run'),
   uncounted: channel('express-redis-toolkit:uncounted'),
+  refunded: channel('express-redis-toolkit:refunded'),
   hit: channel('express-redis-toolkit:hit'),
   miss: channel('express-redis-toolkit:miss'),
   bypassed: channel('express-redis-toolkit:bypassed'),

@@ -47,6 +47,16 @@ export interface UncountedEvent extends RequestEvent {
   readonly reason: 'skipped' | 'redis-unavailable';
 }
 
+/** The charge of a request was given back, because its outcome does not count. */
+export interface RefundedEvent extends RequestEvent {
+  /** The `identifier` of the limiter; with `policies`, their names. */
+  readonly identifier: string;
+  /** The client. */
+  readonly key: string;
+  /** How much the request had cost. */
+  readonly cost: number;
+}
+
 /** A decision of `cacheResponse`, in the words of `Cache-Status` (RFC 9211). */
 export interface CacheEvent extends RequestEvent {
   /** The entry that the request asked for; absent when the cache was not asked. */

@@ -6,6 +6,7 @@ const NAMES: Readonly<Record<DiagnosticName, true>> = {
   refused: true,
   'dry-run': true,
   uncounted: true,
+  refunded: true,
   hit: true,
   miss: true,
   bypassed: true,

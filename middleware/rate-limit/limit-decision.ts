@@ -60,14 +60,22 @@ export class QuotaDecider {
     if (verdict.admitted) this.#withoutRedis.ended();
     else if (this.#remembersRefusals) this.#refused.remember(key, policies, cost, verdict, askedAt);
     const refund = () => {
-      this.#limiter.refund(key, verdict, cost).catch(this.#withoutRedis.refundFailed);
+      this.#limiter
+        .refund(key, verdict, cost)
+        .then(() => publishRefund(question), this.#withoutRedis.refundFailed);
     };
     return this.#published('redis', question, verdict, refund);
   }
 
   #afterFailure(question: AskedQuestion, error: unknown): QuotaDecision | undefined {
     const local = this.#withoutRedis.decide(question, error);
-    if (local) return this.#published('process', question, local.verdict, local.refund);
+    if (local) {
+      const refund = () => {
+        local.refund();
+        publishRefund(question);
+      };
+      return this.#published('process', question, local.verdict, refund);
+    }
     const identifier = identifierOf(question.policies);
     publish('uncounted', () => ({ identifier, reason: 'redis-unavailable' }), question.req);
     return undefined;
@@ -88,4 +96,8 @@ export class QuotaDecider {
     publish(name, details, req);
     return { key, verdict, refund };
   }
+}
+
+function publishRefund({ key, cost, policies, req }: AskedQuestion): void {
+  publish('refunded', () => ({ identifier: identifierOf(policies), key, cost }), req);
 }

@@ -33,6 +33,7 @@ export function instrumentsOf(meter: Meter): Recorders {
 function limitRecorders(meter: Meter): Recorders {
   const requests = counter(meter, 'rate_limit.requests', 'request', 'Requests that a limiter met.');
   const decisions = duration(meter, 'rate_limit.decision.duration', 'The time of a decision of a limiter.');
+  const refunds = counter(meter, 'rate_limit.refunds', 'request', 'Requests whose charge was given back.');
   const decided = (result: string) => (event: DiagnosticEvents['admitted']) => {
     const by = event.by === 'process' && event.admitted ? 'local' : result;
     const attributes = { ...named('rate_limit.name', event.identifier), ...named('rate_limit.result', by) };
@@ -43,6 +44,8 @@ function limitRecorders(meter: Meter): Recorders {
     admitted: decided('admitted'),
     refused: decided('refused'),
     'dry-run': (event) => decided(event.admitted ? 'dry_run_admitted' : 'dry_run_refused')(event),
+    refunded: (event) =>
+      refunds.add(1, { ...named('rate_limit.name', event.identifier), ...routeAttribute(event) }),
     uncounted(event) {
       const result = event.reason === 'skipped' ? 'skipped' : 'unchecked';
       const name = named('rate_limit.name', event.identifier);
@@ -104,6 +107,7 @@ function sessionRecorders(meter: Meter): Recorders {
 function workRecorders(meter: Meter): Recorders {
   const attempts = counter(meter, 'idempotency.requests', 'request', 'Requests with an Idempotency-Key.');
   const values = counter(meter, 'value.requests', 'request', 'Values that cacheAside was asked for.');
+  const stored = counter(meter, 'value.stores', 'value', 'Values that were loaded or given to set.');
   const loads = duration(meter, 'value.load.duration', 'The time of a function given to getOrLoad.');
   const locks = counter(meter, 'lock.requests', 'request', 'Calls of withLock.');
   const fallbacks = counter(
@@ -122,6 +126,7 @@ function workRecorders(meter: Meter): Recorders {
       attempts.add(1, { ...named('idempotency.result', event.state), ...routeAttribute(event) }),
     'value-hit': (event) => values.add(1, named('value.result', event.stale ? 'stale_hit' : 'hit')),
     'value-miss': (event) => values.add(1, named('value.result', event.unavailable ? 'bypass' : 'miss')),
+    'value-stored': (event) => stored.add(1, named('value.outcome', event.outcome)),
     'value-loaded': (event) =>
       loads.record(event.durationMs / 1000, event.failed ? { 'error.type': '_OTHER' } : {}),
     'lock-acquired': () => locks.add(1, named('lock.result', 'acquired')),

@@ -10,5 +10,5 @@ test('docs/events.md has each channel and each field of its event (mend with: np
     expect(eventsPage()).toContain(`### ${type}\n`);
   }
   // `route` is inherited.
-  expect(eventsPage().match(/^\| `route\?` \|/gm)).toHaveLength(11);
+  expect(eventsPage().match(/^\| `route\?` \|/gm)).toHaveLength(12);
 });

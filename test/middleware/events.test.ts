@@ -106,6 +106,20 @@ test('a miss, a hit and a refusal are published once each, with limiter, route, 
   expect(JSON.stringify(heard)).not.toContain('secret');
 });
 
+test('the charge of a request that does not count is published as given back', async () => {
+  const app = express();
+  const options = { redis: file.redis, prefix: 'refunds:', logger: quiet, keyGenerator: () => 'ann' };
+  const limit = rateLimit({ ...options, identifier: 'api', cost: 2, skipFailedRequests: true });
+  app.get('/users/:id', limit, (req, res) => void res.status(Number(req.params.id)).end());
+  const url = await serve(app);
+  const heard = listen();
+  await ask(url, '/users/200', { headers: {} });
+  await ask(url, '/users/404', { headers: {} });
+  await eventually('a refund', async () => namesOf(heard).includes('refunded'));
+  expect(namesOf(heard)).toEqual(['admitted', 'admitted', 'refunded']);
+  expect(heard[2]).toMatchObject({ identifier: 'api', key: 'ann', cost: 2, route: '/users/:id' });
+});
+
 test('ten requests that share one handler call are one miss and nine collapsed ones', async () => {
   const heard = listen();
   const arrived = () => namesOf(heard).filter((name) => name === 'uncounted').length;

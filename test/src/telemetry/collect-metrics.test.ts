@@ -115,6 +115,7 @@ test('counts values and locks', async () => {
   for (let i = 0; i < 2; i++) await cache.getOrLoad('user:7', async () => 'ann', { ttlSeconds: 60 });
   await withLock(file.redis, 'report:7', { ttlMs: 1_000 }, async () => undefined);
   expect(await metrics.counts('value.requests', 'value.result')).toEqual({ miss: 1, hit: 1 });
+  expect(await metrics.counts('value.stores', 'value.outcome')).toEqual({ stored: 1 });
   expect(await metrics.counts('lock.requests', 'lock.result')).toEqual({ acquired: 1 });
 });
 
@@ -139,6 +140,11 @@ test.each<[string, string, Record<string, readonly [DiagnosticName, object][]>]>
       dry_run_admitted: [['dry-run', limit]],
       dry_run_refused: [['dry-run', { ...limit, admitted: false }]],
     },
+  ],
+  [
+    'rate_limit.refunds',
+    'rate_limit.name',
+    { api: [['refunded', { identifier: 'api', key: 'k', cost: 1 }]] },
   ],
   [
     'cache.requests',
