@@ -5,7 +5,7 @@ import type { Fields } from '../../src/http/fields.js';
 import { requestDirectives } from '../../src/http/stale-by-age.js';
 import type { WithDefaults } from '../../src/read-options.js';
 import { GroupMembers } from '../../src/tags/index.js';
-import { varianceEmitter } from './emit-variance.js';
+import { type VarianceEmitter, varianceEmitter } from './emit-variance.js';
 import type { CacheResponseOptions, defaults } from './options.js';
 import { type CookieWatch, cookieMatcher, cookieWatch } from './personal.js';
 import { SharedQueries } from './shared-queries.js';
@@ -26,7 +26,7 @@ export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defau
   readonly sharedQueries: SharedQueries;
   /** Undefined unless a change ends the groups of its URL. */
   readonly groupMembers: GroupMembers | undefined;
-  readonly emitVariance: ReturnType<typeof varianceEmitter>;
+  readonly emitVariance: VarianceEmitter | undefined;
   /** The cache directives of a request. */
   readonly wantedBy: (request: Fields) => Directives;
 };

@@ -5,11 +5,14 @@ import { AdoptionRefusals } from './adopt/refusals.js';
 import type { SignedId } from './cookie/signed-id.js';
 import type { LoadedSession, SessionInstance } from './request-context.js';
 
-/** Finds the session that a request's cookies name; undefined when no cookie has a valid signature. */
+/** Finds the session of a request; undefined when no cookie has a valid signature. */
+export type SessionFinder = (req: Request) => Promise<LoadedSession | undefined> | undefined;
+
+/** Makes the finder of an instance. */
 export function sessionFinder(
   instance: SessionInstance,
   signedIdsOf: (req: Request) => readonly SignedId[],
-): (req: Request) => Promise<LoadedSession | undefined> | undefined {
+): SessionFinder {
   const { adopt, logger, name } = instance.settings;
   const refusals = adopt && new AdoptionRefusals(logger, name);
   return (req) => {

@@ -8,7 +8,7 @@ import { recordOf } from '../request-record.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { isUnder } from './cookie/path-match.js';
 import { sessionIdReader } from './cookie/signed-id.js';
-import { sessionFinder } from './find-session.js';
+import { type SessionFinder, sessionFinder } from './find-session.js';
 import { type SessionCalls, sessionCalls } from './instance-api.js';
 import type { SessionOptions } from './options.js';
 import { SessionAvailability } from './redis-unavailable.js';
@@ -82,7 +82,7 @@ export function session(given: SessionOptions): SessionMiddleware {
 /** The session of a request by the method `load`. */
 async function loadedWithoutStep(
   instance: SessionInstance,
-  find: ReturnType<typeof sessionFinder>,
+  find: SessionFinder,
   req: Request,
 ): Promise<Session | undefined> {
   const record = recordOf(req);
