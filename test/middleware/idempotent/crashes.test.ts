@@ -5,7 +5,7 @@ import { sized } from '../../support/size.js';
 import { type OrdersProcess, order, startOrders } from './support/orders.js';
 
 const LEASE_MS = 300;
-const CRASHES = sized({ quick: 12, full: 950 });
+const CRASHES = sized({ quick: 12, full: 450 });
 const REDIS_KILLS = sized({ quick: 1, full: 50 });
 const AT_ONCE = 8;
 const STEPS = 4; // look-up, lease, order, answer
@@ -66,7 +66,7 @@ async function inBatches(count: number, run: () => Promise<void>): Promise<void>
 }
 
 test('a process that is killed at any step leaves one effect, and its key free after the lease', {
-  timeout: 900_000,
+  timeout: 1_200_000,
 }, async () => {
   const stuckMs: number[] = [];
   await inBatches(CRASHES, async () => {
@@ -95,7 +95,7 @@ test('without the id in the transaction some requests happen twice', { timeout: 
 });
 
 test('a Redis that is killed and comes back empty leaves one effect of each request', {
-  timeout: 900_000,
+  timeout: 1_200_000,
 }, async () => {
   for (let kills = 0; kills < REDIS_KILLS; kills++) {
     const batch = Array.from({ length: AT_ONCE }, () => newTrial());
