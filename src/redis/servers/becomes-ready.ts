@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { addListener } from '../../listeners.js';
 import { clearInterval, monotonicNow, setInterval } from '../../timers.js';
 
 const LOOK_EVERY_MS = 50;
@@ -19,12 +20,12 @@ export function becomesReady(redis: Redis, patienceMs: number): Promise<boolean>
     };
     const done = () => {
       clearInterval(timer);
-      redis.off('ready', done).off('close', done);
+      for (const remove of listeners) remove();
       resolve(redis.status === 'ready');
     };
     const timer = setInterval(look, LOOK_EVERY_MS);
     timer.unref();
+    const listeners = [addListener(redis, 'ready', done), addListener(redis, 'close', done)];
     look();
-    redis.on('ready', done).on('close', done);
   });
 }

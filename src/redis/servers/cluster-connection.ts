@@ -1,4 +1,5 @@
 import { type Cluster, Command, type Redis } from 'ioredis';
+import { addListener } from '../../listeners.js';
 import { clearTimeout, setTimeout } from '../../timers.js';
 import type { RedisClient } from '../client.js';
 import { COMMANDS_FAIL, type Server } from './outage-detection.js';
@@ -110,12 +111,12 @@ function settlesStatus(cluster: Cluster, patienceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
-      cluster.off('ready', done).off('close', done);
+      for (const remove of listeners) remove();
       resolve();
     };
     const timer = setTimeout(done, patienceMs);
     timer.unref();
-    cluster.on('ready', done).on('close', done);
+    const listeners = [addListener(cluster, 'ready', done), addListener(cluster, 'close', done)];
   });
 }
 
