@@ -31,7 +31,7 @@ export default defineConfig({
   test: {
     globalSetup: 'test/support/global-setup.ts',
     // Half of the time a test waits, for a process to start or a deadline to pass.
-    maxWorkers: 3,
+    maxWorkers: isFull ? 3 : 4,
     projects: [
       {
         test: {

@@ -109,7 +109,9 @@ test('of the commands asked while Redis was frozen, only those written before th
   });
   const ask = (key: string) =>
     Promise.allSettled(clients.map(({ client }) => linkTo(client).send('incr', [key], { timeoutMs: 500 })));
-  await ask('warm-up');
+  await eventually('all clients are connected', async () =>
+    (await ask('warm-up')).every(({ status }) => status === 'fulfilled'),
+  );
   server.freeze();
   const inDoubt = await ask('in doubt');
   await eventually('every client knows of the outage', () =>
