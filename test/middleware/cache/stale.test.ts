@@ -97,10 +97,11 @@ test.each(Object.keys(streams))('a large body is refreshed in the background %s'
   await app.get();
   await eventually('a refresh', async () => {
     const { body } = await app.get();
-    return String(body) === large(calls) && calls === 2;
+    // On a busy machine a request may have gone past the cache, and called the handler too.
+    return String(body) === large(calls) && calls >= 2;
   });
   // Who waits for the end of a response gives back what it held.
-  await eventually('both handlers are through', () => done === 2);
+  await eventually('both handlers are through', () => done === calls);
 });
 
 test('an error while refreshing in the background reaches no client and ends nothing', async () => {
