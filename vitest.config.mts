@@ -30,8 +30,8 @@ const replacing = filesWith('vi.mock(');
 export default defineConfig({
   test: {
     globalSetup: 'test/support/global-setup.ts',
-    // Half of the time a test waits, for a process to start or a deadline to pass.
-    maxWorkers: isFull ? 3 : 4,
+    // Half of the time a test waits, for a process to start or a deadline to pass. CI's machine is slower.
+    maxWorkers: isFull || process.env.CI ? 3 : 4,
     projects: [
       {
         test: {
