@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { NextFunction, Response } from 'express';
+import { addListener } from '../../src/listeners.js';
 import { thrownError } from '../thrown.js';
 import { deferDestroy } from './defer-destroy.js';
 import { headersNow, resetFields } from './fields.js';
@@ -31,7 +32,7 @@ export function canHold(res: Response): boolean {
  */
 export function holdResponse(res: Response, next: NextFunction, settle: Settle): void {
   const hold = new ResponseHold(res, next, settle);
-  res.on('pipe', (source: Readable) => hold.sources.push(source));
+  addListener(res, 'pipe', (source: Readable) => hold.sources.push(source));
   intercept(res, hold);
 }
 
