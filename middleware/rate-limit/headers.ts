@@ -14,8 +14,13 @@ const seconds = (ms: number) => Math.ceil(ms / 1000);
 
 // A sliding window counts a charge until a tenth of the window later. A client that sends `limit` requests in the
 // announced time is never refused; by `windowMs` alone one at 99 % of the announced rate was, 12 times of 160.
-const windowSeconds = ({ windowMs, algorithm }: Quota) =>
-  seconds(algorithm === 'sliding-window' ? (windowMs * 11) / 10 : windowMs);
+const enforcedMs = ({ windowMs, algorithm }: Quota) =>
+  algorithm === 'sliding-window' ? (windowMs * 11) / 10 : windowMs;
+
+const windowSeconds = (quota: Quota) => seconds(enforcedMs(quota));
+
+// With a limit of 0 no charge leaves the window: nothing within no time would be an invitation.
+const untilMoreMs = (quota: Quota) => (quota.limit === 0 ? enforcedMs(quota) : quota.resetMs);
 
 /** The quota that is closest to its limit; of a refused request one that was exceeded. */
 export function tightest(quotas: readonly Quota[]): Quota {
@@ -48,15 +53,16 @@ export function setStandardHeaders(
     return;
   }
   const quota = tightest(limited);
-  const { limit, remaining, resetMs } = quota;
+  const { limit, remaining } = quota;
+  const reset = seconds(untilMoreMs(quota));
   res.setHeader('RateLimit-Policy', `${limit};w=${windowSeconds(quota)}`);
   if (version === 'draft-7') {
-    res.setHeader('RateLimit', `limit=${limit}, remaining=${remaining}, reset=${seconds(resetMs)}`);
+    res.setHeader('RateLimit', `limit=${limit}, remaining=${remaining}, reset=${reset}`);
     return;
   }
   res.setHeader('RateLimit-Limit', String(limit));
   res.setHeader('RateLimit-Remaining', String(remaining));
-  res.setHeader('RateLimit-Reset', String(seconds(resetMs)));
+  res.setHeader('RateLimit-Reset', String(reset));
 }
 
 // Structured fields (RFC 9651): q quota, w window, r remaining, t seconds until more is available, pk partition key.
@@ -70,13 +76,9 @@ function setQuotaFields(res: Response, quotas: readonly Quota[], partition: stri
   append(
     res,
     'RateLimit',
-    listed(quotas, (quota) => `;r=${quota.remaining};t=${effectiveWindow(quota)}`),
+    listed(quotas, (quota) => `;r=${quota.remaining};t=${seconds(untilMoreMs(quota))}`),
   );
 }
-
-// Nothing within no time would be an invitation; a limit of 0 has no charge that could leave the window.
-const effectiveWindow = (quota: Quota) =>
-  quota.limit === 0 ? windowSeconds(quota) : Math.max(quota.remaining === 0 ? 1 : 0, seconds(quota.resetMs));
 
 // There are few names. An integer is written as it is, so the library only has to escape names, once each.
 const memberOf = memoize(1_000, (name) => serializeItem(name));
@@ -104,10 +106,11 @@ function append(res: Response, name: string, members: string): void {
 export function setLegacyHeaders(res: Response, { quotas, at }: QuotaVerdict): void {
   const limited = limitedOf(quotas);
   if (limited.length === 0) return;
-  const { limit, remaining, resetMs } = tightest(limited);
+  const quota = tightest(limited);
+  const { limit, remaining } = quota;
   res.setHeader('X-RateLimit-Limit', String(limit));
   res.setHeader('X-RateLimit-Remaining', String(remaining));
-  res.setHeader('X-RateLimit-Reset', String(seconds(at + resetMs)));
+  res.setHeader('X-RateLimit-Reset', String(seconds(at + untilMoreMs(quota))));
 }
 
 /** Sets `Retry-After` in seconds, rounded up; not at all when no wait would help. */

@@ -1,12 +1,12 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import express from 'express';
-import { Redis } from 'ioredis';
 import { decodeList } from 'structured-field-values';
 import { expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../middleware/cache/cache-response.js';
 import { problemDetails } from '../../middleware/problem/problem-details.js';
 import { rateLimit } from '../../middleware/rate-limit/rate-limit.js';
+import { closeRedis, connectRedis } from '../../src/redis/connect.js';
 import { quiet, redisForFile, serve } from '../middleware/support/redis-for-file.js';
 import { type Exchange, ROWS, type Row } from './ratelimit-headers.js';
 
@@ -46,10 +46,9 @@ async function serveRow({ options, isAway }: Row) {
   return { url: await serve(app), block: (ms: number) => limiter.block(CLIENT, ms) };
 }
 
-function awayClient(): Redis {
-  const redis = new Redis('redis://127.0.0.1:1', { retryStrategy: null, lazyConnect: true });
-  redis.on('error', () => undefined);
-  onTestFinished(() => redis.disconnect());
+function awayClient() {
+  const redis = connectRedis({ url: 'redis://127.0.0.1:1', logger: quiet });
+  onTestFinished(() => closeRedis(redis));
   return redis;
 }
 

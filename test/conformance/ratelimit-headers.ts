@@ -275,6 +275,16 @@ export const ROWS: readonly Row[] = [
     exchanges: [{ status: 429, policy: '"default";q=0;w=66', quotas: left(0) }],
   },
   {
+    says: 'in draft-7 a limit of 0 is not reset at once',
+    options: { limit: 0, standardHeaders: 'draft-7' },
+    exchanges: [{ status: 429, policy: '0;w=66', sent: { RateLimit: 'limit=0, remaining=0, reset=66' } }],
+  },
+  {
+    says: 'in draft-6 a limit of 0 is not reset at once',
+    options: { limit: 0, standardHeaders: 'draft-6' },
+    exchanges: [{ status: 429, policy: '0;w=66', sent: { 'RateLimit-Reset': '66' } }],
+  },
+  {
     says: 'an unlimited client gets no fields',
     options: { limit: Number.POSITIVE_INFINITY },
     exchanges: [none],
