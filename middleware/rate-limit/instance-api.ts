@@ -50,7 +50,7 @@ export function rateLimitCalls(
 ): RateLimitCalls {
   const fixed = fixedPolicies(declared);
   const policiesFor = (method: string, terms?: RateLimitTerms): readonly Policy[] =>
-    policiesWith(method, declared, terms, fixed);
+    fixed && terms === undefined ? fixed : policiesWith(method, declared, terms);
   const peek = async (key: RateLimitKey, terms?: RateLimitTerms) => {
     const client = clientKey('peek', key);
     return infoOf(client, await limiter.consume(client, policiesFor('peek', terms), 0));
@@ -97,10 +97,9 @@ function policiesWith(
   method: string,
   declared: readonly DeclaredPolicy[],
   given: RateLimitTerms = {},
-  fixed?: readonly Policy[],
 ): readonly Policy[] {
   const terms = readOptions(`rateLimit.${method}`, given, termsChecks, {});
-  return fixed ?? declared.map((policy) => withTerms(method, policy, terms));
+  return declared.map((policy) => withTerms(method, policy, terms));
 }
 
 function withTerms(method: string, policy: DeclaredPolicy, terms: RateLimitTerms): Policy {

@@ -72,7 +72,8 @@ export function sessionCalls(
     },
     async load(req) {
       const headers: unknown = (req as IncomingMessage | undefined | null)?.headers;
-      if (typeof headers !== 'object') throw argumentError('load', 'req', 'a request with headers', req);
+      if (typeof headers !== 'object' || !headers)
+        throw argumentError('load', 'req', 'a request with headers', req);
       return load(req as Request);
     },
   };

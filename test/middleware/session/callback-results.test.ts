@@ -188,13 +188,16 @@ describe('the users of sessions', () => {
     expect(await sessions.list('ann')).toHaveLength(1);
   });
 
-  test.each([undefined, null, 7, {}])('load refuses %j, which is no request', async (req) => {
-    const { sessions } = await logIn(['ann']);
-    await expect(sessions.load(req as never)).rejects.toMatchObject({
-      code: 'OPTION_INVALID',
-      message: expect.stringContaining('"req"'),
-    });
-  });
+  test.each([undefined, null, 7, {}, { headers: null }])(
+    'load refuses %j, which is no request',
+    async (req) => {
+      const { sessions } = await logIn(['ann']);
+      await expect(sessions.load(req as never)).rejects.toMatchObject({
+        code: 'OPTION_INVALID',
+        message: expect.stringContaining('"req"'),
+      });
+    },
+  );
 
   test.each([undefined, null, '', 7, {}])(
     'the handle %j and the id %j are refused by name',
