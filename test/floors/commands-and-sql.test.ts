@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { useLintedHouse } from './support/house.js';
 
-const { put, foundIn } = useLintedHouse('biome');
+const { put, putOnEach, foundIn } = useLintedHouse('biome');
 
 const redisCommands = [
   `redis.get('key')`,
@@ -20,17 +20,12 @@ const redisCommands = [
     (command) => `store.${command}('key')`,
   ),
 ];
-test.each(
-  ['middleware', 'routes'].flatMap((floor) =>
-    redisCommands.map((command) => ({
-      floor,
-      command,
-      path: put(`${floor}/command.ts`, `export const violation = () => ${command};\n`),
-    })),
-  ),
-)('lint refuses the Redis command in $floor/: $command', ({ path }) => {
-  expect(foundIn(path)).toContain('issues no Redis command');
-});
+test.each(putOnEach(['middleware', 'routes'], 'command.ts', redisCommands))(
+  'lint refuses the Redis command in $floor/: $code',
+  ({ path }) => {
+    expect(foundIn(path)).toContain('issues no Redis command');
+  },
+);
 
 const statements = [
   `pool.query('x')`,
@@ -51,11 +46,12 @@ const statements = [
   `'WITH old AS ( SELECT id FROM users ) SELECT * FROM old'`,
   '`with recursive t(n) as (\n  select 1\n) select n from t`',
 ];
-test.each(
-  statements.map((sql) => ({ sql, path: put('routes/sql.ts', `export const violation = () => ${sql};\n`) })),
-)('lint refuses the SQL in routes/: $sql', ({ path }) => {
-  expect(foundIn(path)).toContain('routes/ issue no SQL');
-});
+test.each(putOnEach(['routes'], 'sql.ts', statements))(
+  'lint refuses the SQL in $floor/: $code',
+  ({ path }) => {
+    expect(foundIn(path)).toContain('routes/ issue no SQL');
+  },
+);
 
 const innocent = put(
   'routes/innocent.ts',
@@ -76,14 +72,10 @@ test('lint allows in routes/ code and sentences that only resemble a Redis comma
 });
 
 const timers = ['setTimeout(go, 1)', 'setImmediate(go)', 'clearInterval(1)', 'performance.now()'];
-test.each(
-  ['src', 'middleware'].flatMap((floor) =>
-    timers.map((call) => ({
-      floor,
-      call,
-      path: put(`${floor}/timer.ts`, `export const violation = (go: () => void) => [go, ${call}];\n`),
-    })),
-  ),
-)('$floor/ may not use the global $call, which fake timers of a test would stop', ({ path }) => {
-  expect(foundIn(path)).toContain('src/timers.ts');
-});
+const usesTimer = (call: string) => `export const violation = (go: () => void) => [go, ${call}];\n`;
+test.each(putOnEach(['src', 'middleware'], 'timer.ts', timers, usesTimer))(
+  '$floor/ may not use the global $code, which fake timers of a test would stop',
+  ({ path }) => {
+    expect(foundIn(path)).toContain('src/timers.ts');
+  },
+);

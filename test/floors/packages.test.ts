@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { useLintedHouse } from './support/house.js';
 
-const { put, foundIn } = useLintedHouse('biome');
+const { put, putOnEach, foundIn } = useLintedHouse('biome');
 
 const use = (specifier: string) => `import { it } from '${specifier}';\nexport const its = it;\n`;
 
@@ -51,26 +51,17 @@ const hiddenImports = ['ioredis', 'pg'].flatMap((name) => [
   `import('${name}')`,
   `createRequire(__filename)('${name}')`,
 ]);
-test.each(
-  ['middleware', 'routes'].flatMap((floor) =>
-    hiddenImports.map((hidden) => ({
-      floor,
-      hidden,
-      path: put(`${floor}/hidden.ts`, `export const violation = () => ${hidden};\n`),
-    })),
-  ),
-)('lint refuses that $floor/ hides an import in $hidden', ({ path }) => {
-  expect(foundIn(path)).toContain('import statement');
-});
+test.each(putOnEach(['middleware', 'routes'], 'hidden.ts', hiddenImports))(
+  'lint refuses that $floor/ hides an import in $code',
+  ({ path }) => {
+    expect(foundIn(path)).toContain('import statement');
+  },
+);
 
-test.each(
-  ['middleware', 'routes'].flatMap((floor) =>
-    ['ioredis', 'pg'].map((name) => ({
-      floor,
-      name,
-      path: put(`${floor}/hidden.ts`, `import it = require('${name}');\nexport const its = it;\n`),
-    })),
-  ),
-)('lint refuses that $floor/ hides an import in "import … = require(\'$name\')"', ({ path }) => {
-  expect(foundIn(path)).not.toBe('');
-});
+const requires = (name: string) => `import it = require('${name}');\nexport const its = it;\n`;
+test.each(putOnEach(['middleware', 'routes'], 'hidden.ts', ['ioredis', 'pg'], requires))(
+  'lint refuses that $floor/ hides an import in "import … = require(\'$code\')"',
+  ({ path }) => {
+    expect(foundIn(path)).not.toBe('');
+  },
+);

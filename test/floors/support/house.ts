@@ -74,13 +74,24 @@ export function useLintedHouse(linter: keyof typeof LINTERS) {
     for (const [path, source] of sources) await put(path, source);
     found = await LINTERS[linter]();
   });
+  const register = (path: string, source: string): string => {
+    let free = path;
+    for (let n = 2; sources.has(free); n++) free = path.replace(/(?=\.)/, `-${n}`);
+    sources.set(free, source);
+    return free;
+  };
   return {
-    put(path: string, source: string): string {
-      let free = path;
-      for (let n = 2; sources.has(free); n++) free = path.replace(/(?=\.)/, `-${n}`);
-      sources.set(free, source);
-      return free;
-    },
+    put: register,
+    /** Puts a file with each of the codes on each of the floors; `sourceOf` makes its source. */
+    putOnEach: (
+      floors: readonly string[],
+      file: string,
+      codes: readonly string[],
+      sourceOf = (code: string) => `export const violation = () => ${code};\n`,
+    ) =>
+      floors.flatMap((floor) =>
+        codes.map((code) => ({ floor, code, path: register(`${floor}/${file}`, sourceOf(code)) })),
+      ),
     foundIn: (path: string) => found.get(path) ?? '',
   };
 }
