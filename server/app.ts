@@ -30,7 +30,7 @@ export interface AppDeps {
   /** The page at `/`. */
   page?: Router | undefined;
   metrics?: Router | undefined;
-  /** What a hash of a password costs; tests that ask something else make it cheap. */
+  /** The cost of a password's hash. Most tests make it cheap. */
   passwordCost?: PasswordCost;
 }
 

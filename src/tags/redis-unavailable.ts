@@ -2,7 +2,7 @@ import { isMisconfigured, isUnavailable, ToolkitError } from '../errors.js';
 import type { UnavailableNotices } from '../unavailable-notices.js';
 import type { Mutation } from './mutation.js';
 
-/** What becomes of changes whose tags Redis cannot mark. */
+/** How to treat changes whose tags Redis cannot mark. */
 export interface UnmarkedChanges {
   readonly onUnavailable: 'refuse' | 'proceed';
   /** The consequences of both, for the log. */

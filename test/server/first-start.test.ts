@@ -27,7 +27,7 @@ test('without any configuration it is ready within 10 s, and the lines that it p
   expect(hit).toMatch(/Cache-Status: .*;hit/);
   expect(fresh).toMatch(/Cache-Status: .*fwd=[\s\S]*Somebody Else/);
   expect(guesses).toBe(`${'401\n'.repeat(10)}429\n`);
-  // Whoever starts it sees the lines to try without scrolling.
+  // The lines to try fit on a screen.
   expect(child.output().split('\n').length).toBeLessThan(24);
 
   await child.kill('SIGTERM');

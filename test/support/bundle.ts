@@ -38,7 +38,7 @@ async function bundle(entry: string): Promise<string> {
   return script;
 }
 
-// What a source reads from beside itself stays where it is.
+// The bundle lies elsewhere: each source is told its own place, so that it finds the files beside it.
 function keepPlaces(code: string, id: string): string | undefined {
   if (!/__(dir|file)name/.test(code) || /\b(const|let|var) __(dir|file)name/.test(code)) return undefined;
   return `const __dirname = ${JSON.stringify(dirname(id))}, __filename = ${JSON.stringify(id)};\n${code}`;

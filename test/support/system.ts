@@ -31,15 +31,17 @@ function readProc(pid: string): SystemProcess | undefined {
   }
 }
 
+const hasProc = existsSync('/proc/self/stat');
+
 function processes(): SystemProcess[] {
-  if (!existsSync('/proc/self/stat')) return askPs();
+  if (!hasProc) return askPs();
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((pid) => readProc(pid) ?? []);
 }
 
 export function isRunning(pid: number): boolean {
-  if (existsSync('/proc/self/stat')) return readProc(String(pid)) !== undefined;
-  return processes().some((process) => process.pid === pid);
+  if (hasProc) return readProc(String(pid)) !== undefined;
+  return askPs().some((process) => process.pid === pid);
 }
 
 export function childrenOf(pid: number): SystemProcess[] {

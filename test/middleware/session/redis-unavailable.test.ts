@@ -25,7 +25,7 @@ function collect() {
     'session-saved',
     'session-loaded',
   ]) {
-    // What a subscriber that logs the event logs: the request itself is a property that is not enumerable.
+    // A subscriber that logs an event sees its enumerable properties; the request is not one of them.
     const note = (message: unknown) =>
       void events.push({ name, message: { ...(message as Record<string, unknown>) } });
     diagnostics.subscribe(`express-redis-toolkit:${name}`, note);
@@ -95,7 +95,7 @@ describe.each(['error', 'anonymous'] as const)('with onUnavailable: %s', (onUnav
     expect(lines[0]!.message).toMatch(/^session: .*requests with a session cookie .*onUnavailable: "/);
   });
 
-  test('each change that a full Redis refuses is published and logged once, also between reads that succeed', async () => {
+  test('while Redis is full every refused change of a session is published, and one line is logged, also between reads that succeed', async () => {
     const { one, applied, lines } = await serveLimited({ onUnavailable });
     await file.redis.config('SET', 'maxmemory', '1');
     onTestFinished(() => void file.redis.config('SET', 'maxmemory', '0'));
