@@ -83,12 +83,16 @@ test('policies are checked as the options are, and their names have to differ', 
   expect(() => rateLimit({ redis, policies: [policy, policy] })).toThrow(/two policies have the name "a"/);
 });
 
-test('X-Forwarded-For without trust proxy is explained once', async () => {
-  const { limiter, codes } = watched();
-  const app = serving(limiter);
-  for (let i = 0; i < 3; i++) await request(app).get('/').set('X-Forwarded-For', '198.51.100.7').expect(200);
-  expect(codes).toEqual(['RATE_LIMIT_TRUST_PROXY_OFF']);
-});
+test.each([false, true])(
+  'X-Forwarded-For without trust proxy is explained once, dry run: %s',
+  async (dryRun) => {
+    const { limiter, codes } = watched({ dryRun });
+    const app = serving(limiter);
+    for (let i = 0; i < 3; i++)
+      await request(app).get('/').set('X-Forwarded-For', '198.51.100.7').expect(200);
+    expect(codes).toEqual(['RATE_LIMIT_TRUST_PROXY_OFF']);
+  },
+);
 
 test('trust proxy true is explained once: any client can choose its address', async () => {
   const { limiter, codes } = watched();
