@@ -88,6 +88,8 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
       purgeAfterChange(this.#cache.versions, req, res, next, this.#settings);
       return next();
     }
+    // Its head is gone: nothing can be said in it, served in its place or stored.
+    if (res.headersSent) return next();
     // An earlier part may have set since what `skip` reads.
     if ((asked as AskedLookup | undefined)?.before !== 'nobody' && isSkipped(req, this.#settings))
       return passSkipped(res, next, () => this.#mounted.isTaken(req));
@@ -148,10 +150,13 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
       const wanted = this.#settings.wantedBy(req.headers as Fields);
       const visit = { question, req, res, wanted, arrivedAt, until: arrivedAt + this.#settings.waitMs };
       const found = question === asked.question ? asked.found : this.#lookUp(question, req);
-      const decided = await this.#decide(visit, found);
+      const decided = await this.#decide(visit, found, next);
       if (!decided) return;
-      // The client has left before anything listened for it: the right would end only with the lease.
-      if (res.closed && !decided.inBackground) return decided.right.end('abandoned');
+      // Nothing can be heard of this response any more: the right would end only with the lease.
+      if ((res.closed || res.headersSent) && !decided.inBackground) {
+        decided.right.end('abandoned');
+        return passBegun(res, next);
+      }
       this.#watchPersonal(req, personalBy(req, this.#settings));
       const headers = headersAsAsked(req);
       if (decided.fwd !== 'bypass') prepareRequest(req, question.id, decided, this.#passedOn);
@@ -162,9 +167,11 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
     next();
   }
 
-  async #decide(visit: Visit, found: Promise<Lookup>): Promise<Decision> {
+  async #decide(visit: Visit, found: Promise<Lookup>, next: NextFunction): Promise<Decision> {
     try {
-      return await this.#decider.decide(visit, await found);
+      const lookup = await found;
+      if (visit.res.headersSent) return void passBegun(visit.res, next);
+      return await this.#decider.decide(visit, lookup);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       this.#notices.applied('bypass', 'handlers answer, and responses are not cached', error, visit.req);
@@ -181,3 +188,8 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
 }
 
 function dropRejection(): void {}
+
+// A middleware in front may have begun the response, or answered after a time limit, while Redis was asked.
+function passBegun(res: Response, next: NextFunction): void {
+  if (!res.closed && !res.writableEnded) next();
+}

@@ -19,6 +19,8 @@ export function serveEntry(
   status: CacheStatus,
   asked: Fields = req.headers as Fields,
 ): void {
+  // A middleware with a time limit has answered while this request waited.
+  if (res.headersSent) return;
   const { head, isNear } = entry;
   const { terms } = head;
   const { fields, body } = representationFor(entry, asked);

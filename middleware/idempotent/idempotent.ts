@@ -110,6 +110,8 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     if (outcome.state !== 'run') recordOf(req).isUnchanged = true;
     switch (outcome.state) {
       case 'run':
+        // A middleware with a time limit has answered while Redis was asked: the retry runs.
+        if (res.writableEnded) return this.#attempts.forget(id, outcome.token).catch(() => undefined);
         req.idempotency = { id, fence: outcome.fence };
         keepAnswer(
           this.#attempts,

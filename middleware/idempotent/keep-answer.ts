@@ -46,6 +46,7 @@ export function keepAnswer(
     ended(store(attempts, attempt, kept && { ...kept, body }, { logger, notices }));
   };
 
+  if (res.closed) stopRenewing.soon();
   holdResponse(res, next, ({ isEnd }) => (isEnd ? storing : undefined));
   captureResponse(res, {
     maxBodyBytes,
