@@ -1,7 +1,7 @@
 import type { Request } from 'express';
-import { recordOf } from './request-record.js';
+import { recordOf } from './request-state.js';
 
-declare module './request-record.js' {
+declare module './request-state.js' {
   interface RequestRecord {
     /** What is still to be done before code of others gets the request. */
     beforeLeaving?: (() => void) | undefined;

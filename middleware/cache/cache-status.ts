@@ -3,7 +3,7 @@ import { serializeList, Token } from 'structured-headers';
 import { isObserved, publish } from '../../src/diagnostics.js';
 import { memoize } from '../../src/memoize.js';
 import { monotonicNow } from '../../src/timers.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 import type { CacheReason } from './reasons.js';
 
 /** Parameters of RFC 9211 §2. Strings become tokens; undefined is left out. */
@@ -22,7 +22,7 @@ const CACHE_NAME = new Token('toolkit');
 // There are few of them, and a hit is said more often than anything else.
 const memberFor = memoize(1_000, (json) => serialized(JSON.parse(json) as CacheStatus));
 
-declare module '../request-record.js' {
+declare module '../request-state.js' {
   interface RequestRecord {
     /** When the request arrived at the cache, on the monotonic clock; only while somebody listens. */
     cacheArrivedAt?: number;

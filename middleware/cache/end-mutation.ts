@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import type { Logger } from '../../src/logger.js';
 import type { GroupMembers, Mutation, TagVersions } from '../../src/tags/index.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 import { invalidatedGroupTags } from './cache-groups.js';
 import { tagsNamed } from './handler-tags.js';
 import { changedTags, logFailedPurge, purgeGroupsOf } from './purge-after-change.js';

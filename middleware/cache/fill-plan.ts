@@ -7,7 +7,7 @@ import {
   readStart,
   unknownStart,
 } from '../../src/tags/index.js';
-import type { Question } from './question.js';
+import type { Question } from './requested-entry.js';
 
 /** Which versions are read before a handler runs, so that its response can be stored under them. */
 export interface FillPlan {

@@ -1,13 +1,13 @@
 import type { Response } from 'express';
 import { asOwnTag, checkTags } from '../../src/tags/index.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 import { captureResponse } from '../response/index.js';
 import type {} from './options.js';
 
 // The fields by which other caches learn of tags, and the separators in them.
 const HEADERS = { 'surrogate-key': /\s+/, 'cache-tag': /\s*,\s*/ };
 
-declare module '../request-record.js' {
+declare module '../request-state.js' {
   interface RequestRecord {
     /** The tags that the handler named with `res.cacheTags`. */
     handlerTags?: Set<string>;

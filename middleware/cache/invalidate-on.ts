@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import { sharedNotices } from '../../src/fallback-reporter.js';
 import { onceOn } from '../../src/listeners.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import {
@@ -19,8 +20,7 @@ import {
   purgedUrlTags,
   tagVersions,
 } from '../../src/tags/index.js';
-import { sharedNotices } from '../../src/unavailable-notices.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 import { holdResponse, isLeftByClient } from '../response/index.js';
 import { thrownError } from '../thrown.js';
 import { endMutation } from './end-mutation.js';

@@ -1,9 +1,9 @@
 import type { Request } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { loggedPath, logMisuse } from '../../src/notices.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 
-declare module '../request-record.js' {
+declare module '../request-state.js' {
   interface RequestRecord {
     /** A `cacheResponse` answers the request, or watches its handler. */
     isCached?: boolean;

@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { loggedPath, NOTICE_CATALOGUE } from '../../src/notices.js';
 import { ownCookies } from '../own-cookies.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 
 /**
  * By what a request may be told apart from those of other people. A response whose freshness its handler did not

@@ -8,7 +8,7 @@ import {
   purgedUrlTags,
   type TagVersions,
 } from '../../src/tags/index.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 import { holdResponse } from '../response/index.js';
 import { invalidatedGroupTags } from './cache-groups.js';
 import { tagsNamed } from './handler-tags.js';

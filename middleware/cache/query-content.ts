@@ -7,7 +7,7 @@ import { jsonForm } from '../../src/http/json-form.js';
 import { requestDirectives } from '../../src/http/stale-by-age.js';
 import { readContent } from '../request-content.js';
 import type { Before } from '../stack/index.js';
-import type { Question } from './question.js';
+import type { Question } from './requested-entry.js';
 
 /** The look-up of a request, and who could change the request since. */
 export interface AskedLookup {

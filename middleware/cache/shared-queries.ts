@@ -5,7 +5,7 @@ import { type SearchVariance, searchUnder, searchVarianceOf } from '../../src/ht
 import { sha256, shortId } from '../../src/keys.js';
 import { RecentMap } from '../../src/recent-map.js';
 import { countingUrl, pathTag, type QueryParams, urlTag } from '../../src/tags/index.js';
-import type { Question } from './question.js';
+import type { Question } from './requested-entry.js';
 
 interface KnownVariance {
   readonly variance: SearchVariance;

@@ -6,7 +6,7 @@ import type { FillEnd } from '../../src/single-flight/index.js';
 import type { CacheStatus } from './cache-status.js';
 import { usableEntry } from './entry-audience.js';
 import type { FilledResponse } from './handler-decision.js';
-import type { Question } from './question.js';
+import type { Question } from './requested-entry.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
 

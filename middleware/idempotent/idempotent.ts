@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { clockFor, publish } from '../../src/diagnostics.js';
+import { sharedNotices, type UnavailableNotices } from '../../src/fallback-reporter.js';
 import { type AttemptOutcome, Attempts, type KeptAnswer } from '../../src/idempotency/index.js';
 import { consoleLogger } from '../../src/logger.js';
 import { loggedPath, logMisuse } from '../../src/notices.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
 import { monotonicNow } from '../../src/timers.js';
-import { sharedNotices, type UnavailableNotices } from '../../src/unavailable-notices.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { withoutRedis } from './redis-unavailable.js';
 // Types `req.idempotency` for everybody who imports this file.

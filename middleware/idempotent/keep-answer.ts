@@ -1,11 +1,11 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { NextFunction, Response } from 'express';
+import type { UnavailableNotices } from '../../src/fallback-reporter.js';
 import type { Directives } from '../../src/http/cache-control.js';
 import { storedFields } from '../../src/http/stored-fields.js';
 import type { Attempts, KeptAnswer, RunningAttempt } from '../../src/idempotency/index.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { clearInterval, setInterval } from '../../src/timers.js';
-import type { UnavailableNotices } from '../../src/unavailable-notices.js';
 import { captureResponse, handlersFields, headersNow, holdResponse } from '../response/index.js';
 import type { IdempotentSettings } from './options.js';
 

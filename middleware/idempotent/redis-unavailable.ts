@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { isUnavailable, ToolkitError } from '../../src/errors.js';
-import type { UnavailableNotices } from '../../src/unavailable-notices.js';
+import type { UnavailableNotices } from '../../src/fallback-reporter.js';
 import type { IdempotentOptions } from './options.js';
 
 const CONSEQUENCES = {

@@ -18,7 +18,7 @@ declare global {
   }
 }
 
-declare module '../request-record.js' {
+declare module '../request-state.js' {
   interface RequestRecord {
     /** The handler did not run: the answer is that of an earlier request, or a refusal. So nothing has changed. */
     isUnchanged?: true;

@@ -2,8 +2,8 @@ import type { Request } from 'express';
 import { publish } from '../../src/diagnostics.js';
 import type { QuotaVerdict, RateLimiter, RefusedClients } from '../../src/limits/index.js';
 import { monotonicNow } from '../../src/timers.js';
+import type { QuotaQuestion } from './consumption.js';
 import type { RateLimitSettings } from './options.js';
-import type { QuotaQuestion } from './quota-question.js';
 import { WithoutRedis } from './redis-unavailable.js';
 
 /** The decision about one request; undefined when the request is not limited. */

@@ -2,12 +2,12 @@ import type { Express, Request } from 'express';
 import { consoleLogger } from '../../src/logger.js';
 import { loggedPath, logMisuse, type NoticeCode } from '../../src/notices.js';
 import { type RedisClient, whenReset } from '../../src/redis/index.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 import { NO_ADDRESS } from './client-address.js';
 import type { RateLimitSettings } from './options.js';
 import { type DeclaredPolicy, declaredCounter } from './policies.js';
 
-declare module '../request-record.js' {
+declare module '../request-state.js' {
   interface RequestRecord {
     /** The limiters that have met the request. */
     limiters?: symbol[];

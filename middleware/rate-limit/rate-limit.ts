@@ -4,6 +4,7 @@ import { declareLimiter, RateLimiter, RefusedClients } from '../../src/limits/in
 import { linkTo, whenReset } from '../../src/redis/index.js';
 import { whenSettled } from '../../src/settle.js';
 import { middlewareOf, type Step, type StepAnswer } from '../stack/index.js';
+import { quotaQuestions } from './consumption.js';
 import { dryRunStep } from './dry-run.js';
 import { setLegacyHeaders, setStandardHeaders } from './headers.js';
 import { type RateLimitCalls, rateLimitCalls } from './instance-api.js';
@@ -12,7 +13,6 @@ import { checkNameReuse, type MisuseWatch, misuseWatch } from './misuse.js';
 import type { RateLimitOptions, RateLimitSettings } from './options.js';
 import { declarationOf, hasFixedWindow, readPolicies } from './policies.js';
 import { labelled } from './policy-label.js';
-import { quotaQuestions } from './quota-question.js';
 import { type RefundByOutcome, refundsByOutcome } from './refund.js';
 import { refuse } from './refusal.js';
 import { infoOf, RefusalCounts } from './request-info.js';

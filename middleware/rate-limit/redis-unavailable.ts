@@ -1,10 +1,10 @@
 import type { Request } from 'express';
 import { isUnavailable, ToolkitError } from '../../src/errors.js';
+import { sharedNotices, type UnavailableNotices } from '../../src/fallback-reporter.js';
 import { LocalLimiter, type Policy, type QuotaVerdict } from '../../src/limits/index.js';
 import { linkTo, whenReset } from '../../src/redis/index.js';
-import { sharedNotices, type UnavailableNotices } from '../../src/unavailable-notices.js';
+import type { QuotaQuestion } from './consumption.js';
 import type { RateLimitSettings } from './options.js';
-import type { QuotaQuestion } from './quota-question.js';
 
 /** The verdict of this process alone. */
 interface LocalDecision {

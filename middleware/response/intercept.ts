@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import { leaveToolkit } from '../leave-toolkit.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 import { applyHead } from './apply-head.js';
 import { headersSentError } from './locked-head.js';
 
@@ -23,7 +23,7 @@ export interface Interceptor {
   passOrHold(call: Call): boolean;
 }
 
-declare module '../request-record.js' {
+declare module '../request-state.js' {
   interface RequestRecord {
     /** The first interceptor of the response. */
     interceptor?: Interceptor;

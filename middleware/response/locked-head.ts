@@ -1,9 +1,9 @@
 import type { Response } from 'express';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 
 const MUTATORS = ['setHeader', 'appendHeader', 'removeHeader', 'setHeaders'] as const;
 
-declare module '../request-record.js' {
+declare module '../request-state.js' {
   interface RequestRecord {
     /** The toolkit is changing the head of the held response. */
     isAmending?: boolean;

@@ -1,8 +1,8 @@
 import type { Request } from 'express';
 import { isUnavailable } from '../../src/errors.js';
+import { UnavailableNotices } from '../../src/fallback-reporter.js';
 import type { Logger } from '../../src/logger.js';
 import type { RedisLink } from '../../src/redis/index.js';
-import { UnavailableNotices } from '../../src/unavailable-notices.js';
 import type { SessionSettings } from './settings.js';
 
 const CONSEQUENCES = {

@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import type { SessionStore } from '../../src/sessions/index.js';
 import { leaveToolkit } from '../leave-toolkit.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 import type { RequestSession } from './request-session.js';
 import type { Session } from './session-object.js';
 
@@ -16,7 +16,7 @@ declare global {
   }
 }
 
-declare module '../request-record.js' {
+declare module '../request-state.js' {
   interface RequestRecord {
     /** The session of the request. `open` makes it when it is first needed; most requests need none. */
     session?: { opened?: RequestSession; readonly open: () => RequestSession; readonly store: SessionStore };

@@ -4,7 +4,7 @@ import type { Request, RequestHandler } from 'express';
 import { linkTo } from '../../src/redis/index.js';
 import { SessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
-import { recordOf } from '../request-record.js';
+import { recordOf } from '../request-state.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { isUnder } from './cookie/path-match.js';
 import { sessionIdReader } from './cookie/signed-id.js';

@@ -1,8 +1,8 @@
 import { isUnavailable } from '../errors.js';
+import { sharedNotices } from '../fallback-reporter.js';
 import { consoleLogger } from '../logger.js';
 import { linkTo } from '../redis/index.js';
 import { beginMutation, checkTags, markedUnlessUnavailable, type TagVersions } from '../tags/index.js';
-import { sharedNotices } from '../unavailable-notices.js';
 import { checkFunction } from './check-function.js';
 import type { AsideSettings } from './options.js';
 

@@ -7,6 +7,8 @@ import { Mirror, type WriteCopy } from './mirror.js';
 import { OldCopies } from './old-copies.js';
 import { publishEnded, publishLoaded, publishSaved } from './session-events.js';
 import { SessionReader } from './session-reader.js';
+import { refuseOversize, sessionTooLarge } from './session-size.js';
+import { NOT_SHORT, shortUpdate } from './short-update.js';
 import {
   hashId,
   isSystemField,
@@ -15,9 +17,7 @@ import {
   type StoredFields,
   type StoredSession,
   SYSTEM_FIELDS,
-} from './session-record.js';
-import { refuseOversize, sessionTooLarge } from './session-size.js';
-import { NOT_SHORT, shortUpdate } from './short-update.js';
+} from './stored-session.js';
 import { UserSessions, type UserSessionsOptions } from './user-sessions.js';
 
 const createSession = loadScript('create-session');

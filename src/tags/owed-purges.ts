@@ -1,7 +1,7 @@
 import { isUnavailable } from '../errors.js';
+import { UnavailableNotices } from '../fallback-reporter.js';
 import { linkTo, type RedisClient, type RedisLink } from '../redis/index.js';
 import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
-import { UnavailableNotices } from '../unavailable-notices.js';
 
 const RETRY_MS = { first: 100, longest: 5_000 };
 // During a long outage each mutation that may proceed adds one.

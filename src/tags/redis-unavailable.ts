@@ -1,5 +1,5 @@
 import { isMisconfigured, isUnavailable, ToolkitError } from '../errors.js';
-import type { UnavailableNotices } from '../unavailable-notices.js';
+import type { UnavailableNotices } from '../fallback-reporter.js';
 import type { Mutation } from './mutation.js';
 
 /** How to treat changes whose tags Redis cannot mark. */

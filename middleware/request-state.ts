@@ -2,7 +2,7 @@ import type { Request } from 'express';
 
 /**
  * What the toolkit knows about one request. Each room of the middlewares declares its own fields with
- * `declare module '../request-record.js'`, next to the code that uses them.
+ * `declare module '../request-state.js'`, next to the code that uses them.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: the rooms fill it
 export interface RequestRecord {}

@@ -6,7 +6,7 @@ import { ignoreRejection } from '../../src/settle.js';
 import { checkTags, EVERYTHING, normalisedUrl, pathTag, urlTag } from '../../src/tags/index.js';
 import { sessionWasRead } from '../session/index.js';
 import type { Before } from '../stack/index.js';
-import type { Question } from './question.js';
+import type { Question } from './requested-entry.js';
 import type { CacheSettings } from './settings.js';
 import { originOf } from './target.js';
 
