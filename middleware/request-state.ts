@@ -5,15 +5,15 @@ import type { Request } from 'express';
  * `declare module '../request-state.js'`, next to the code that uses them.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: the rooms fill it
-export interface RequestRecord {}
+export interface RequestState {}
 
-const record = Symbol('express-redis-toolkit.request');
+const key = Symbol('express-redis-toolkit.request');
 
-type Carrier = { [record]?: RequestRecord };
+type Carrier = { [key]?: RequestState };
 
-/** The record of a request, made when first asked for. */
-export function recordOf(req: Request): RequestRecord {
+/** The state of a request, made when first asked for. */
+export function stateOf(req: Request): RequestState {
   const carrier = req as Carrier;
-  carrier[record] ??= {};
-  return carrier[record];
+  carrier[key] ??= {};
+  return carrier[key];
 }

@@ -16,7 +16,7 @@ import type { FilledResponse, Forwarded } from './handler-decision.js';
 import { isForOnePerson } from './name-entry.js';
 import { type PersonalBy, personalBy } from './personal.js';
 import type { CacheReason } from './reasons.js';
-import type { Question } from './requested-entry.js';
+import type { RequestedEntry } from './requested-entry.js';
 import type { CacheSettings } from './settings.js';
 import { isCommonTarget } from './target.js';
 
@@ -29,7 +29,7 @@ export class EntryWriter {
   readonly #known: PinnedVersions;
   readonly #named = new Set<string>();
   /** Where the response is stored. */
-  #place: Question;
+  #place: RequestedEntry;
   #isSettled = false;
   #personalBy: PersonalBy | undefined;
   #refusedBy: CacheReason | undefined;

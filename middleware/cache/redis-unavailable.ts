@@ -24,7 +24,7 @@ export async function decideWithoutRedis(
   near: Entry | undefined,
   { flights, settings, passedOn }: Surroundings,
 ): Promise<Decision> {
-  const { question, req, until } = visit;
+  const { requested, req, until } = visit;
   const lastResort = usableEntry(near ? { entry: near } : {}, req, settings);
   const forward = { fwd: 'bypass', ...(lastResort && { lastResort }) } as const;
   const alone = async () => {
@@ -32,10 +32,10 @@ export async function decideWithoutRedis(
     return { ...forward, right: besideOthers<FilledResponse>(await plan.begin()), plan };
   };
   const isPlain = audienceOf(req, undefined, settings) === 'everybody';
-  if (!isPlain || isPassedOn(req, question.id, passedOn)) return alone();
+  if (!isPlain || isPassedOn(req, requested.id, passedOn)) return alone();
   const plan = emptyPlan('shared in process');
   for (;;) {
-    const taken = await flights.takeInProcess(question.id, plan.begin, { wait: true, until });
+    const taken = await flights.takeInProcess(requested.id, plan.begin, { wait: true, until });
     if (taken.right) return { ...forward, right: taken.right, plan };
     if (!taken.ended) return alone();
     if (serveShared(visit, taken.ended, lastResort, 'bypass', settings)) return undefined;

@@ -19,7 +19,7 @@ declare global {
 }
 
 declare module '../request-state.js' {
-  interface RequestRecord {
+  interface RequestState {
     /** The handler did not run: the answer is that of an earlier request, or a refusal. So nothing has changed. */
     isUnchanged?: true;
     /** A middleware of this kind has met the request: the first one counts. */

@@ -1,5 +1,5 @@
 import { isUnavailable } from '../errors.js';
-import { sharedNotices } from '../fallback-reporter.js';
+import { sharedReporter } from '../fallback-reporter.js';
 import { consoleLogger } from '../logger.js';
 import { linkTo } from '../redis/index.js';
 import { beginMutation, checkTags, markedUnlessUnavailable, type TagVersions } from '../tags/index.js';
@@ -15,8 +15,8 @@ const consequences = {
 export function mutator(versions: TagVersions, settings: AsideSettings) {
   const { redis, onUnavailable, logger = consoleLogger } = settings;
   const link = linkTo(redis, settings.logger);
-  const notices = sharedNotices('cacheAside', onUnavailable, link, settings.logger);
-  const unmarked = { onUnavailable, consequences, notices };
+  const reporter = sharedReporter('cacheAside', onUnavailable, link, settings.logger);
+  const unmarked = { onUnavailable, consequences, reporter };
 
   return async <T>(given: readonly string[], run: () => Promise<T>): Promise<T> => {
     checkFunction('mutate', 'run', run);
