@@ -13,7 +13,10 @@ import { hostMatcher } from './target.js';
 
 const NOTHING: Directives = new Map();
 
-export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defaults>, 'nearCache'> & {
+export type CacheSettings = Omit<
+  WithDefaults<CacheResponseOptions, typeof defaults>,
+  'nearCache' | 'credentialFields'
+> & {
   readonly nearCache?: NearCacheSettings;
   /** Targeted fields in the order in which they are heard (RFC 9213 §2.2). */
   readonly targets: readonly string[];
@@ -22,6 +25,8 @@ export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defau
   /** Whether responses to requests for this origin are cached. */
   readonly isKnownHost: (origin: string) => boolean;
   readonly ignoresCookie: (name: string) => boolean;
+  /** In lower case. */
+  readonly credentialFields: ReadonlySet<string>;
   readonly watchCookies: CookieWatch;
   readonly sharedQueries: SharedQueries;
   /** Undefined unless a change ends the groups of its URL. */
@@ -47,7 +52,7 @@ export function settingsOf({
     emitVariance: varianceEmitter(options),
     groupMembers: options.purgeSharedGroups ? new GroupMembers(options.redis, options) : undefined,
     watchCookies: cookieWatch({ ignoresCookie }, options.logger),
-    credentialFields: options.credentialFields.map((name) => name.toLowerCase()),
+    credentialFields: new Set(options.credentialFields.map((name) => name.toLowerCase())),
     targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],
     ignoresCredentials: options.shared || options.key !== undefined,
     wantedBy: options.ignoreRequestCacheControl ? () => NOTHING : requestDirectives,

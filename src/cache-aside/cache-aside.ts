@@ -4,8 +4,8 @@ import { readOptions } from '../read-options.js';
 import { linkTo } from '../redis/index.js';
 import { SingleFlight } from '../single-flight/index.js';
 import {
-  checkNames,
   checkTags,
+  checkUrls,
   EVERYTHING,
   purgedUrlTags,
   type TagVersions,
@@ -132,7 +132,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
     invalidateTags: async (tags) =>
       versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
     invalidateUrls: async (urls) =>
-      versions.invalidate(checkNames('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
+      versions.invalidate(checkUrls('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),
   };
 }
