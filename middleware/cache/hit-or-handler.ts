@@ -1,14 +1,14 @@
 import type { Entry, Lookup, ResponseCache } from '../../src/cache/index.js';
 import type { Fields } from '../../src/http/fields.js';
 import { type Reuse, reuseOf } from '../../src/http/stale-by-age.js';
-import { besideOthers, type FillEnd, type SingleFlight } from '../../src/single-flight/index.js';
+import { besideOthers, type FillEnd, type SingleFlight, type Taken } from '../../src/single-flight/index.js';
 import { detachResponse } from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import type { PassedOn } from './conditional-request.js';
 import { audienceOf, isPassedOn, usableEntry } from './entry-audience.js';
 import { emptyPlan, type FillPlan, latePlan, pinnedPlan } from './fill-plan.js';
 import type { Decision, FilledResponse, Forwarded } from './handler-decision.js';
-import { decideWithoutRedis } from './redis-unavailable.js';
+import { decideWithoutRedis, reportBypass } from './redis-unavailable.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
 import { serveShared, type Visit } from './shared-result.js';
@@ -106,7 +106,10 @@ export class Decider {
     if (req.method === 'HEAD' || wanted.has('no-store')) return undefined;
     const plan = pinnedPlan(this.#cache, question);
     const taking = this.#flights.take(question.id, plan.begin, { wait: false, until: 0 });
-    const right = (await taking.catch(() => undefined))?.right;
+    const { right } = await taking.catch((error: unknown): Taken<FilledResponse> => {
+      reportBypass(error, req, this.#settings);
+      return {};
+    });
     return right && { fwd: 'stale', right, plan, stale, inBackground: true };
   }
 

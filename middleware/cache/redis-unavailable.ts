@@ -1,5 +1,7 @@
+import type { Request } from 'express';
 import type { Entry } from '../../src/cache/index.js';
-import { besideOthers, type SingleFlight } from '../../src/single-flight/index.js';
+import { isUnavailable } from '../../src/errors.js';
+import { besideOthers, type FillOutcome, type SingleFlight } from '../../src/single-flight/index.js';
 import type { PassedOn } from './conditional-request.js';
 import { audienceOf, isPassedOn, usableEntry } from './entry-audience.js';
 import { emptyPlan } from './fill-plan.js';
@@ -41,5 +43,27 @@ export async function decideWithoutRedis(
     if (serveShared(visit, taken.ended, lastResort, 'bypass', settings)) return undefined;
     // Without a response to share, one after the other would only queue.
     if (!taken.ended.result?.entry) return alone();
+  }
+}
+
+/** Reports a request whose response is not cached because Redis is away. Another error is none of its business. */
+export function reportBypass(error: unknown, req: Request, { notices }: CacheSettings): void {
+  if (isUnavailable(error))
+    notices.applied('bypass', 'handlers answer, and responses are not cached', error, req);
+}
+
+/** The outcome of storing a response, which nobody waits for: reports it when Redis is away. */
+export async function reportedOutcome(
+  storing: Promise<FillOutcome>,
+  req: Request,
+  settings: CacheSettings,
+): Promise<FillOutcome> {
+  try {
+    const outcome = await storing;
+    if (outcome === 'stored') settings.notices.succeeded();
+    return outcome;
+  } catch (error) {
+    reportBypass(error, req, settings);
+    throw error;
   }
 }

@@ -4,7 +4,9 @@ import type { Directives } from '../../src/http/cache-control.js';
 import type { Fields } from '../../src/http/fields.js';
 import { requestDirectives } from '../../src/http/stale-by-age.js';
 import type { WithDefaults } from '../../src/read-options.js';
+import { linkTo } from '../../src/redis/index.js';
 import { GroupMembers } from '../../src/tags/index.js';
+import { sharedNotices, type UnavailableNotices } from '../../src/unavailable-notices.js';
 import { type VarianceEmitter, varianceEmitter } from './emit-variance.js';
 import type { CacheResponseOptions, defaults } from './options.js';
 import { type CookieWatch, cookieMatcher, cookieWatch } from './personal.js';
@@ -27,6 +29,7 @@ export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defau
   /** Undefined unless a change ends the groups of its URL. */
   readonly groupMembers: GroupMembers | undefined;
   readonly emitVariance: VarianceEmitter | undefined;
+  readonly notices: UnavailableNotices;
   /** The cache directives of a request. */
   readonly wantedBy: (request: Fields) => Directives;
 };
@@ -45,6 +48,7 @@ export function settingsOf({
     ignoresCookie,
     sharedQueries: new SharedQueries(options),
     emitVariance: varianceEmitter(options),
+    notices: sharedNotices('cacheResponse', 'bypass', linkTo(options.redis, options.logger), options.logger),
     groupMembers: options.purgeSharedGroups ? new GroupMembers(options.redis, options) : undefined,
     watchCookies: cookieWatch({ ignoresCookie }, options.logger),
     credentialFields: options.credentialFields.map((name) => name.toLowerCase()),

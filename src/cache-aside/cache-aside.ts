@@ -12,6 +12,7 @@ import {
   tagVersions,
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
+import { sharedNotices } from '../unavailable-notices.js';
 import { type CacheState, checkState } from './cache-state.js';
 import { checkFunction } from './check-function.js';
 import { mutator } from './mutate.js';
@@ -92,14 +93,16 @@ export interface CacheAside {
 export function cacheAside(given: CacheAsideOptions): CacheAside {
   const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis'], hints);
   const { redis } = settings;
-  linkTo(redis, settings.logger);
+  const link = linkTo(redis, settings.logger);
+  const notices = sharedNotices('cacheAside', 'bypass', link, settings.logger);
   const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
   const near = nearValuesOf(redis, versions, settings);
   const values = new ValueStore(redis, versions, settings, near);
   const flights = new SingleFlight<LoadResult>(redis, settings);
   const { logger = consoleLogger, maxValueBytes } = settings;
-  const loader = new ValueLoader({ values, versions, flights, logger, maxValueBytes });
+  const loader = new ValueLoader({ values, versions, flights, notices, logger, maxValueBytes });
+  const source = { versions, values, notices };
 
   return {
     async getOrLoad<T>(key: string, load: () => Promise<T>, given?: CachedValueOptions<T>) {
@@ -111,8 +114,8 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
       return loader.getOrLoad({ key, load, options, tags: tagsOfValue(key, options.tags), arrivedAt, until });
     },
 
-    get: <T>(key: string, tags?: readonly string[]) => readValue<T>(versions, values, key, tags),
-    getMany: <T>(keys: readonly string[], tags?: TagsByKey) => readValues<T>(versions, values, keys, tags),
+    get: <T>(key: string, tags?: readonly string[]) => readValue<T>(source, key, tags),
+    getMany: <T>(keys: readonly string[], tags?: TagsByKey) => readValues<T>(source, keys, tags),
 
     async set<T>(key: string, value: T, given?: Partial<StoredValueOptions<T>>) {
       checkKey(key);
