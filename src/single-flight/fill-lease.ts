@@ -3,6 +3,7 @@ import { keys } from '../keys.js';
 import { linkTo, loadScript, OwedReleases, type RedisClient, type RedisLink } from '../redis/index.js';
 import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/index.js';
 import { clearInterval, monotonicNow, setInterval } from '../timers.js';
+import { sharedNotices } from '../unavailable-notices.js';
 import { type FillOutcome, leaseMark, outcomeOf, UNSHARED_MS } from './fill-end.js';
 
 const releaseLease = loadScript('release-lease');
@@ -12,6 +13,8 @@ const renewLease = loadScript('renew-lease');
 const LEASE_MS = 5_000;
 // Only while no message would be heard.
 const LOOK_AGAIN_MS = { first: 5, longest: 80 };
+// A message that would be heard is not sent when an ACL forbids the filler to publish.
+const LONGEST_UNHEARD_MS = 1_000;
 
 /** The token of a lease that this process has got, or how the last fill ended; neither while another process fills. */
 export interface LeaseReply {
@@ -87,7 +90,7 @@ export class FillLeases {
         // The holder renews it, so another wait may follow. Negative: it is gone by now, or has no expiry.
         waitMs =
           releases.isHearing && expiresInMs > 0
-            ? expiresInMs + EXPIRED_AFTER_MS
+            ? Math.min(expiresInMs + EXPIRED_AFTER_MS, LONGEST_UNHEARD_MS)
             : Math.min(2 * waitMs, LOOK_AGAIN_MS.longest);
       }
     } finally {
@@ -109,8 +112,14 @@ export class FillLeases {
     const args = [token, leaseMark(outcome), UNSHARED_MS[outcome], this.#channelOf(id)];
     const send = async () =>
       (await this.#link.run<number>(releaseLease, [this.#nameOf(id)], args, this.#ask)) === 1;
-    this.#owed.add(token, send, { mayComeLater, forMs: LEASE_MS });
+    this.#owed.add(token, send, { mayComeLater, forMs: LEASE_MS, forbidden: this.#forbidden });
   }
+
+  readonly #forbidden = (error: Error) =>
+    sharedNotices('single flight', 'release', this.#link).failed(
+      'the lease of a fill cannot be released, and others wait until it expires',
+      error,
+    );
 
   async #look(id: string) {
     const [value, expiresInMs] = await Promise.all([
