@@ -93,6 +93,7 @@ export class Decider {
   /** The handler answers, and nothing is stored. */
   decideWithoutRedis(visit: Visit, near: Entry | undefined): Promise<Decision> {
     return decideWithoutRedis(visit, near, {
+      fillId: this.#cache.fillId(visit.question.id, visit.req.headers as Fields),
       flights: this.#flights,
       settings: this.#settings,
       passedOn: this.#passedOn,
@@ -105,7 +106,8 @@ export class Decider {
     // Their responses may not be stored.
     if (req.method === 'HEAD' || wanted.has('no-store')) return undefined;
     const plan = pinnedPlan(this.#cache, question);
-    const taking = this.#flights.take(question.id, plan.begin, { wait: false, until: 0 });
+    const fillId = this.#cache.fillId(question.id, req.headers as Fields);
+    const taking = this.#flights.take(fillId, plan.begin, { wait: false, until: 0 });
     const { right } = await taking.catch((error: unknown): Taken<FilledResponse> => {
       reportBypass(error, req, this.#settings);
       return {};
@@ -154,11 +156,12 @@ export class Decider {
    * the lease another request may have filled. If that look-up fails, the first one counts: the right must be ended.
    */
   async #take(visit: Visit, seen: Lookup, plan: FillPlan, isFailedElsewhere: boolean) {
-    const { question, until } = visit;
+    const { question, req, until } = visit;
     const waiting = { wait: true, until };
+    const fillId = this.#cache.fillId(question.id, req.headers as Fields);
     const taking = isFailedElsewhere
-      ? this.#flights.takeInProcess(question.id, plan.begin, waiting)
-      : this.#flights.take(question.id, plan.begin, waiting);
+      ? this.#flights.takeInProcess(fillId, plan.begin, waiting)
+      : this.#flights.take(fillId, plan.begin, waiting);
     const [taken, beside] = await Promise.all([taking, this.#lookUp(visit).catch(() => seen)]);
     return { taken, beside };
   }

@@ -10,6 +10,7 @@ import type { CacheSettings } from './settings.js';
 import { serveShared, type Visit } from './shared-result.js';
 
 interface Surroundings {
+  readonly fillId: string;
   readonly flights: SingleFlight<FilledResponse>;
   readonly settings: CacheSettings;
   readonly passedOn: PassedOn;
@@ -24,7 +25,7 @@ interface Surroundings {
 export async function decideWithoutRedis(
   visit: Visit,
   near: Entry | undefined,
-  { flights, settings, passedOn }: Surroundings,
+  { fillId, flights, settings, passedOn }: Surroundings,
 ): Promise<Decision> {
   const { question, req, until } = visit;
   const lastResort = usableEntry(near ? { entry: near } : {}, req, settings);
@@ -37,7 +38,7 @@ export async function decideWithoutRedis(
   if (!isPlain || isPassedOn(req, question.id, passedOn)) return alone();
   const plan = emptyPlan('shared in process');
   for (;;) {
-    const taken = await flights.takeInProcess(question.id, plan.begin, { wait: true, until });
+    const taken = await flights.takeInProcess(fillId, plan.begin, { wait: true, until });
     if (taken.right) return { ...forward, right: taken.right, plan };
     if (!taken.ended) return alone();
     if (serveShared(visit, taken.ended, lastResort, 'bypass', settings)) return undefined;
