@@ -16,9 +16,11 @@ const LOOK_AGAIN_MS = { first: 5, longest: 80 };
 // A message that would be heard is not sent when an ACL forbids the filler to publish.
 const LONGEST_UNHEARD_MS = 1_000;
 
-/** The token of a lease that this process has got, or how the last fill ended; neither while another process fills. */
+/** The token of a lease that this object has got, or how the last fill ended; neither while somebody else fills. */
 export interface LeaseReply {
   readonly token?: string;
+  /** The token of whoever fills. */
+  readonly heldBy?: string;
   readonly outcome?: FillOutcome;
 }
 
@@ -52,7 +54,7 @@ export class FillLeases {
       if (there === null) return { token };
       if (there.startsWith(`${this.#owner}.`)) return this.#recognise(id, there);
       const outcome = outcomeOf(there);
-      return outcome ? { outcome } : {};
+      return outcome ? { outcome } : { heldBy: there };
     } catch (error) {
       // Redis may have given the lease, or may still do so.
       this.#release(id, token, 'stored', true);
