@@ -41,6 +41,16 @@ export interface RateLimitInfo {
   readonly policies: readonly Quota[];
 }
 
+// Here, because who imports the package sees this file.
+declare global {
+  namespace Express {
+    interface Request {
+      /** The client's quota. Undefined at run time where no limiter ran, or the limiter skipped the request. */
+      rateLimit: RateLimitInfo;
+    }
+  }
+}
+
 /** One of several policies of a limiter. */
 export interface RateLimitPolicy {
   /** Part of the key in Redis and of the `RateLimit` headers; printable ASCII. */
