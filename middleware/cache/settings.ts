@@ -53,7 +53,12 @@ export function settingsOf({
     ignoresCookie,
     sharedQueries: new SharedQueries(options),
     emitVariance: varianceEmitter(options),
-    reporter: sharedReporter('cacheResponse', 'bypass', linkTo(options.redis, options.logger), options.logger),
+    reporter: sharedReporter(
+      'cacheResponse',
+      'bypass',
+      linkTo(options.redis, options.logger),
+      options.logger,
+    ),
     groupMembers: options.purgeSharedGroups ? new GroupMembers(options.redis, options) : undefined,
     watchCookies: cookieWatch({ ignoresCookie }, options.logger),
     credentialFields: new Set(options.credentialFields.map((name) => name.toLowerCase())),
