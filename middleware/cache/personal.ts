@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { loggedPath, NOTICE_CATALOGUE } from '../../src/notices.js';
 import { ownCookies } from '../own-cookies.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 
 /**
  * By what a request may be told apart from those of other people. A response whose freshness its handler did not
@@ -39,7 +39,7 @@ export function personalBy(
   if (hasUser(req)) return 'user';
   if (hasCertificate(req.socket)) return 'client-certificate';
   // A look at a session of ours would make the response personal by itself.
-  if (recordOf(req).session === undefined && (req as { session?: unknown }).session) return 'foreign-session';
+  if (stateOf(req).session === undefined && (req as { session?: unknown }).session) return 'foreign-session';
   // `Vary` tells apart what the field says, and not what a middleware has made of it.
   const isToldApart = req.headers.cookie !== undefined && vary.includes('cookie');
   return !isToldApart && foreignCookie(req, settings) !== undefined ? 'foreign-cookie' : undefined;

@@ -1,9 +1,11 @@
 import { type NearCacheSettings, readNearCacheOptions } from '../../src/cache/index.js';
 import { ToolkitError } from '../../src/errors.js';
+import { type FallbackReporter, sharedReporter } from '../../src/fallback-reporter.js';
 import type { Directives } from '../../src/http/cache-control.js';
 import type { Fields } from '../../src/http/fields.js';
 import { requestDirectives } from '../../src/http/stale-by-age.js';
 import type { WithDefaults } from '../../src/read-options.js';
+import { linkTo } from '../../src/redis/index.js';
 import { GroupMembers } from '../../src/tags/index.js';
 import { type VarianceEmitter, varianceEmitter } from './emit-variance.js';
 import type { CacheResponseOptions, defaults } from './options.js';
@@ -32,6 +34,7 @@ export type CacheSettings = Omit<
   /** Undefined unless a change ends the groups of its URL. */
   readonly groupMembers: GroupMembers | undefined;
   readonly emitVariance: VarianceEmitter | undefined;
+  readonly reporter: FallbackReporter;
   /** The cache directives of a request. */
   readonly wantedBy: (request: Fields) => Directives;
 };
@@ -50,6 +53,12 @@ export function settingsOf({
     ignoresCookie,
     sharedQueries: new SharedQueries(options),
     emitVariance: varianceEmitter(options),
+    reporter: sharedReporter(
+      'cacheResponse',
+      'bypass',
+      linkTo(options.redis, options.logger),
+      options.logger,
+    ),
     groupMembers: options.purgeSharedGroups ? new GroupMembers(options.redis, options) : undefined,
     watchCookies: cookieWatch({ ignoresCookie }, options.logger),
     credentialFields: new Set(options.credentialFields.map((name) => name.toLowerCase())),

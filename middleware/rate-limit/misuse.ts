@@ -2,13 +2,13 @@ import type { Express, Request } from 'express';
 import { consoleLogger } from '../../src/logger.js';
 import { loggedPath, logMisuse, type NoticeCode } from '../../src/notices.js';
 import { type RedisClient, whenReset } from '../../src/redis/index.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import { NO_ADDRESS } from './client-address.js';
 import type { RateLimitSettings } from './options.js';
 import { type DeclaredPolicy, declaredCounter, hasFixedWindow } from './policies.js';
 
-declare module '../request-record.js' {
-  interface RequestRecord {
+declare module '../request-state.js' {
+  interface RequestState {
     /** The limiters that have met the request. */
     limiters?: symbol[];
   }
@@ -54,12 +54,12 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
       if (req.ip === req.socket.remoteAddress) explain('RATE_LIMIT_FORWARDED_IGNORED');
     },
 
-    hasMet: (req: Request): boolean => recordOf(req).limiters?.includes(limiter) ?? false,
+    hasMet: (req: Request): boolean => stateOf(req).limiters?.includes(limiter) ?? false,
 
     meet(req: Request): boolean {
-      const record = recordOf(req);
-      record.limiters ??= [];
-      if (!record.limiters.includes(limiter)) return record.limiters.push(limiter) > 0;
+      const state = stateOf(req);
+      state.limiters ??= [];
+      if (!state.limiters.includes(limiter)) return state.limiters.push(limiter) > 0;
       explain('RATE_LIMIT_MOUNTED_TWICE', { url: loggedPath(req.originalUrl) });
       return false;
     },

@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import { leaveToolkit } from '../leave-toolkit.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import { applyHead } from './apply-head.js';
 import { headersSentError } from './locked-head.js';
 
@@ -23,8 +23,8 @@ export interface Interceptor {
   passOrHold(call: Call): boolean;
 }
 
-declare module '../request-record.js' {
-  interface RequestRecord {
+declare module '../request-state.js' {
+  interface RequestState {
     /** The first interceptor of the response. */
     interceptor?: Interceptor;
   }
@@ -42,9 +42,9 @@ export function intercept(res: Response, own: Interceptor): void {
   // A hold that was put off goes inside this one, as if it had begun in its turn.
   leaveToolkit(res.req);
   // A second hold goes around the first, which has to find its own.
-  const record = recordOf(res.req);
-  const methods = record.interceptor === undefined ? FIRST : intercepted(() => own);
-  record.interceptor ??= own;
+  const state = stateOf(res.req);
+  const methods = state.interceptor === undefined ? FIRST : intercepted(() => own);
+  state.interceptor ??= own;
   res.writeHead = methods.writeHead;
   res.write = methods.write;
   res.end = methods.end;
@@ -89,4 +89,4 @@ function intercepted(interceptorOf: (res: Response) => Interceptor): Methods {
   } as Methods;
 }
 
-const FIRST = intercepted((res) => recordOf(res.req).interceptor!);
+const FIRST = intercepted((res) => stateOf(res.req).interceptor!);

@@ -4,7 +4,7 @@ import type { Request, RequestHandler } from 'express';
 import { linkTo } from '../../src/redis/index.js';
 import { SessionStore } from '../../src/sessions/index.js';
 import { ownCookies } from '../own-cookies.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { isUnder } from './cookie/path-match.js';
 import { sessionIdReader } from './cookie/signed-id.js';
@@ -85,10 +85,10 @@ async function loadedWithoutStep(
   find: SessionFinder,
   req: Request,
 ): Promise<Session | undefined> {
-  const record = recordOf(req);
+  const state = stateOf(req);
   // Who hears that there is none answers for one person, too.
-  record.isLookedUp = true;
-  if (record.session?.store !== instance.store) {
+  state.isLookedUp = true;
+  if (state.session?.store !== instance.store) {
     const loaded = await find(req);
     if (!loaded) return undefined;
     open(instance, req, loaded);

@@ -1,5 +1,5 @@
 -- Ends an attempt: keeps its answer, or forgets it, so that the next request runs again. The answer is kept also when Redis
--- has lost the record and nobody has taken over.
+-- has lost the key and nobody has taken over.
 -- KEYS    idempotency:<digest>
 -- ARGV    token; then, to keep the answer: ms for which it is kept, head as JSON, body, fingerprint, fence
 -- returns 1, or 0 if another attempt has taken over
