@@ -101,9 +101,9 @@ export class Decider {
 
   async #refreshLater(visit: Visit, stale: Entry): Promise<Decision> {
     const { question, req, res, wanted } = visit;
-    detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
-    // Their responses may not be stored.
-    if (req.method === 'HEAD' || wanted.has('no-store')) return undefined;
+    const isDetached = await detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
+    // The last two: their responses may not be stored.
+    if (!isDetached || req.method === 'HEAD' || wanted.has('no-store')) return undefined;
     const plan = pinnedPlan(this.#cache, question);
     const taking = this.#flights.take(question.id, plan.begin, { wait: false, until: 0 });
     const right = (await taking.catch(() => undefined))?.right;
