@@ -22,6 +22,10 @@ export interface CacheActions {
   inspect(urlOrKey: string): Promise<InspectedEntry[]>;
 }
 
+/** The first text that is neither a path nor a whole URL: it would purge nothing. */
+export const notUrlIn = (urls: readonly string[]): string | undefined =>
+  urls.find((url) => !url.startsWith('/') && !(/^https?:/i.test(url) && URL.canParse(url)));
+
 export function cacheActions(redis: RedisClient, where: { prefix: string; timeoutMs: number }): CacheActions {
   const versions = tagVersions(redis, where);
   return {

@@ -169,6 +169,7 @@ test('cache show and purge; more than one only after a confirmation', async () =
     'is not served: the tag thing was invalidated',
   );
   expect((await get('/cached')).text).toBe('answer 2');
+  expect(await cli(`cache purge --url cached ${options}`)).toMatchObject({ code: 2 });
   const several = `cache purge --tag thing --url /cached ${options}`;
   expect(await cli(several)).toMatchObject({ code: 4, questions: ['Purge 2 tags, URLs and keys?'] });
   expect(await cli(`cache purge --all ${options}`)).toMatchObject({ code: 4 });
