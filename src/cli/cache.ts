@@ -19,6 +19,7 @@ export const purge: Command = async (_words, { operations, options, confirm, act
   const { tag: tags, url: urls, key: keys, all } = options;
   const names = [...tags, ...urls, ...keys];
   if (all === names.length > 0) throw new UsageError('give --tag, --url or --key, or --all for everything');
+  if (names.includes('')) throw new UsageError('--tag, --url and --key must not be empty');
   const notUrl = notUrlIn(urls);
   if (notUrl !== undefined)
     throw new UsageError(`--url: "${notUrl}" is neither a path that begins with / nor a whole URL`);
