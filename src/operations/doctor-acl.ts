@@ -23,7 +23,7 @@ export async function aclDiagnosis(
   ]) {
     // Without a key to try it on, a command would make one that never expires.
     if (args[0] !== undefined && forbidden.get(what)?.includes('SET')) continue;
-    const error = await link.send(command, args, { timeoutMs, isCheck: true }).then(nothing, asError);
+    const error = await link.send(command, args, { timeoutMs, isCheck: true }).then(allowed, asError);
     const reply = error && replyIn(error);
     if (error && isMisconfigured(error)) forbid(what, command);
     else if (reply && REFUSED.test(reply)) return [refusedDiagnosis(reply)];
@@ -35,7 +35,7 @@ export async function aclDiagnosis(
     keys(prefix).cacheLeaseReleased(id, keyPrefix),
   ]) {
     await subscriberConnectionOf(redis)
-      .listen(channel, nothing, { timeoutMs })
+      .listen(channel, allowed, { timeoutMs })
       .then(
         (stop) => stop(),
         () => forbid('messages and waiting callers', 'subscribe'),
@@ -46,7 +46,7 @@ export async function aclDiagnosis(
 
 const REFUSED = /^(?:OOM|READONLY|MISCONF|NOREPLICAS)\b/;
 
-function nothing(): undefined {}
+const allowed = () => undefined;
 
 const asError = (error: Error): Error => error;
 
