@@ -1,6 +1,8 @@
 import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
 
 const RETRY_MS = { first: 50, longest: 1_000 };
+// Also of a short lease: it is to be released before it ends.
+const LEAST_TRIES = 10;
 // Far more than one outage leaves; a lease that is not retried expires.
 const MOST_OWED = 1_000;
 // No command stays longer on its way to a Redis that answers.
@@ -12,6 +14,7 @@ export type SendRelease = () => Promise<boolean>;
 interface OwedRelease {
   readonly send: SendRelease;
   until: number;
+  readonly longestWaitMs: number;
   /** Whether Redis may execute the question for the lease after it has answered the release. */
   readonly mayComeLater: boolean;
   timer?: NodeJS.Timeout;
@@ -34,7 +37,8 @@ export class OwedReleases {
     send: SendRelease,
     { mayComeLater, forMs }: { readonly mayComeLater: boolean; readonly forMs: number },
   ): void {
-    const release: OwedRelease = { send, until: monotonicNow() + forMs, mayComeLater };
+    const longestWaitMs = Math.min(RETRY_MS.longest, forMs / LEAST_TRIES);
+    const release: OwedRelease = { send, until: monotonicNow() + forMs, longestWaitMs, mayComeLater };
     if (this.#owed.size < MOST_OWED) this.#owed.set(token, release);
     this.#try(token, release, RETRY_MS.first);
   }
@@ -49,7 +53,7 @@ export class OwedReleases {
     const again = () => {
       if (this.#owed.get(token) !== release) return;
       if (monotonicNow() > release.until) return this.cancel(token);
-      const nextMs = Math.min(2 * waitMs, RETRY_MS.longest);
+      const nextMs = Math.min(2 * waitMs, release.longestWaitMs);
       release.timer = setTimeout(() => this.#try(token, release, nextMs), waitMs);
       release.timer.unref();
     };
