@@ -30,11 +30,14 @@ interface Trial {
   readonly user: string;
   readonly item: string;
   readonly withoutId?: boolean;
+  readonly path: string;
 }
 
+// Every other one waits for an attempt that runs.
 const newTrial = (withoutId = false): Trial => {
   trials += 1;
-  return { key: `key-${trials}`, user: `user-${trials % 5}`, item: `item-${trials}`, withoutId };
+  const path = trials % 2 === 0 ? '/orders' : '/patient-orders';
+  return { key: `key-${trials}`, user: `user-${trials % 5}`, item: `item-${trials}`, withoutId, path };
 };
 
 async function dieDuring(trial: Trial): Promise<void> {
