@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { sharedReporter } from '../fallback-reporter.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, OwedReleases, type RedisClient, type RedisLink } from '../redis/index.js';
 import { type Look, lookUntilReleased } from '../subscriptions/index.js';
@@ -11,9 +12,11 @@ const renewLease = loadScript('renew-lease');
 // A process that crashes while it fills delays the others by at most this long.
 const LEASE_MS = 5_000;
 
-/** The token of a lease that this process has got, or how the last fill ended; neither while another process fills. */
+/** The token of a lease that this object has got, or how the last fill ended; neither while somebody else fills. */
 export interface LeaseReply {
   readonly token?: string;
+  /** The token of whoever fills. */
+  readonly heldBy?: string;
   readonly outcome?: FillOutcome;
 }
 
@@ -47,7 +50,7 @@ export class FillLeases {
       if (there === null) return { token };
       if (there.startsWith(`${this.#owner}.`)) return this.#recognise(id, there);
       const outcome = outcomeOf(there);
-      return outcome ? { outcome } : {};
+      return outcome ? { outcome } : { heldBy: there };
     } catch (error) {
       // Redis may have given the lease, or may still do so.
       this.#release(id, token, 'stored', true);
@@ -86,8 +89,14 @@ export class FillLeases {
     const args = [token, leaseMark(outcome), UNSHARED_MS[outcome], this.#channelOf(id)];
     const send = async () =>
       (await this.#link.run<number>(releaseLease, [this.#nameOf(id)], args, this.#ask)) === 1;
-    this.#owed.add(token, send, { mayComeLater, forMs: LEASE_MS });
+    this.#owed.add(token, send, { mayComeLater, forMs: LEASE_MS, forbidden: this.#forbidden });
   }
+
+  readonly #forbidden = (error: Error) =>
+    sharedReporter('single flight', 'release', this.#link).failed(
+      'the lease of a fill cannot be released, and others wait until it expires',
+      error,
+    );
 
   async #look(id: string): Promise<Look<FillOutcome>> {
     // No expiry, or none any more: negative.

@@ -4,6 +4,8 @@ import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from './release-signal.js
 
 // Only while no message would be heard.
 const LOOK_AGAIN_MS = { first: 5, longest: 80 };
+// A message that would be heard is not sent when an ACL forbids the holder to publish.
+const LONGEST_UNHEARD_MS = 1_000;
 
 /** What a look at a lease has found. */
 export interface Look<End> {
@@ -40,7 +42,7 @@ export async function lookUntilReleased<End>(
       // The holder renews it, so another wait may follow.
       waitMs =
         releases.isHearing && expiresInMs > 0
-          ? expiresInMs + EXPIRED_AFTER_MS
+          ? Math.min(expiresInMs + EXPIRED_AFTER_MS, LONGEST_UNHEARD_MS)
           : Math.min(2 * waitMs, LOOK_AGAIN_MS.longest);
     }
   } finally {

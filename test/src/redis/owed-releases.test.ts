@@ -1,26 +1,26 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { OwedReleases } from '../../../src/redis/owed-releases.js';
+import { expect, onTestFinished, test } from 'vitest';
+import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
+import { withLock } from '../../../src/locks/with-lock.js';
+import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
+import { recordingLogger } from '../../faults/clients.js';
+import { redisForFile } from '../../middleware/support/redis-for-file.js';
+import { eventually } from '../../support/eventually.js';
 
-vi.mock('../../../src/timers.js', () => import('../../support/fakeable-timers.js'));
+const file = redisForFile();
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
-afterEach(() => void vi.useRealTimers());
-
-test.each([
-  { forMs: 1_500, longestMs: 150 },
-  { forMs: 30_000, longestMs: 1_000 },
-])(
-  'a release that is owed for $forMs ms is tried again each $longestMs ms at the latest',
-  async ({ forMs, longestMs }) => {
-    const triedAt: number[] = [];
-    const send = () => {
-      triedAt.push(performance.now());
-      return Promise.reject(new Error('away'));
-    };
-    new OwedReleases().add('token', send, { mayComeLater: false, forMs });
-    await vi.advanceTimersByTimeAsync(2 * forMs);
-    const pauses = triedAt.slice(1).map((at, i) => at - triedAt[i]!);
-    expect(Math.max(...pauses)).toBe(longestMs);
-    expect(triedAt.at(-1)! - triedAt[0]!).toBeGreaterThan(forMs - longestMs);
-  },
-);
+test('a lock and a lease that an ACL forbids to release are logged once each', async () => {
+  await file.redis.acl('SETUSER', 'keeper', 'on', '>secret', '~*', '&*', '+@all', '-del');
+  const url = Object.assign(new URL(file.server.url), { username: 'keeper', password: 'secret' });
+  const logger = recordingLogger();
+  const redis = connectRedis({ url: url.href, logger });
+  onTestFinished(() => closeRedis(redis, { timeoutMs: 100 }));
+  const cache = cacheAside({ redis, ttlSeconds: 60 });
+  for (const n of [1, 2]) {
+    expect(await withLock(redis, `r${n}`, { ttlMs: 500 }, () => 'done')).toBe('done');
+    expect(await cache.getOrLoad(`user:${n}`, async () => 'ann')).toBe('ann');
+  }
+  const isThere = (text: string) => logger.lines.filter(({ message }) => message.includes(text));
+  await eventually('both are logged', () => logger.lines.length === 2);
+  expect(isThere('a lock cannot be released')).toHaveLength(1);
+  expect(isThere('the lease of a fill cannot be released')).toHaveLength(1);
+});
