@@ -44,8 +44,7 @@ function loaderFor(
   req: Request,
   refusals: AdoptionRefusals | undefined,
 ): (id: string) => Promise<StoredSession | undefined> {
-  const maxIdleMs = settings.maxIdleMsFor(req);
-  if (!refusals) return (id) => store.load(id, maxIdleMs, undefined, req);
+  if (!refusals) return (id) => store.load(id, undefined, req);
   const convert = copyConverter(settings, req);
-  return (id) => store.load(id, maxIdleMs, convert, req).catch((error) => refusals.unusable(error, id));
+  return (id) => store.load(id, convert, req).catch((error) => refusals.unusable(error, id));
 }
