@@ -12,18 +12,18 @@ import { thrownError } from '../thrown.js';
 import { type AlwaysPersonalWatch, alwaysPersonalWatch } from './always-personal-warning.js';
 import { noteArrival, setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
-import { isCacheable, isForOnePerson, questions } from './entry-question.js';
 import type { Decision, FilledResponse } from './handler-decision.js';
 import { hideHandlerTags, offerCacheTags } from './handler-tags.js';
 import { Decider } from './hit-or-handler.js';
 import { mountedOnce } from './mounted-once.js';
+import { isCacheable, isForOnePerson, requestedEntries } from './name-entry.js';
 import { type CacheResponseOptions, checks, defaults, hints } from './options.js';
 import { personalBy } from './personal.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { type AskedLookup, type AskedQuery, askQuery } from './query-content.js';
-import type { Question } from './question.js';
 import type { BypassReason } from './reasons.js';
 import { reportBypass } from './redis-unavailable.js';
+import type { RequestedEntry } from './requested-entry.js';
 import { type CacheSettings, settingsOf } from './settings.js';
 import type { Visit } from './shared-result.js';
 import { isSkipped, passSkipped } from './skipped.js';
@@ -51,7 +51,7 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
   readonly #settings: CacheSettings;
   readonly #cache: ResponseCache;
   readonly #decider: Decider;
-  readonly #questions;
+  readonly #requestedEntries;
   readonly #mounted;
   readonly #watchPersonal: AlwaysPersonalWatch;
   readonly #passedOn: PassedOn = new RecentMap<true>(10_000);
@@ -62,7 +62,7 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
     this.#cache = new ResponseCache(redis, settings);
     const flights = new SingleFlight<FilledResponse>(redis, settings);
     this.#decider = new Decider({ cache: this.#cache, flights, settings, passedOn: this.#passedOn });
-    this.#questions = questions(settings);
+    this.#requestedEntries = requestedEntries(settings);
     whenReset(redis, () => {
       this.#passedOn.clear();
       settings.sharedQueries.clear();
@@ -75,8 +75,8 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
     if (req.method === 'QUERY') return this.#askQuery(req, before);
     if (!isCacheable(req, this.#settings) || isForOnePerson(req, this.#settings)) return undefined;
     if (this.#mounted.isTaken(req) || isSkipped(req, this.#settings)) return undefined;
-    const question = this.#questions.of(req);
-    return question && { question, found: this.#lookUp(question, req), before };
+    const requested = this.#requestedEntries.of(req);
+    return requested && { requested, found: this.#lookUp(requested, req), before };
   }
 
   act(req: Request, res: Response, next: NextFunction, asked: unknown): unknown {
@@ -105,8 +105,8 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
   }
 
   #lookUpQuery(req: Request, content: string, before: Before): AskedLookup | undefined {
-    const question = this.#questions.of(req, content);
-    return question && { question, found: this.#lookUp(question, req), before };
+    const requested = this.#requestedEntries.of(req, content);
+    return requested && { requested, found: this.#lookUp(requested, req), before };
   }
 
   async #actOnQuery(
@@ -140,19 +140,19 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
   async #answer(asked: AskedLookup, req: Request, res: Response, next: NextFunction): Promise<void> {
     const arrivedAt = monotonicNow();
     try {
-      const question = this.#questions.renewed(asked.question, asked.before, req);
-      noteArrival(req, question.id);
+      const requested = this.#requestedEntries.renewed(asked.requested, asked.before, req);
+      noteArrival(req, requested.id);
       const wanted = this.#settings.wantedBy(req.headers as Fields);
-      const visit = { question, req, res, wanted, arrivedAt, until: arrivedAt + this.#settings.waitMs };
-      const found = question === asked.question ? asked.found : this.#lookUp(question, req);
+      const visit = { requested, req, res, wanted, arrivedAt, until: arrivedAt + this.#settings.waitMs };
+      const found = requested === asked.requested ? asked.found : this.#lookUp(requested, req);
       const decided = await this.#decide(visit, found);
       if (!decided) return;
       // The client has left before anything listened for it: the right would end only with the lease.
       if (res.closed && !decided.inBackground) return decided.right.end('abandoned');
       this.#watchPersonal(req, personalBy(req, this.#settings));
       const headers = headersAsAsked(req);
-      if (decided.fwd !== 'bypass') prepareRequest(req, question.id, decided, this.#passedOn);
-      watchHandler(this.#cache, { ...question, asked: headers, ...decided }, req, res, this.#settings);
+      if (decided.fwd !== 'bypass') prepareRequest(req, requested.id, decided, this.#passedOn);
+      watchHandler(this.#cache, { ...requested, asked: headers, ...decided }, req, res, this.#settings);
     } catch (error) {
       return next(thrownError(error));
     }
@@ -165,13 +165,13 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       reportBypass(error, visit.req, this.#settings);
-      const near = this.#cache.lastKnown(visit.question.id, visit.req.headers as Fields);
+      const near = this.#cache.lastKnown(visit.requested.id, visit.req.headers as Fields);
       return this.#decider.decideWithoutRedis(visit, near);
     }
   }
 
-  #lookUp(question: Question, req: Request): Promise<Lookup> {
-    const found = this.#settings.sharedQueries.lookUp(this.#cache, question, req.headers as Fields);
+  #lookUp(requested: RequestedEntry, req: Request): Promise<Lookup> {
+    const found = this.#settings.sharedQueries.lookUp(this.#cache, requested, req.headers as Fields);
     found.catch(dropRejection);
     return found;
   }

@@ -27,7 +27,7 @@ export async function decideWithoutRedis(
   near: Entry | undefined,
   { fillId, flights, settings, passedOn }: Surroundings,
 ): Promise<Decision> {
-  const { question, req, until } = visit;
+  const { requested, req, until } = visit;
   const lastResort = usableEntry(near ? { entry: near } : {}, req, settings);
   const forward = { fwd: 'bypass', ...(lastResort && { lastResort }) } as const;
   const alone = async () => {
@@ -35,7 +35,7 @@ export async function decideWithoutRedis(
     return { ...forward, right: besideOthers<FilledResponse>(await plan.begin()), plan };
   };
   const isPlain = audienceOf(req, undefined, settings) === 'everybody';
-  if (!isPlain || isPassedOn(req, question.id, passedOn)) return alone();
+  if (!isPlain || isPassedOn(req, requested.id, passedOn)) return alone();
   const plan = emptyPlan('shared in process');
   for (;;) {
     const taken = await flights.takeInProcess(fillId, plan.begin, { wait: true, until });
@@ -48,9 +48,9 @@ export async function decideWithoutRedis(
 }
 
 /** Reports a request whose response is not cached because Redis is away. Another error is none of its business. */
-export function reportBypass(error: unknown, req: Request, { notices }: CacheSettings): void {
+export function reportBypass(error: unknown, req: Request, { reporter }: CacheSettings): void {
   if (isUnavailable(error))
-    notices.applied('bypass', 'handlers answer, and responses are not cached', error, req);
+    reporter.applied('bypass', 'handlers answer, and responses are not cached', error, req);
 }
 
 /** The outcome of storing a response, which nobody waits for: reports it when Redis is away. */
@@ -61,7 +61,7 @@ export async function reportedOutcome(
 ): Promise<FillOutcome> {
   try {
     const outcome = await storing;
-    if (outcome === 'stored') settings.notices.succeeded();
+    if (outcome === 'stored') settings.reporter.succeeded();
     return outcome;
   } catch (error) {
     reportBypass(error, req, settings);

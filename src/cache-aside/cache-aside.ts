@@ -1,18 +1,18 @@
 import { ToolkitError } from '../errors.js';
+import { sharedReporter } from '../fallback-reporter.js';
 import { consoleLogger } from '../logger.js';
 import { readOptions } from '../read-options.js';
 import { linkTo } from '../redis/index.js';
 import { SingleFlight } from '../single-flight/index.js';
 import {
-  checkNames,
   checkTags,
+  checkUrls,
   EVERYTHING,
   purgedUrlTags,
   type TagVersions,
   tagVersions,
 } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
-import { sharedNotices } from '../unavailable-notices.js';
 import { type CacheState, checkState } from './cache-state.js';
 import { checkFunction } from './check-function.js';
 import { mutator } from './mutate.js';
@@ -94,15 +94,15 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
   const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis'], hints);
   const { redis } = settings;
   const link = linkTo(redis, settings.logger);
-  const notices = sharedNotices('cacheAside', 'bypass', link, settings.logger);
+  const reporter = sharedReporter('cacheAside', 'bypass', link, settings.logger);
   const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
   const near = nearValuesOf(redis, versions, settings);
   const values = new ValueStore(redis, versions, settings, near);
   const flights = new SingleFlight<LoadResult>(redis, settings);
   const { logger = consoleLogger, maxValueBytes } = settings;
-  const loader = new ValueLoader({ values, versions, flights, notices, logger, maxValueBytes });
-  const source = { versions, values, notices };
+  const loader = new ValueLoader({ values, versions, flights, reporter, logger, maxValueBytes });
+  const source = { versions, values, reporter };
 
   return {
     async getOrLoad<T>(key: string, load: () => Promise<T>, given?: CachedValueOptions<T>) {
@@ -135,7 +135,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
     invalidateTags: async (tags) =>
       versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
     invalidateUrls: async (urls) =>
-      versions.invalidate(checkNames('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
+      versions.invalidate(checkUrls('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),
   };
 }

@@ -1,8 +1,8 @@
 import { ToolkitError } from '../errors.js';
+import type { FallbackReporter } from '../fallback-reporter.js';
 import { kindOf } from '../kind-of.js';
 import { checkNames, type TagVersions } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
-import type { UnavailableNotices } from '../unavailable-notices.js';
 import { CacheState } from './cache-state.js';
 import { unlessAway } from './redis-unavailable.js';
 import { publishLookup } from './value-events.js';
@@ -33,7 +33,7 @@ export type TagsByKey = readonly string[] | ((key: string) => readonly string[])
 export interface ValueSource {
   readonly versions: TagVersions;
   readonly values: ValueStore;
-  readonly notices: UnavailableNotices;
+  readonly reporter: FallbackReporter;
 }
 
 /** Reads one value and the state of the cache. While Redis is away there is none, and nothing can be stored. */
@@ -64,13 +64,13 @@ export async function readValues<T>(
 }
 
 async function readWanted<T>(
-  { versions, values, notices }: ValueSource,
+  { versions, values, reporter }: ValueSource,
   wanted: readonly WantedValue[],
 ): Promise<CachedValues<T>> {
   const tags = [...new Set(wanted.flatMap((one) => one.tags))];
   const askedAt = monotonicNow();
   const reading = Promise.all([CacheState.now(versions, tags), values.findAll<T>(wanted)]);
-  const read = await unlessAway(reading, notices);
+  const read = await unlessAway(reading, reporter);
   if (read === 'away') {
     for (const { key } of wanted) publishLookup(key, 'away', askedAt);
     return { values: new Map(), since: CacheState.unknown() };

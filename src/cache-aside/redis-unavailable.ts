@@ -1,5 +1,5 @@
 import { isUnavailable } from '../errors.js';
-import type { UnavailableNotices } from '../unavailable-notices.js';
+import type { FallbackReporter } from '../fallback-reporter.js';
 
 /**
  * While Redis is away `get` finds nothing, and `getOrLoad` loads the value, once for all callers of this process, and does
@@ -7,18 +7,18 @@ import type { UnavailableNotices } from '../unavailable-notices.js';
  */
 export async function unlessAway<Answer>(
   answer: Promise<Answer>,
-  notices: UnavailableNotices,
+  reporter: FallbackReporter,
 ): Promise<Answer | 'away'> {
   try {
     return await answer;
   } catch (error) {
-    reportAway(error, notices);
+    reportAway(error, reporter);
     return 'away';
   }
 }
 
 /** @throws the error, unless it says that Redis is away */
-export function reportAway(error: unknown, notices: UnavailableNotices): void {
+export function reportAway(error: unknown, reporter: FallbackReporter): void {
   if (!isUnavailable(error)) throw error;
-  notices.applied('bypass', 'values are loaded, and not cached', error);
+  reporter.applied('bypass', 'values are loaded, and not cached', error);
 }

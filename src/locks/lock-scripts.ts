@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { sharedReporter } from '../fallback-reporter.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, OwedReleases, type Script } from '../redis/index.js';
-import { sharedNotices } from '../unavailable-notices.js';
 import type { LockSettings } from './options.js';
 
 const acquireLock = loadScript('acquire-lock');
@@ -62,7 +62,7 @@ export function lockScripts(
   const release = async () => Number(await answerOf(releaseLease, [key], ['', 0, channel])) === 1;
 
   const forbidden = (error: Error) =>
-    sharedNotices('withLock', 'release', link, logger).failed(
+    sharedReporter('withLock', 'release', link, logger).failed(
       'withLock: a lock cannot be released, and others wait until it expires',
       error,
     );
