@@ -188,13 +188,13 @@ export class EntryWriter {
   }
 
   async #pin(all: readonly string[]): Promise<PinnedVersions | undefined> {
-    const { right } = this.#forwarded;
     const { id, tags } = this.#place;
     const known = Object.fromEntries(Object.entries(this.#known).filter(([tag]) => all.includes(tag)));
-    const pinned = await pinLate(this.#cache.versions, right.start, known, all);
-    const late = all.filter((tag) => !Object.hasOwn(known, tag));
-    // Next time the late ones are pinned before the handler runs.
-    this.#cache.rememberHandlerTags(id, pinned ? all.filter((tag) => !tags.includes(tag)) : late);
+    const pinned = await pinLate(this.#cache.versions, this.#forwarded.right.start, known, all);
+    const isKnown = (tag: string) => tags.includes(tag) && (pinned || Object.hasOwn(known, tag));
+    const more = all.filter((tag) => !isKnown(tag));
+    // Next time they are pinned before the handler runs.
+    this.#cache.handlerTags[pinned ? 'replace' : 'add'](id, more);
     return pinned;
   }
 }

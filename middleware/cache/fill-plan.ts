@@ -26,14 +26,14 @@ export interface FillPlan {
  * invalidation of anything raises doubt.
  */
 export function pinnedPlan(cache: ResponseCache, { id, tags }: RequestedEntry): FillPlan {
-  const all = [...new Set([...tags, ...cache.handlerTags(id)])];
+  const all = [...new Set([...tags, ...cache.handlerTags.of(id)])];
   return { tags: all, begin: () => beginFill(cache.versions, all), stores: 'pinned' };
 }
 
 /** For a response that is probably not stored: most requests create no version, or invented URLs would fill Redis. */
 export function latePlan(cache: ResponseCache, requested: RequestedEntry): FillPlan {
   // Once such a response could not be stored for that reason, its tags are remembered.
-  if (cache.handlerTags(requested.id).length > 0) return pinnedPlan(cache, requested);
+  if (cache.handlerTags.of(requested.id).length > 0) return pinnedPlan(cache, requested);
   const { tags } = requested;
   return { tags, begin: () => readStart(cache.versions, tags), stores: 'late' };
 }

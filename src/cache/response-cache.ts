@@ -3,11 +3,11 @@ import { takesCoding } from '../http/content-coding.js';
 import type { Fields } from '../http/fields.js';
 import { variantOf } from '../http/vary.js';
 import { decidingPrefixes, type Keys, keys } from '../keys.js';
-import { RecentMap } from '../recent-map.js';
 import { type RedisClient, whenReset } from '../redis/index.js';
 import { type TagVersions, type TagVersionsOptions, tagVersions } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import { unpacked } from './compressed-entry.js';
+import { HandlerTagsMemory } from './handler-tags-memory.js';
 import { nearCacheOf } from './near/near-cache-of.js';
 import { nearRecords } from './near/near-record.js';
 import type { NearCacheSettings } from './near/options.js';
@@ -16,8 +16,6 @@ import { RecordLookup } from './record-lookup.js';
 import { cacheRecords, recordStore } from './record-store.js';
 import { isPinnedAs, isStaleByTag, type ReadVersions } from './stale-by-tag.js';
 import { isSameVary, Variants } from './variants.js';
-
-const REMEMBERED_IDS = 10_000;
 
 export interface Lookup {
   readonly entry?: Entry;
@@ -36,21 +34,21 @@ export interface ResponseCacheOptions extends TagVersionsOptions {
  */
 export class ResponseCache {
   readonly versions: TagVersions;
+  /** By id: the tags that the handler names besides those that the request names. */
+  readonly handlerTags = new HandlerTagsMemory();
   /** Whether Redis executes commands in the order in which they are sent; the nodes of a Cluster do not. */
   readonly keepsOrder: boolean;
   readonly #names: Keys;
   readonly #records: RecordLookup<CacheRecord>;
   readonly #variants: Variants;
   readonly #announced = new Map<string, Promise<void>>();
-  // The tags that the handler named last time, so that their versions can be asked for together with the entry.
-  readonly #lastHandlerTags = new RecentMap<readonly string[]>(REMEMBERED_IDS);
 
   constructor(redis: RedisClient, options: ResponseCacheOptions) {
     this.#names = keys(options.prefix);
     this.versions = tagVersions(redis, options);
     this.keepsOrder = !redis.isCluster;
     this.#variants = new Variants(redis, this.#names, options);
-    whenReset(redis, () => this.#lastHandlerTags.clear());
+    whenReset(redis, () => this.handlerTags.clear());
     this.#records = new RecordLookup(redis, {
       near: nearOf(redis, options),
       stored: recordStore(redis, this.versions, cacheRecords, options),
@@ -75,8 +73,8 @@ export class ResponseCache {
   /** The response for a request, if all its tags still have the versions from before its handler ran. */
   async lookUp(id: string, tags: readonly string[], request: Fields): Promise<Lookup> {
     if (this.#announced.size > 0) await this.#announced.get(id);
-    const handlerTags = this.#lastHandlerTags.get(id);
-    const asked = handlerTags ? [...new Set([...tags, ...handlerTags])] : tags;
+    const handlerTags = this.handlerTags.of(id);
+    const asked = handlerTags.length > 0 ? [...new Set([...tags, ...handlerTags])] : tags;
     const vary = this.#variants.lastVary(id);
     const base = this.#names.cache(id);
     const recordKeys = vary ? [base, this.#variants.keyFor(id, vary, request)] : [base];
@@ -98,17 +96,6 @@ export class ResponseCache {
   fillId(id: string, request: Fields): string {
     const vary = this.#variants.lastVary(id);
     return vary ? `${id} ${variantOf(vary, request)}` : id;
-  }
-
-  /** The tags that the handler named last time, besides those that the request names. */
-  handlerTags(id: string): readonly string[] {
-    return this.#lastHandlerTags.get(id) ?? [];
-  }
-
-  /** Remembers tags that the handler has named, whether or not its response is stored. */
-  rememberHandlerTags(id: string, tags: readonly string[]): void {
-    if (tags.length > 0) this.#lastHandlerTags.set(id, tags);
-    else this.#lastHandlerTags.delete(id);
   }
 
   /** The response in the near cache, whether or not it is current; for when Redis does not answer. */
@@ -147,7 +134,7 @@ export class ResponseCache {
     if (isStaleByTag(head, tags, read)) return undefined;
     const pinned = Object.keys(head.versions);
     if (pinned.length === tags.length) return [];
-    this.rememberHandlerTags(
+    this.handlerTags.replace(
       id,
       pinned.filter((tag) => !tags.includes(tag)),
     );

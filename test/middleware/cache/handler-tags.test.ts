@@ -137,3 +137,26 @@ test.each([
   );
   expect((await ask(await serve(app), '/', { method })).status).toBe(200);
 });
+
+const changing: Record<string, (call: number) => string[]> = {
+  'one more': (call) => (call === 1 ? ['item:1'] : ['item:1', 'item:2']),
+  'another one': (call) => (call === 1 ? ['item:1', 'item:2'] : ['item:2', 'item:3']),
+  'two in turn': (call) => [`item:${call % 2}`],
+};
+
+test.each(Object.keys(changing))(
+  'a page that names %s is stored although something else is changed during each call of its handler',
+  async (change) => {
+    let calls = 0;
+    const app = await serveCached({
+      redis: file.redis,
+      handler: async (_req, res) => {
+        res.cacheTags(...changing[change]!(++calls));
+        await invalidate('unrelated');
+        res.send('x');
+      },
+    });
+    await eventually('a hit', async () => (await app.get()).hit);
+    expect(calls).toBeLessThanOrEqual(3);
+  },
+);

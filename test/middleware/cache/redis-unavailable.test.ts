@@ -20,7 +20,7 @@ async function watchedApp(given: { fillsUp?: boolean; cacheControl?: string }) {
   onTestFinished(() => fill(false));
   const app = await serveCached({
     redis,
-    cache: { logger },
+    cache: { logger, timeoutMs: 5_000 },
     handler: async (_req, res) => {
       if (given.fillsUp) await fill(true);
       if (given.cacheControl) res.set('Cache-Control', given.cacheControl);

@@ -18,7 +18,7 @@ async function watchedCache() {
   const { redis } = await throughProxy(file.server);
   const logger = recordingLogger();
   onTestFinished(() => fill(false));
-  return { cache: cacheAside({ redis, logger, ttlSeconds: 60 }), lines: logger.lines };
+  return { cache: cacheAside({ redis, logger, ttlSeconds: 60, timeoutMs: 5_000 }), lines: logger.lines };
 }
 
 test('each call that does without Redis is published, and logged once per outage', async () => {

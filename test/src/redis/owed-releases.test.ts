@@ -14,9 +14,9 @@ test('a lock and a lease that an ACL forbids to release are logged once each', a
   const logger = recordingLogger();
   const redis = connectRedis({ url: url.href, logger });
   onTestFinished(() => closeRedis(redis, { timeoutMs: 100 }));
-  const cache = cacheAside({ redis, ttlSeconds: 60 });
+  const cache = cacheAside({ redis, ttlSeconds: 60, timeoutMs: 5_000 });
   for (const n of [1, 2]) {
-    expect(await withLock(redis, `r${n}`, { ttlMs: 500 }, () => 'done')).toBe('done');
+    expect(await withLock(redis, `r${n}`, { ttlMs: 5_000, timeoutMs: 5_000 }, () => 'done')).toBe('done');
     expect(await cache.getOrLoad(`user:${n}`, async () => 'ann')).toBe('ann');
   }
   const isThere = (text: string) => logger.lines.filter(({ message }) => message.includes(text));
