@@ -9,10 +9,8 @@ import type { LoadedSession, SessionInstance } from './request-context.js';
 export type SessionFinder = (req: Request) => Promise<LoadedSession | undefined> | undefined;
 
 /** Makes the finder of an instance. */
-export function sessionFinder(
-  instance: SessionInstance,
-  signedIdsOf: (req: Request) => readonly SignedId[],
-): SessionFinder {
+export function sessionFinder(instance: SessionInstance): SessionFinder {
+  const { signedIdsOf } = instance;
   const { adopt, logger, name } = instance.settings;
   const refusals = adopt && new AdoptionRefusals(logger, name);
   return (req) => {

@@ -17,6 +17,24 @@ export function checkNames(where: string, names: unknown): readonly string[] {
   );
 }
 
+/** Whether a text is a URL as requests have it, or one with scheme and host in front. */
+export const isUrl = (text: string): boolean => /^(?:[a-z][a-z\d+.-]*:\/)?\//i.test(text);
+
+/**
+ * Returns the URLs that code has given. Without its slash a path is none of any response, and nothing would be purged.
+ *
+ * @throws ToolkitError `CACHE_TAGS_INVALID`
+ */
+export function checkUrls(where: string, urls: unknown): readonly string[] {
+  const names = checkNames(where, urls);
+  const other = names.find((name) => !isUrl(name));
+  if (other === undefined) return names;
+  throw new ToolkitError(
+    'CACHE_TAGS_INVALID',
+    `${where} ${JSON.stringify(other)}: give URLs that begin with "/", e.g. ["/users/7"]`,
+  );
+}
+
 // Begin the names of tags of the toolkit: everything, a URL, a cached value, a cache group.
 const RESERVED = /^(?:\*$|url:|key:|group:|=)/;
 

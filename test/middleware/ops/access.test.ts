@@ -26,8 +26,8 @@ const EVERYTHING = [
   ['post', '/ops/api/cache/clear'],
 ] as const;
 
-test.each([false, undefined, null, ''])(
-  'ops answers 403 everywhere when authorize returns %j, and shows nothing',
+test.each([false, undefined, null, '', 0, 0n, Number.NaN])(
+  'ops answers 403 everywhere when authorize returns %s, and shows nothing',
   async (decision) => {
     const app = opsApp({ redis: file.redis, authorize: async () => decision });
     for (const [method, path] of EVERYTHING) {
@@ -44,7 +44,7 @@ test('ops passes an error of authorize on, and a decision that is none, and show
     () => Promise.reject(),
     () => ({ role: 'guest' }) as never,
     () => [] as never,
-    () => Number.NaN,
+    () => Number.POSITIVE_INFINITY,
   ]) {
     const app = opsApp({ redis: file.redis, authorize });
     app.use(((error, _req, res, _next) =>
