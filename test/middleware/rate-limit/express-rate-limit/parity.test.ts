@@ -120,7 +120,6 @@ test.each([
   '::ffff:203.0.113.7',
   '::ffff:cb00:7107',
   '::203.0.113.7',
-  '64:ff9b::cb00:7107',
   '2001:DB8::1',
   'no address',
 ])('as on express-rate-limit, the key of %s', (address) => {
