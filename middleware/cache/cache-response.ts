@@ -1,7 +1,6 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { type Lookup, ResponseCache } from '../../src/cache/index.js';
 import { isUnavailable } from '../../src/errors.js';
-import { type FallbackReporter, sharedReporter } from '../../src/fallback-reporter.js';
 import type { Fields } from '../../src/http/fields.js';
 import { readOptions } from '../../src/read-options.js';
 import { RecentMap } from '../../src/recent-map.js';
