@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { SlowFirst } from './test/support/slow-first.js';
 
 // They ask how long an answer took, or run programs whose deadlines are the defaults: two at a time have the machine.
 const timed = ['test/faults/**/*.test.ts', 'test/server/first-start.test.ts', 'test/docs/blocks.test.ts'];
@@ -32,6 +33,7 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     // Half of the time a test waits, for a process to start or a deadline to pass. CI's machine is slower.
     maxWorkers: isFull || process.env.CI ? 3 : 4,
+    sequence: { sequencer: SlowFirst },
     projects: [
       {
         test: {

@@ -1,8 +1,8 @@
 import type { Request } from 'express';
-import { recordOf } from './request-record.js';
+import { stateOf } from './request-state.js';
 
-declare module './request-record.js' {
-  interface RequestRecord {
+declare module './request-state.js' {
+  interface RequestState {
     /** What is still to be done before code of others gets the request. */
     beforeLeaving?: (() => void) | undefined;
   }
@@ -13,14 +13,14 @@ declare module './request-record.js' {
  * does without the session's hold of the response, a tenth of its CPU on Node 24.
  */
 export function beforeLeaving(req: Request, work: () => void): void {
-  recordOf(req).beforeLeaving = work;
+  stateOf(req).beforeLeaving = work;
 }
 
 /** Does the work that was put off. Code of others gets the request, its session or its response next. */
 export function leaveToolkit(req: Request): void {
-  const record = recordOf(req);
-  const work = record.beforeLeaving;
+  const state = stateOf(req);
+  const work = state.beforeLeaving;
   if (work === undefined) return;
-  record.beforeLeaving = undefined;
+  state.beforeLeaving = undefined;
   work();
 }

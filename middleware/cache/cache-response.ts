@@ -4,26 +4,26 @@ import { isUnavailable } from '../../src/errors.js';
 import type { Fields } from '../../src/http/fields.js';
 import { readOptions } from '../../src/read-options.js';
 import { RecentMap } from '../../src/recent-map.js';
-import { linkTo, whenReset } from '../../src/redis/index.js';
+import { whenReset } from '../../src/redis/index.js';
 import { SingleFlight } from '../../src/single-flight/index.js';
 import { monotonicNow } from '../../src/timers.js';
-import { sharedNotices, type UnavailableNotices } from '../../src/unavailable-notices.js';
 import { type Before, middlewareOf, type Step } from '../stack/index.js';
 import { thrownError } from '../thrown.js';
 import { type AlwaysPersonalWatch, alwaysPersonalWatch } from './always-personal-warning.js';
 import { noteArrival, setCacheStatus } from './cache-status.js';
 import { headersAsAsked, type PassedOn, prepareRequest } from './conditional-request.js';
-import { isCacheable, isForOnePerson, questions } from './entry-question.js';
 import type { Decision, FilledResponse } from './handler-decision.js';
 import { hideHandlerTags, offerCacheTags } from './handler-tags.js';
 import { Decider } from './hit-or-handler.js';
 import { mountedOnce } from './mounted-once.js';
+import { isCacheable, isForOnePerson, requestedEntries } from './name-entry.js';
 import { type CacheResponseOptions, checks, defaults, hints } from './options.js';
 import { personalBy } from './personal.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { type AskedLookup, type AskedQuery, askQuery } from './query-content.js';
-import type { Question } from './question.js';
 import type { BypassReason } from './reasons.js';
+import { reportBypass } from './redis-unavailable.js';
+import type { RequestedEntry } from './requested-entry.js';
 import { type CacheSettings, settingsOf } from './settings.js';
 import type { Visit } from './shared-result.js';
 import { isSkipped, passSkipped } from './skipped.js';
@@ -51,35 +51,32 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
   readonly #settings: CacheSettings;
   readonly #cache: ResponseCache;
   readonly #decider: Decider;
-  readonly #questions;
+  readonly #requestedEntries;
   readonly #mounted;
-  readonly #notices: UnavailableNotices;
   readonly #watchPersonal: AlwaysPersonalWatch;
   readonly #passedOn: PassedOn = new RecentMap<true>(10_000);
 
   constructor(settings: CacheSettings) {
     const { redis, logger } = settings;
-    const link = linkTo(redis, logger);
     this.#settings = settings;
     this.#cache = new ResponseCache(redis, settings);
     const flights = new SingleFlight<FilledResponse>(redis, settings);
     this.#decider = new Decider({ cache: this.#cache, flights, settings, passedOn: this.#passedOn });
-    this.#questions = questions(settings);
+    this.#requestedEntries = requestedEntries(settings);
     whenReset(redis, () => {
       this.#passedOn.clear();
       settings.sharedQueries.clear();
     });
     this.#mounted = mountedOnce(logger);
     this.#watchPersonal = alwaysPersonalWatch(logger);
-    this.#notices = sharedNotices('cacheResponse', 'bypass', link, logger);
   }
 
   ask(req: Request, _res: Response, before: Before): AskedLookup | Promise<AskedQuery> | undefined {
     if (req.method === 'QUERY') return this.#askQuery(req, before);
     if (!isCacheable(req, this.#settings) || isForOnePerson(req, this.#settings)) return undefined;
     if (this.#mounted.isTaken(req) || isSkipped(req, this.#settings)) return undefined;
-    const question = this.#questions.of(req);
-    return question && { question, found: this.#lookUp(question, req), before };
+    const requested = this.#requestedEntries.of(req);
+    return requested && { requested, found: this.#lookUp(requested, req), before };
   }
 
   act(req: Request, res: Response, next: NextFunction, asked: unknown): unknown {
@@ -108,8 +105,8 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
   }
 
   #lookUpQuery(req: Request, content: string, before: Before): AskedLookup | undefined {
-    const question = this.#questions.of(req, content);
-    return question && { question, found: this.#lookUp(question, req), before };
+    const requested = this.#requestedEntries.of(req, content);
+    return requested && { requested, found: this.#lookUp(requested, req), before };
   }
 
   async #actOnQuery(
@@ -143,19 +140,19 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
   async #answer(asked: AskedLookup, req: Request, res: Response, next: NextFunction): Promise<void> {
     const arrivedAt = monotonicNow();
     try {
-      const question = this.#questions.renewed(asked.question, asked.before, req);
-      noteArrival(req, question.id);
+      const requested = this.#requestedEntries.renewed(asked.requested, asked.before, req);
+      noteArrival(req, requested.id);
       const wanted = this.#settings.wantedBy(req.headers as Fields);
-      const visit = { question, req, res, wanted, arrivedAt, until: arrivedAt + this.#settings.waitMs };
-      const found = question === asked.question ? asked.found : this.#lookUp(question, req);
+      const visit = { requested, req, res, wanted, arrivedAt, until: arrivedAt + this.#settings.waitMs };
+      const found = requested === asked.requested ? asked.found : this.#lookUp(requested, req);
       const decided = await this.#decide(visit, found);
       if (!decided) return;
       // The client has left before anything listened for it: the right would end only with the lease.
       if (res.closed && !decided.inBackground) return decided.right.end('abandoned');
       this.#watchPersonal(req, personalBy(req, this.#settings));
       const headers = headersAsAsked(req);
-      if (decided.fwd !== 'bypass') prepareRequest(req, question.id, decided, this.#passedOn);
-      watchHandler(this.#cache, { ...question, asked: headers, ...decided }, req, res, this.#settings);
+      if (decided.fwd !== 'bypass') prepareRequest(req, requested.id, decided, this.#passedOn);
+      watchHandler(this.#cache, { ...requested, asked: headers, ...decided }, req, res, this.#settings);
     } catch (error) {
       return next(thrownError(error));
     }
@@ -167,14 +164,14 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
       return await this.#decider.decide(visit, await found);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      this.#notices.applied('bypass', 'handlers answer, and responses are not cached', error, visit.req);
-      const near = this.#cache.lastKnown(visit.question.id, visit.req.headers as Fields);
+      reportBypass(error, visit.req, this.#settings);
+      const near = this.#cache.lastKnown(visit.requested.id, visit.req.headers as Fields);
       return this.#decider.decideWithoutRedis(visit, near);
     }
   }
 
-  #lookUp(question: Question, req: Request): Promise<Lookup> {
-    const found = this.#settings.sharedQueries.lookUp(this.#cache, question, req.headers as Fields);
+  #lookUp(requested: RequestedEntry, req: Request): Promise<Lookup> {
+    const found = this.#settings.sharedQueries.lookUp(this.#cache, requested, req.headers as Fields);
     found.catch(dropRejection);
     return found;
   }

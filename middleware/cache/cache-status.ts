@@ -3,7 +3,7 @@ import { serializeList, Token } from 'structured-headers';
 import { isObserved, publish } from '../../src/diagnostics.js';
 import { memoize } from '../../src/memoize.js';
 import { monotonicNow } from '../../src/timers.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import type { CacheReason } from './reasons.js';
 
 /** Parameters of RFC 9211 §2. Strings become tokens; undefined is left out. */
@@ -22,8 +22,8 @@ const CACHE_NAME = new Token('toolkit');
 // There are few of them, and a hit is said more often than anything else.
 const memberFor = memoize(1_000, (json) => serialized(JSON.parse(json) as CacheStatus));
 
-declare module '../request-record.js' {
-  interface RequestRecord {
+declare module '../request-state.js' {
+  interface RequestState {
     /** When the request arrived at the cache, on the monotonic clock; only while somebody listens. */
     cacheArrivedAt?: number;
     /** The entry that it asks for; only while somebody listens. */
@@ -34,7 +34,7 @@ declare module '../request-record.js' {
 /** Notes when a request arrives, for the events. */
 export function noteArrival(req: Request, id: string): void {
   const isHeard = isObserved('hit') || isObserved('miss') || isObserved('bypassed');
-  if (isHeard) Object.assign(recordOf(req), { cacheArrivedAt: monotonicNow(), cacheId: id });
+  if (isHeard) Object.assign(stateOf(req), { cacheArrivedAt: monotonicNow(), cacheId: id });
 }
 
 /** Adds a member to `Cache-Status` (RFC 9211), behind those of caches nearer to the origin, and publishes the decision. */
@@ -47,7 +47,7 @@ export function setCacheStatus(res: Response, parameters: CacheStatus): void {
 }
 
 function eventOf({ fwd, stored = false, collapsed, detail }: CacheStatus, req: Request) {
-  const { cacheArrivedAt, cacheId } = recordOf(req);
+  const { cacheArrivedAt, cacheId } = stateOf(req);
   return {
     ...(cacheId !== undefined && { id: cacheId }),
     ...(fwd && { fwd }),

@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import type { Logger } from '../../src/logger.js';
 import type { GroupMembers, Mutation, TagVersions } from '../../src/tags/index.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import { invalidatedGroupTags } from './cache-groups.js';
 import { tagsNamed } from './handler-tags.js';
 import { changedTags, logFailedPurge, purgeGroupsOf } from './purge-after-change.js';
@@ -22,7 +22,7 @@ export function endMutation(
   { mutation, versions, members, tags, logger }: BegunMutation,
 ): Promise<void> | undefined {
   // `idempotent` has answered in the handler's place. Nobody waits for the mark to go: it costs misses, no stale answer.
-  if (recordOf(req).isUnchanged) return void mutation?.withdraw().catch(noAnswer);
+  if (stateOf(req).isUnchanged) return void mutation?.withdraw().catch(noAnswer);
   // First, whatever fails below: a mark that nobody takes out would keep its tags out of the cache.
   const marked = mutation ? mutation.finish() : versions.invalidate(tags, req);
   // A handler that fails may have changed something before; it named the tags all the same.

@@ -11,12 +11,13 @@ import { isGroupTag, type PinnedVersions, pinLate } from '../../src/tags/index.j
 import { memberTags } from './cache-groups.js';
 import type { CacheStatus } from './cache-status.js';
 import { dateAndAge } from './date-and-age.js';
-import { isForOnePerson } from './entry-question.js';
 import { knownVersions } from './fill-plan.js';
 import type { FilledResponse, Forwarded } from './handler-decision.js';
+import { isForOnePerson } from './name-entry.js';
 import { type PersonalBy, personalBy } from './personal.js';
-import type { Question } from './question.js';
 import type { CacheReason } from './reasons.js';
+import { reportedOutcome } from './redis-unavailable.js';
+import type { RequestedEntry } from './requested-entry.js';
 import type { CacheSettings } from './settings.js';
 import { isCommonTarget } from './target.js';
 
@@ -29,7 +30,7 @@ export class EntryWriter {
   readonly #known: PinnedVersions;
   readonly #named = new Set<string>();
   /** Where the response is stored. */
-  #place: Question;
+  #place: RequestedEntry;
   #isSettled = false;
   #personalBy: PersonalBy | undefined;
   #refusedBy: CacheReason | undefined;
@@ -119,8 +120,7 @@ export class EntryWriter {
     this.#settings.sharedQueries.learn(this.#forwarded, entry.head);
     const storing = this.#store(entry);
     if (this.#hasLateTags) this.#cache.announce(this.#place.id, storing);
-    // The link reports an outage; the next request fills again.
-    this.settle(storing);
+    this.settle(reportedOutcome(storing, this.#req, this.#settings));
   }
 
   drop(entry: Entry): void {

@@ -7,7 +7,7 @@ import {
   readStart,
   unknownStart,
 } from '../../src/tags/index.js';
-import type { Question } from './question.js';
+import type { RequestedEntry } from './requested-entry.js';
 
 /** Which versions are read before a handler runs, so that its response can be stored under them. */
 export interface FillPlan {
@@ -25,16 +25,16 @@ export interface FillPlan {
  * For a response that may be stored. The tags that the handler named last time are pinned as well: about others, an
  * invalidation of anything raises doubt.
  */
-export function pinnedPlan(cache: ResponseCache, { id, tags }: Question): FillPlan {
+export function pinnedPlan(cache: ResponseCache, { id, tags }: RequestedEntry): FillPlan {
   const all = [...new Set([...tags, ...cache.handlerTags(id)])];
   return { tags: all, begin: () => beginFill(cache.versions, all), stores: 'pinned' };
 }
 
 /** For a response that is probably not stored: most requests create no version, or invented URLs would fill Redis. */
-export function latePlan(cache: ResponseCache, question: Question): FillPlan {
+export function latePlan(cache: ResponseCache, requested: RequestedEntry): FillPlan {
   // Once such a response could not be stored for that reason, its tags are remembered.
-  if (cache.handlerTags(question.id).length > 0) return pinnedPlan(cache, question);
-  const { tags } = question;
+  if (cache.handlerTags(requested.id).length > 0) return pinnedPlan(cache, requested);
+  const { tags } = requested;
   return { tags, begin: () => readStart(cache.versions, tags), stores: 'late' };
 }
 

@@ -3,7 +3,7 @@ import type { Fields } from '../../src/http/fields.js';
 import type { FillRight } from '../../src/single-flight/index.js';
 import type { CacheStatus } from './cache-status.js';
 import type { FillPlan } from './fill-plan.js';
-import type { Question } from './question.js';
+import type { RequestedEntry } from './requested-entry.js';
 
 /** What a handler call came to, for the requests in this process that waited for it. */
 export interface FilledResponse {
@@ -14,7 +14,7 @@ export interface FilledResponse {
 }
 
 /** A request that the handler answers. */
-export interface Forwarded extends Question {
+export interface Forwarded extends RequestedEntry {
   readonly fwd: NonNullable<CacheStatus['fwd']>;
   readonly right: FillRight<FilledResponse>;
   readonly plan: FillPlan;

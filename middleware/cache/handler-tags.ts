@@ -1,14 +1,14 @@
 import type { Response } from 'express';
 import { asOwnTag, checkTags } from '../../src/tags/index.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import { captureResponse } from '../response/index.js';
 import type {} from './options.js';
 
 // The fields by which other caches learn of tags, and the separators in them.
 const HEADERS = { 'surrogate-key': /\s+/, 'cache-tag': /\s*,\s*/ };
 
-declare module '../request-record.js' {
-  interface RequestRecord {
+declare module '../request-state.js' {
+  interface RequestState {
     /** The tags that the handler named with `res.cacheTags`. */
     handlerTags?: Set<string>;
   }
@@ -16,9 +16,9 @@ declare module '../request-record.js' {
 
 /** Gives the handler `res.cacheTags(...)`: for a response that may be cached, or a mutation that purges. */
 export function offerCacheTags(res: Response): void {
-  const record = recordOf(res.req);
-  record.handlerTags ??= new Set();
-  const named = record.handlerTags;
+  const state = stateOf(res.req);
+  state.handlerTags ??= new Set();
+  const named = state.handlerTags;
   res.cacheTags = (...tags) => {
     for (const tag of checkTags('res.cacheTags was given', tags)) named.add(tag);
   };
@@ -26,7 +26,7 @@ export function offerCacheTags(res: Response): void {
 
 /** The tags that the handler named; headers that name them are for caches alone, and go no further. */
 export function takeHandlerTags(res: Response): string[] {
-  const tags = new Set(recordOf(res.req).handlerTags);
+  const tags = new Set(stateOf(res.req).handlerTags);
   for (const [header, separator] of Object.entries(HEADERS)) {
     const lines = [res.getHeader(header) ?? []].flat().map(String);
     for (const tag of lines.flatMap((line) => line.split(separator))) if (tag) tags.add(asOwnTag(tag));
@@ -36,7 +36,7 @@ export function takeHandlerTags(res: Response): string[] {
 }
 
 /** The tags of `res.cacheTags` until now: a handler that streams may name some after the head is sent. */
-export const tagsNamed = (res: Response): string[] => [...(recordOf(res.req).handlerTags ?? [])];
+export const tagsNamed = (res: Response): string[] => [...(stateOf(res.req).handlerTags ?? [])];
 
 /** Keeps the headers that name tags from the client of a response that the cache has nothing to do with. */
 export function hideHandlerTags(res: Response, onHead?: () => void): void {

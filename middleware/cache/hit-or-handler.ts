@@ -1,14 +1,14 @@
 import type { Entry, Lookup, ResponseCache } from '../../src/cache/index.js';
 import type { Fields } from '../../src/http/fields.js';
 import { type Reuse, reuseOf } from '../../src/http/stale-by-age.js';
-import { besideOthers, type FillEnd, type SingleFlight } from '../../src/single-flight/index.js';
+import { besideOthers, type FillEnd, type SingleFlight, type Taken } from '../../src/single-flight/index.js';
 import { detachResponse } from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import type { PassedOn } from './conditional-request.js';
 import { audienceOf, isPassedOn, usableEntry } from './entry-audience.js';
 import { emptyPlan, type FillPlan, latePlan, pinnedPlan } from './fill-plan.js';
 import type { Decision, FilledResponse, Forwarded } from './handler-decision.js';
-import { decideWithoutRedis } from './redis-unavailable.js';
+import { decideWithoutRedis, reportBypass } from './redis-unavailable.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
 import { serveShared, type Visit } from './shared-result.js';
@@ -61,7 +61,7 @@ export class Decider {
   }
 
   async #withoutFresh(visit: Visit, first: Lookup, stored: StoredUse): Promise<Decision> {
-    const { question, res, wanted } = visit;
+    const { requested, res, wanted } = visit;
     let [lookup, { entry, reuse }] = [first, stored];
     let isFailedElsewhere = false;
     for (;;) {
@@ -73,7 +73,7 @@ export class Decider {
       }
       const forward = { fwd: fwdBy(reuse, lookup), ...(entry && { stale: entry }) };
       if (!this.#isForOthers(visit, reuse, lookup.entry)) return this.#forwardAlone(visit, forward);
-      const plan = pinnedPlan(this.#cache, question);
+      const plan = pinnedPlan(this.#cache, requested);
       const { taken, beside } = await this.#take(visit, lookup, plan, isFailedElsewhere);
       const isNew = this.#isServed(visit, beside, first.entry);
       if (taken.right && !isNew) return { ...forward, right: taken.right, plan };
@@ -93,6 +93,7 @@ export class Decider {
   /** The handler answers, and nothing is stored. */
   decideWithoutRedis(visit: Visit, near: Entry | undefined): Promise<Decision> {
     return decideWithoutRedis(visit, near, {
+      fillId: this.#cache.fillId(visit.requested.id, visit.req.headers as Fields),
       flights: this.#flights,
       settings: this.#settings,
       passedOn: this.#passedOn,
@@ -100,13 +101,17 @@ export class Decider {
   }
 
   async #refreshLater(visit: Visit, stale: Entry): Promise<Decision> {
-    const { question, req, res, wanted } = visit;
+    const { requested, req, res, wanted } = visit;
     const isDetached = await detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
     // The last two: their responses may not be stored.
     if (!isDetached || req.method === 'HEAD' || wanted.has('no-store')) return undefined;
-    const plan = pinnedPlan(this.#cache, question);
-    const taking = this.#flights.take(question.id, plan.begin, { wait: false, until: 0 });
-    const right = (await taking.catch(() => undefined))?.right;
+    const plan = pinnedPlan(this.#cache, requested);
+    const fillId = this.#cache.fillId(requested.id, req.headers as Fields);
+    const taking = this.#flights.take(fillId, plan.begin, { wait: false, until: 0 });
+    const { right } = await taking.catch((error: unknown): Taken<FilledResponse> => {
+      reportBypass(error, req, this.#settings);
+      return {};
+    });
     return right && { fwd: 'stale', right, plan, stale, inBackground: true };
   }
 
@@ -128,9 +133,9 @@ export class Decider {
     return reuse === 'serve' || (reuse === 'stale' && isAnother(entry, earlier));
   }
 
-  #isForOthers({ question, req }: Visit, reuse: Reuse | undefined, stored: Entry | undefined): boolean {
+  #isForOthers({ requested, req }: Visit, reuse: Reuse | undefined, stored: Entry | undefined): boolean {
     if (reuse === 'request') return false;
-    if (reuse === undefined && isPassedOn(req, question.id, this.#passedOn)) return false;
+    if (reuse === undefined && isPassedOn(req, requested.id, this.#passedOn)) return false;
     return audienceOf(req, stored, this.#settings) === 'everybody';
   }
 
@@ -139,11 +144,11 @@ export class Decider {
     return { ...forward, right: besideOthers(await plan.begin()), plan };
   }
 
-  #planAlone({ question, req }: Visit, stale: Entry | undefined): FillPlan {
+  #planAlone({ requested, req }: Visit, stale: Entry | undefined): FillPlan {
     const audience = audienceOf(req, stale, this.#settings);
     if (audience === 'nobody' || (req.method === 'HEAD' && !stale)) return emptyPlan('nothing');
     const isSeldomStored = audience === 'one person' || req.method === 'HEAD';
-    return isSeldomStored ? latePlan(this.#cache, question) : pinnedPlan(this.#cache, question);
+    return isSeldomStored ? latePlan(this.#cache, requested) : pinnedPlan(this.#cache, requested);
   }
 
   /**
@@ -151,17 +156,18 @@ export class Decider {
    * the lease another request may have filled. If that look-up fails, the first one counts: the right must be ended.
    */
   async #take(visit: Visit, seen: Lookup, plan: FillPlan, isFailedElsewhere: boolean) {
-    const { question, until } = visit;
+    const { requested, req, until } = visit;
     const waiting = { wait: true, until };
+    const fillId = this.#cache.fillId(requested.id, req.headers as Fields);
     const taking = isFailedElsewhere
-      ? this.#flights.takeInProcess(question.id, plan.begin, waiting)
-      : this.#flights.take(question.id, plan.begin, waiting);
+      ? this.#flights.takeInProcess(fillId, plan.begin, waiting)
+      : this.#flights.take(fillId, plan.begin, waiting);
     const [taken, beside] = await Promise.all([taking, this.#lookUp(visit).catch(() => seen)]);
     return { taken, beside };
   }
 
-  #lookUp({ question, req }: Visit): Promise<Lookup> {
-    return this.#settings.sharedQueries.lookUp(this.#cache, question, req.headers as Fields);
+  #lookUp({ requested, req }: Visit): Promise<Lookup> {
+    return this.#settings.sharedQueries.lookUp(this.#cache, requested, req.headers as Fields);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import { sharedReporter } from '../../src/fallback-reporter.js';
 import { onceOn } from '../../src/listeners.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import {
@@ -12,15 +13,14 @@ import {
 import { linkTo, type RedisClient } from '../../src/redis/index.js';
 import {
   beginMutation,
-  checkNames,
   checkTags,
+  checkUrls,
   GroupMembers,
   markedUnlessUnavailable,
   purgedUrlTags,
   tagVersions,
 } from '../../src/tags/index.js';
-import { sharedNotices } from '../../src/unavailable-notices.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import { holdResponse, isLeftByClient } from '../response/index.js';
 import { thrownError } from '../thrown.js';
 import { endMutation } from './end-mutation.js';
@@ -136,8 +136,13 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
   const options = readOptions('invalidateOn', given, checks, defaults, ['redis'], hints);
   const logger = options.logger ?? consoleLogger;
   const { redis, onUnavailable } = options;
-  const notices = sharedNotices('invalidateOn', onUnavailable, linkTo(redis, options.logger), options.logger);
-  const unmarked = { onUnavailable, consequences, notices };
+  const reporter = sharedReporter(
+    'invalidateOn',
+    onUnavailable,
+    linkTo(redis, options.logger),
+    options.logger,
+  );
+  const unmarked = { onUnavailable, consequences, reporter };
   const versions = tagVersions(redis, options);
   const members = options.purgeSharedGroups ? new GroupMembers(redis, options) : undefined;
 
@@ -158,7 +163,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
     onceOn(res, 'close', () => {
       if (hasEnded) return;
       // Without its client a handler may go on, and may never end its response.
-      if (isLeftByClient(res) && !recordOf(req).isUnchanged) mutation?.expectEndSoon();
+      if (isLeftByClient(res) && !stateOf(req).isUnchanged) mutation?.expectEndSoon();
       else void end();
     });
     next();
@@ -170,7 +175,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
 
 async function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): Promise<string[]> {
   // The target itself is old after an unsafe request (RFC 9111 §4.4).
-  const ownUrls = urls ? checkNames('invalidateOn: the option "urls" returned', await urls(req)) : [];
+  const ownUrls = urls ? checkUrls('invalidateOn: the option "urls" returned', await urls(req)) : [];
   const ownTags = tags ? checkTags('invalidateOn: the option "tags" returned', await tags(req)) : [];
   return [...new Set([...ownTags, ...[req.originalUrl, ...ownUrls].flatMap(purgedUrlTags)])];
 }

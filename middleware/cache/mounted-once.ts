@@ -1,10 +1,10 @@
 import type { Request } from 'express';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { loggedPath, logMisuse } from '../../src/notices.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 
-declare module '../request-record.js' {
-  interface RequestRecord {
+declare module '../request-state.js' {
+  interface RequestState {
     /** A `cacheResponse` answers the request, or watches its handler. */
     isCached?: boolean;
   }
@@ -17,13 +17,13 @@ declare module '../request-record.js' {
 export function mountedOnce(logger: Logger = consoleLogger) {
   let isReported = false;
   return {
-    isTaken: (req: Request): boolean => recordOf(req).isCached === true,
+    isTaken: (req: Request): boolean => stateOf(req).isCached === true,
 
     /** Whether the request is this middleware's from now on. */
     take(req: Request): boolean {
-      const record = recordOf(req);
-      if (!record.isCached) {
-        record.isCached = true;
+      const state = stateOf(req);
+      if (!state.isCached) {
+        state.isCached = true;
         return true;
       }
       if (!isReported) logMisuse(logger, 'CACHE_MOUNTED_TWICE', { url: loggedPath(req.originalUrl) });

@@ -8,7 +8,7 @@ import {
   purgedUrlTags,
   type TagVersions,
 } from '../../src/tags/index.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import { holdResponse } from '../response/index.js';
 import { invalidatedGroupTags } from './cache-groups.js';
 import { tagsNamed } from './handler-tags.js';
@@ -36,7 +36,7 @@ export function purgeAfterChange(
 ): void {
   if (isSafe(req)) return;
   holdResponse(res, next, ({ isEnd }) => {
-    if (!isEnd || recordOf(req).isUnchanged) return undefined;
+    if (!isEnd || stateOf(req).isUnchanged) return undefined;
     const groups = invalidatedGroupTags(req, res, logger);
     const tags = res.statusCode < 400 ? [...changedTags(req, res), ...groups] : groups;
     if (tags.length === 0) return undefined;

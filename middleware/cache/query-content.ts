@@ -7,11 +7,11 @@ import { jsonForm } from '../../src/http/json-form.js';
 import { requestDirectives } from '../../src/http/stale-by-age.js';
 import { readContent } from '../request-content.js';
 import type { Before } from '../stack/index.js';
-import type { Question } from './question.js';
+import type { RequestedEntry } from './requested-entry.js';
 
 /** The look-up of a request, and who could change the request since. */
 export interface AskedLookup {
-  readonly question: Question;
+  readonly requested: RequestedEntry;
   readonly found: Promise<Lookup>;
   readonly before: Before;
 }
@@ -20,7 +20,7 @@ export interface AskedLookup {
 export interface AskedQuery {
   /** The digest of its content; undefined when the cache must stay out. */
   readonly content: string | undefined;
-  /** Undefined when the question could not be named yet. */
+  /** Undefined when the entry could not be named yet. */
   readonly lookup: AskedLookup | undefined;
 }
 
@@ -72,7 +72,8 @@ async function queryDigest(
     .digest('base64url');
 }
 
-const JSON_TYPE = /^[^;]*?(?:\/|\+)json\s*(?:;|$)/i;
+// One media type (RFC 9110 §8.3.1), which a list of them is not.
+const JSON_TYPE = /^[\w!#$%&'*+.^`|~-]+\/(?:[\w!#$%&'*+.^`|~-]+\+)?json[ \t]*(?:;|$)/i;
 const OTHER_CHARSET = /;\s*charset\s*=\s*(?!"?utf-8"?\s*(?:;|$))/i;
 
 // RFC 10008 §2.7 lets a cache normalise by the media type, unless the client asks it not to.

@@ -5,7 +5,7 @@ import { type SearchVariance, searchUnder, searchVarianceOf } from '../../src/ht
 import { sha256, shortId } from '../../src/keys.js';
 import { RecentMap } from '../../src/recent-map.js';
 import { countingUrl, pathTag, type QueryParams, urlTag } from '../../src/tags/index.js';
-import type { Question } from './question.js';
+import type { RequestedEntry } from './requested-entry.js';
 
 interface KnownVariance {
   readonly variance: SearchVariance;
@@ -39,43 +39,43 @@ export class SharedQueries {
     this.#isUsed = false;
   }
 
-  /** The question that finds the response for equivalent URLs, as far as this process knows; otherwise the same. */
-  of(question: Question): Question {
-    if (!this.#isUsed || question.exact || question.origin === undefined) return question;
-    const known = this.#known.get(pathId(question));
-    return known ? this.#under(known.variance, question) : question;
+  /** The entry with the response for equivalent URLs, as far as this process knows; otherwise the same. */
+  of(requested: RequestedEntry): RequestedEntry {
+    if (!this.#isUsed || requested.exact || requested.origin === undefined) return requested;
+    const known = this.#known.get(pathId(requested));
+    return known ? this.#under(known.variance, requested) : requested;
   }
 
   /** The stored response, by the latest that is known; if there is none, by the exact URL. */
-  lookUp(cache: ResponseCache, question: Question, request: Fields): Promise<Lookup> {
-    const exact = question.exact ?? question;
+  lookUp(cache: ResponseCache, requested: RequestedEntry, request: Fields): Promise<Lookup> {
+    const exact = requested.exact ?? requested;
     const { id, tags } = this.of(exact);
     const found = cache.lookUp(id, tags, request);
     return id === exact.id ? found : found.then((shared) => orExact(shared, cache, exact, request));
   }
 
   /** Whether a response answers all that waited for it: it may say anything else than the one before. */
-  isFor(question: Question, { head }: Entry): boolean {
-    return !question.exact || this.placeFor(question, head.fields).id === question.id;
+  isFor(requested: RequestedEntry, { head }: Entry): boolean {
+    return !requested.exact || this.placeFor(requested, head.fields).id === requested.id;
   }
 
-  /** The other places in which an answer to this question may lie. */
-  placesBeside(question: Question, id?: string): string[] {
-    const exact = question.exact ?? question;
-    return [...new Set([question.id, exact.id, this.of(exact).id])].filter((each) => each !== id);
+  /** The other places in which the requested response may lie. */
+  placesBeside(requested: RequestedEntry, id?: string): string[] {
+    const exact = requested.exact ?? requested;
+    return [...new Set([requested.id, exact.id, this.of(exact).id])].filter((each) => each !== id);
   }
 
-  /** Where a response to this question is stored: what the response says counts. */
-  placeFor(question: Question, response: Fields): Question {
-    const exact = question.exact ?? question;
+  /** Where the requested response is stored: what the response says counts. */
+  placeFor(requested: RequestedEntry, response: Fields): RequestedEntry {
+    const exact = requested.exact ?? requested;
     if (!this.#isOn || exact.origin === undefined) return exact;
     const variance = searchVarianceOf(response);
     return variance ? this.#under(variance, exact) : exact;
   }
 
   /** Remembers what a stored response says, unless a newer one said something else. An error that says nothing ends nothing. */
-  learn(question: Question, { status, fields }: EntryHead): void {
-    const exact = question.exact ?? question;
+  learn(requested: RequestedEntry, { status, fields }: EntryHead): void {
+    const exact = requested.exact ?? requested;
     if (!this.#isOn || exact.origin === undefined) return;
     const variance = searchVarianceOf(fields);
     if (!variance && (!this.#isUsed || status >= 300)) return;
@@ -87,7 +87,7 @@ export class SharedQueries {
     this.#isUsed = true;
   }
 
-  #under(variance: SearchVariance, exact: Question): Question {
+  #under(variance: SearchVariance, exact: RequestedEntry): RequestedEntry {
     const url = countingUrl(exact.url, this.#queryParams);
     const start = url.indexOf('?');
     const [path, query] = start < 0 ? [url, ''] : [url.slice(0, start), url.slice(start + 1)];
@@ -101,10 +101,10 @@ export class SharedQueries {
   }
 }
 
-async function orExact(shared: Lookup, cache: ResponseCache, exact: Question, request: Fields) {
+async function orExact(shared: Lookup, cache: ResponseCache, exact: RequestedEntry, request: Fields) {
   if (shared.entry) return shared;
   const found = await cache.lookUp(exact.id, exact.tags, request);
   return found.entry ? found : shared;
 }
 
-const pathId = ({ origin, url }: Question): string => shortId(`${origin}${url.split('?', 1)[0]}`);
+const pathId = ({ origin, url }: RequestedEntry): string => shortId(`${origin}${url.split('?', 1)[0]}`);

@@ -6,13 +6,13 @@ import type { FillEnd } from '../../src/single-flight/index.js';
 import type { CacheStatus } from './cache-status.js';
 import { usableEntry } from './entry-audience.js';
 import type { FilledResponse } from './handler-decision.js';
-import type { Question } from './question.js';
+import type { RequestedEntry } from './requested-entry.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
 
 /** A request that the cache decides about. */
 export interface Visit {
-  readonly question: Question;
+  readonly requested: RequestedEntry;
   readonly req: Request;
   readonly res: Response;
   /** The directives of the request. */
@@ -25,7 +25,7 @@ export interface Visit {
 
 /** Serves the result of a fill that a request waited for: its response, or a stale one in place of its error. */
 export function serveShared(
-  { question, req, res, wanted, arrivedAt }: Visit,
+  { requested, req, res, wanted, arrivedAt }: Visit,
   { outcome, result, began = 0 }: FillEnd<FilledResponse>,
   stale: Entry | undefined,
   fwd: NonNullable<CacheStatus['fwd']>,
@@ -33,7 +33,7 @@ export function serveShared(
 ): boolean {
   // The response may be older than a change from before the request arrived, unless its handler began later.
   const isAnswer =
-    began >= arrivedAt && (!result?.entry || settings.sharedQueries.isFor(question, result.entry));
+    began >= arrivedAt && (!result?.entry || settings.sharedQueries.isFor(requested, result.entry));
   const entry = isAnswer ? usableEntry(result ?? {}, req, settings) : undefined;
   if (entry) {
     serveEntry(entry, req, res, { fwd, collapsed: true });

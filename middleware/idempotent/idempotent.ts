@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { clockFor, publish } from '../../src/diagnostics.js';
+import { type FallbackReporter, sharedReporter } from '../../src/fallback-reporter.js';
 import { type AttemptOutcome, Attempts, type KeptAnswer } from '../../src/idempotency/index.js';
 import { consoleLogger } from '../../src/logger.js';
 import { loggedPath, logMisuse } from '../../src/notices.js';
 import { readOptions } from '../../src/read-options.js';
 import { linkTo } from '../../src/redis/index.js';
 import { monotonicNow } from '../../src/timers.js';
-import { sharedNotices, type UnavailableNotices } from '../../src/unavailable-notices.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { withoutRedis } from './redis-unavailable.js';
 // Types `req.idempotency` for everybody who imports this file.
@@ -20,6 +20,7 @@ import { checks, defaults, hints, type IdempotentOptions, type IdempotentSetting
 import { answerProblem, type IdempotencyProblem } from './problems.js';
 import { replay } from './replay.js';
 import { routeOf, scopeOf } from './scope.js';
+import { type NamedAttempt, waitForAnswer } from './wait-for-answer.js';
 
 type FoundAnswer = Awaited<ReturnType<Attempts['find']>>;
 
@@ -29,18 +30,11 @@ interface AskedAttempt {
   readonly found: Promise<FoundAnswer>;
 }
 
-/** A request with its key's digest and its fingerprint. */
-interface NamedAttempt {
-  readonly id: string;
-  readonly fingerprint: string;
-  readonly req: Request;
-}
-
 /**
  * Lets a request that is sent again happen once (draft-ietf-httpapi-idempotency-key-header-07). The first request with an
  * `Idempotency-Key` runs the handler, and its answer is kept; a later one with the same client, method, path and content
- * gets that answer, and one that comes meanwhile gets 409. A process that dies leaves a lease behind: after it the
- * request runs again. So that its effect still happens once, commit `req.idempotency.id` under a UNIQUE constraint.
+ * gets that answer; one that comes meanwhile gets 409, or waits for the answer (`waitMs`). A process that dies leaves a
+ * lease behind: after it the request runs again. So that its effect still happens once, commit `req.idempotency.id` under a UNIQUE constraint.
  *
  * @example
  * app.post('/orders', sessions, idempotent({ redis }), express.json(), async (req, res) => {
@@ -57,7 +51,7 @@ export function idempotent(given: IdempotentOptions): RequestHandler {
 class IdempotentStep implements Step<AskedAttempt | undefined> {
   readonly #settings: IdempotentSettings;
   readonly #attempts: Attempts;
-  readonly #notices: UnavailableNotices;
+  readonly #reporter: FallbackReporter;
   readonly #logger;
   #hasExplainedScope = false;
 
@@ -66,7 +60,7 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     this.#settings = settings;
     this.#logger = logger ?? consoleLogger;
     this.#attempts = new Attempts(redis, { ...settings, keepMs: ttlSeconds * 1000 });
-    this.#notices = sharedNotices('idempotent', settings.onUnavailable, linkTo(redis, logger), logger);
+    this.#reporter = sharedReporter('idempotent', settings.onUnavailable, linkTo(redis, logger), logger);
   }
 
   /** Looks the answer up, if the client is known without its session. The lease is taken when the step acts. */
@@ -82,39 +76,40 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
 
   async act(req: Request, res: Response, next: NextFunction, asked: unknown): Promise<unknown> {
     const { methods, documentationUrl } = this.#settings;
-    if (!methods.includes(req.method) || recordOf(req).idempotency) return next();
-    recordOf(req).idempotency = true;
+    if (!methods.includes(req.method) || stateOf(req).idempotency) return next();
+    stateOf(req).idempotency = true;
     const named = await this.#idOf(req);
     if (named === undefined) return next();
     if (typeof named === 'string') {
-      recordOf(req).isUnchanged = true;
+      stateOf(req).isUnchanged = true;
       return answerProblem(res, named, { documentationUrl });
     }
     const read = await fingerprintOf(req, this.#settings);
     if ('failure' in read) return this.#contentFailed(req, res, read.failure);
-    const attempt = { id: named.id, fingerprint: read.digest, req };
+    const attempt = { id: named.id, fingerprint: read.digest, req, res };
     const began = clockFor('idempotency');
-    const outcome = await this.#outcome(attempt, await (asked as Promise<AskedAttempt>), next);
-    if (!outcome) return undefined;
-    publish('idempotency', () => ({ state: outcome.state, durationMs: monotonicNow() - began }), req);
-    return this.#follow(outcome, attempt, res, next);
+    const first = await this.#outcome(attempt, await (asked as Promise<AskedAttempt>), next);
+    if (!first) return undefined;
+    const askedAt = monotonicNow();
+    const durationMs = askedAt - began;
+    const { waitMs } = this.#settings;
+    const waits = first.state === 'running' && waitMs > 0;
+    const outcome = waits ? await waitForAnswer(this.#attempts, first, attempt, waitMs) : first;
+    const waitedMs = waits ? monotonicNow() - askedAt : 0;
+    publish('idempotency', () => ({ state: outcome.state, durationMs, waitedMs }), req);
+    return this.#follow(outcome, attempt, next);
   }
 
-  #follow(
-    outcome: AttemptOutcome,
-    { id, fingerprint, req }: NamedAttempt,
-    res: Response,
-    next: NextFunction,
-  ): unknown {
+  #follow(outcome: AttemptOutcome, { id, fingerprint, req, res }: NamedAttempt, next: NextFunction): unknown {
     const { documentationUrl } = this.#settings;
-    if (outcome.state !== 'run') recordOf(req).isUnchanged = true;
+    if (outcome.state !== 'run') stateOf(req).isUnchanged = true;
     switch (outcome.state) {
       case 'run':
         req.idempotency = { id, fence: outcome.fence };
         keepAnswer(
           this.#attempts,
           { ...outcome, id, fingerprint },
-          { res, next, notices: this.#notices },
+          { res, next, reporter: this.#reporter },
           this.#settings,
         );
         return next();
@@ -142,10 +137,10 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
       const found = asked?.id === id ? await asked.found : undefined;
       if (found) return judged(found, fingerprint);
       const outcome = await this.#attempts.begin(id, fingerprint);
-      this.#notices.succeeded();
+      this.#reporter.succeeded();
       return outcome;
     } catch (error) {
-      next(withoutRedis(error, this.#settings.onUnavailable, this.#notices, req));
+      next(withoutRedis(error, this.#settings.onUnavailable, this.#reporter, req));
       return undefined;
     }
   }
@@ -168,14 +163,14 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
 
   #explainScope(req: Request): void {
     // Asked early the session may not be there yet.
-    if (this.#hasExplainedScope || !recordOf(req).idempotency) return;
+    if (this.#hasExplainedScope || !stateOf(req).idempotency) return;
     this.#hasExplainedScope = true;
     logMisuse(this.#logger, 'IDEMPOTENCY_SCOPE_UNKNOWN', { url: loggedPath(req.originalUrl) });
   }
 
   #contentFailed(req: Request, res: Response, failure: 'too large' | 'too slow' | 'broken'): void {
     const { documentationUrl } = this.#settings;
-    recordOf(req).isUnchanged = true;
+    stateOf(req).isUnchanged = true;
     if (failure === 'broken') return void res.destroy();
     const code = failure === 'too large' ? 'IDEMPOTENCY_CONTENT_TOO_LARGE' : 'IDEMPOTENCY_CONTENT_TIMEOUT';
     answerProblem(res, code, { documentationUrl });

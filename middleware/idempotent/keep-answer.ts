@@ -1,11 +1,11 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { NextFunction, Response } from 'express';
+import type { FallbackReporter } from '../../src/fallback-reporter.js';
 import type { Directives } from '../../src/http/cache-control.js';
 import { storedFields } from '../../src/http/stored-fields.js';
 import type { Attempts, KeptAnswer, RunningAttempt } from '../../src/idempotency/index.js';
 import { consoleLogger, type Logger } from '../../src/logger.js';
 import { clearInterval, setInterval } from '../../src/timers.js';
-import type { UnavailableNotices } from '../../src/unavailable-notices.js';
 import { captureResponse, handlersFields, headersNow, holdResponse } from '../response/index.js';
 import type { IdempotentSettings } from './options.js';
 
@@ -20,7 +20,7 @@ const NO_DIRECTIVES: Directives = new Map();
 interface Answering {
   readonly res: Response;
   readonly next: NextFunction;
-  readonly notices: UnavailableNotices;
+  readonly reporter: FallbackReporter;
 }
 
 /**
@@ -30,7 +30,7 @@ interface Answering {
 export function keepAnswer(
   attempts: Attempts,
   attempt: RunningAttempt,
-  { res, next, notices }: Answering,
+  { res, next, reporter }: Answering,
   { maxBodyBytes, leaseMs, logger = consoleLogger }: IdempotentSettings,
 ): void {
   const before = headersNow(res);
@@ -43,7 +43,7 @@ export function keepAnswer(
   });
   const end = (body: Buffer | undefined) => {
     stopRenewing();
-    ended(store(attempts, attempt, kept && { ...kept, body }, { logger, notices }));
+    ended(store(attempts, attempt, kept && { ...kept, body }, { logger, reporter }));
   };
 
   holdResponse(res, next, ({ isEnd }) => (isEnd ? storing : undefined));
@@ -88,7 +88,7 @@ async function store(
   attempts: Attempts,
   attempt: RunningAttempt,
   answer: KeptAnswer | undefined,
-  { logger, notices }: { readonly logger: Logger; readonly notices: UnavailableNotices },
+  { logger, reporter }: { readonly logger: Logger; readonly reporter: FallbackReporter },
 ): Promise<void> {
   try {
     if (!answer) await attempts.forget(attempt.id, attempt.token);
@@ -100,7 +100,7 @@ async function store(
     }
   } catch (err) {
     // The request has happened: its client gets the answer all the same.
-    notices.failed(
+    reporter.failed(
       'idempotent: an answer was not kept; this is repeated, and after its lease onLostLease decides',
       err,
     );

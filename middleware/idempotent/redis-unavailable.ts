@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { isUnavailable, ToolkitError } from '../../src/errors.js';
-import type { UnavailableNotices } from '../../src/unavailable-notices.js';
+import type { FallbackReporter } from '../../src/fallback-reporter.js';
 import type { IdempotentOptions } from './options.js';
 
 const CONSEQUENCES = {
@@ -12,11 +12,11 @@ const CONSEQUENCES = {
 export function withoutRedis(
   error: unknown,
   onUnavailable: NonNullable<IdempotentOptions['onUnavailable']>,
-  notices: UnavailableNotices,
+  reporter: FallbackReporter,
   req: Request,
 ): ToolkitError | undefined {
   if (!isUnavailable(error)) throw error;
-  notices.applied(onUnavailable, CONSEQUENCES[onUnavailable], error, req);
+  reporter.applied(onUnavailable, CONSEQUENCES[onUnavailable], error, req);
   return onUnavailable === 'refuse' ? refused(error) : undefined;
 }
 

@@ -18,8 +18,8 @@ declare global {
   }
 }
 
-declare module '../request-record.js' {
-  interface RequestRecord {
+declare module '../request-state.js' {
+  interface RequestState {
     /** The handler did not run: the answer is that of an earlier request, or a refusal. So nothing has changed. */
     isUnchanged?: true;
     /** A middleware of this kind has met the request: the first one counts. */

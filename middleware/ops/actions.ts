@@ -1,5 +1,6 @@
 import type { LimiterDeclaration } from '../../src/limits/index.js';
-import { notUrlIn, type Operations } from '../../src/operations/index.js';
+import type { Operations } from '../../src/operations/index.js';
+import { notUrlIn } from '../../src/tags/index.js';
 import { type Input, InputRefused } from './input.js';
 
 const LONGEST_BLOCK_SECONDS = 366 * 24 * 3_600;

@@ -2,8 +2,8 @@ import type { Request } from 'express';
 import { publish } from '../../src/diagnostics.js';
 import type { QuotaVerdict, RateLimiter, RefusedClients } from '../../src/limits/index.js';
 import { monotonicNow } from '../../src/timers.js';
+import type { Consumption } from './consumption.js';
 import type { RateLimitSettings } from './options.js';
-import type { QuotaQuestion } from './quota-question.js';
 import { WithoutRedis } from './redis-unavailable.js';
 
 /** The decision about one request; undefined when the request is not limited. */
@@ -16,8 +16,8 @@ export interface QuotaDecision {
 
 type Source = 'redis' | 'memory' | 'process';
 
-/** A question, and the request that asks it. */
-interface AskedQuestion extends QuotaQuestion {
+/** What a request consumes, the request, and when it asked. */
+interface AskedConsumption extends Consumption {
   readonly req: Request;
   readonly askedAt: number;
 }
@@ -43,47 +43,47 @@ export class QuotaDecider {
     this.#remembersRefusals = !options.skipFailedRequests && !options.skipSuccessfulRequests;
   }
 
-  decide(question: QuotaQuestion, req: Request): QuotaDecision | Promise<QuotaDecision | undefined> {
-    const { key, policies, cost } = question;
+  decide(consumption: Consumption, req: Request): QuotaDecision | Promise<QuotaDecision | undefined> {
+    const { key, policies, cost } = consumption;
     const known = this.#refused.recall(key, policies, cost);
     const askedAt = monotonicNow();
-    if (known) return this.#published('memory', { ...question, req, askedAt }, known, () => undefined);
+    if (known) return this.#published('memory', { ...consumption, req, askedAt }, known, () => undefined);
     return this.#limiter.consume(key, policies, cost).then(
-      (verdict) => this.#byRedis({ ...question, req, askedAt }, verdict),
-      (error: unknown) => this.#afterFailure({ ...question, req, askedAt }, error),
+      (verdict) => this.#byRedis({ ...consumption, req, askedAt }, verdict),
+      (error: unknown) => this.#afterFailure({ ...consumption, req, askedAt }, error),
     );
   }
 
-  #byRedis(question: AskedQuestion, verdict: QuotaVerdict): QuotaDecision {
-    const { key, policies, cost, askedAt } = question;
+  #byRedis(consumption: AskedConsumption, verdict: QuotaVerdict): QuotaDecision {
+    const { key, policies, cost, askedAt } = consumption;
     // A refusal writes nothing, so it does not show that Redis takes writes again.
     if (verdict.admitted) this.#withoutRedis.ended();
     else if (this.#remembersRefusals) this.#refused.remember(key, policies, cost, verdict, askedAt);
     const refund = () => {
       this.#limiter
         .refund(key, verdict, cost)
-        .then(() => publishRefund(question), this.#withoutRedis.refundFailed);
+        .then(() => publishRefund(consumption), this.#withoutRedis.refundFailed);
     };
-    return this.#published('redis', question, verdict, refund);
+    return this.#published('redis', consumption, verdict, refund);
   }
 
-  #afterFailure(question: AskedQuestion, error: unknown): QuotaDecision | undefined {
-    const local = this.#withoutRedis.decide(question, error);
+  #afterFailure(consumption: AskedConsumption, error: unknown): QuotaDecision | undefined {
+    const local = this.#withoutRedis.decide(consumption, error);
     if (local) {
       const refund = () => {
         local.refund();
-        publishRefund(question);
+        publishRefund(consumption);
       };
-      return this.#published('process', question, local.verdict, refund);
+      return this.#published('process', consumption, local.verdict, refund);
     }
-    const identifier = identifierOf(question.policies);
-    publish('uncounted', () => ({ identifier, reason: 'redis-unavailable' }), question.req);
+    const identifier = identifierOf(consumption.policies);
+    publish('uncounted', () => ({ identifier, reason: 'redis-unavailable' }), consumption.req);
     return undefined;
   }
 
   #published(
     by: Source,
-    { key, cost, policies, req, askedAt }: AskedQuestion,
+    { key, cost, policies, req, askedAt }: AskedConsumption,
     verdict: QuotaVerdict,
     refund: () => void,
   ): QuotaDecision {
@@ -98,6 +98,6 @@ export class QuotaDecider {
   }
 }
 
-function publishRefund({ key, cost, policies, req }: AskedQuestion): void {
+function publishRefund({ key, cost, policies, req }: AskedConsumption): void {
   publish('refunded', () => ({ identifier: identifierOf(policies), key, cost }), req);
 }

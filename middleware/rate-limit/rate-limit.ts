@@ -4,6 +4,7 @@ import { declareLimiter, RateLimiter, RefusedClients } from '../../src/limits/in
 import { linkTo, whenReset } from '../../src/redis/index.js';
 import { whenSettled } from '../../src/settle.js';
 import { middlewareOf, type Step, type StepAnswer } from '../stack/index.js';
+import { consumptions } from './consumption.js';
 import { dryRunStep } from './dry-run.js';
 import { setLegacyHeaders, setStandardHeaders } from './headers.js';
 import { type RateLimitCalls, rateLimitCalls } from './instance-api.js';
@@ -12,7 +13,6 @@ import { checkNameReuse, type MisuseWatch, misuseWatch } from './misuse.js';
 import type { RateLimitOptions, RateLimitSettings } from './options.js';
 import { declarationOf, hasFixedWindow, readPolicies } from './policies.js';
 import { labelled } from './policy-label.js';
-import { quotaQuestions } from './quota-question.js';
 import { type RefundByOutcome, refundsByOutcome } from './refund.js';
 import { refuse } from './refusal.js';
 import { infoOf, RefusalCounts } from './request-info.js';
@@ -53,20 +53,20 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
   const refused = new RefusedClients();
   whenReset(options.redis, () => refused.clear());
   const decider = new QuotaDecider(limiter, refused, options);
-  const questionOf = quotaQuestions(declared, options);
+  const consumptionOf = consumptions(declared, options);
   const misuse = misuseWatch(options);
   const refundByOutcome = refundsByOutcome(options);
   // It charges, so it is not asked again for a request that it has met.
   const ask = (req: Request, res: Response) => {
     if (misuse.hasMet(req)) return undefined;
-    return whenSettled(questionOf(req, res), (question) => {
-      if (question) return decider.decide(question, req);
+    return whenSettled(consumptionOf(req, res), (consumption) => {
+      if (consumption) return decider.decide(consumption, req);
       publish('uncounted', () => ({ identifier: identifierOf(declared), reason: 'skipped' }), req);
       return undefined;
     });
   };
   const step = options.dryRun
-    ? dryRunStep({ ask, meet: misuse.meet, refundByOutcome }, options)
+    ? dryRunStep({ ask, misuse, refundByOutcome }, options)
     : enforcingStep({ ask, misuse, refundByOutcome }, options);
   return Object.assign(middlewareOf(step), rateLimitCalls(limiter, refused, declared));
 }

@@ -1,10 +1,10 @@
 import type { Request } from 'express';
 import { isUnavailable, ToolkitError } from '../../src/errors.js';
+import { type FallbackReporter, sharedReporter } from '../../src/fallback-reporter.js';
 import { LocalLimiter, type Policy, type QuotaVerdict } from '../../src/limits/index.js';
 import { linkTo, whenReset } from '../../src/redis/index.js';
-import { sharedNotices, type UnavailableNotices } from '../../src/unavailable-notices.js';
+import type { Consumption } from './consumption.js';
 import type { RateLimitSettings } from './options.js';
-import type { QuotaQuestion } from './quota-question.js';
 
 /** The verdict of this process alone. */
 interface LocalDecision {
@@ -25,21 +25,21 @@ export class WithoutRedis {
   // Made in the first outage: it holds memory for 50,000 windows.
   #local: LocalLimiter | undefined;
   readonly #onUnavailable: OnUnavailable;
-  readonly #notices: UnavailableNotices;
+  readonly #reporter: FallbackReporter;
 
   constructor({ redis, onUnavailable }: RateLimitSettings) {
     this.#onUnavailable = onUnavailable;
-    this.#notices = sharedNotices('rateLimit', onUnavailable, linkTo(redis));
+    this.#reporter = sharedReporter('rateLimit', onUnavailable, linkTo(redis));
     whenReset(redis, () => (this.#local = undefined));
   }
 
   /** Undefined when the request is not limited; throws when it is refused. */
   decide(
-    { key, policies, cost, req }: QuotaQuestion & { readonly req: Request },
+    { key, policies, cost, req }: Consumption & { readonly req: Request },
     error: unknown,
   ): LocalDecision | undefined {
     if (!isUnavailable(error)) throw error;
-    this.#notices.applied(this.#onUnavailable, CONSEQUENCES[this.#onUnavailable], error, req);
+    this.#reporter.applied(this.#onUnavailable, CONSEQUENCES[this.#onUnavailable], error, req);
     if (this.#onUnavailable === 'closed') throw reducedCapacity(error, policies);
     if (this.#onUnavailable === 'open') return undefined;
     this.#local ??= new LocalLimiter();
@@ -49,12 +49,12 @@ export class WithoutRedis {
   }
 
   readonly refundFailed = (error: unknown): void => {
-    this.#notices.failed('rateLimit: a refund failed, so the client stays charged for one window', error);
+    this.#reporter.failed('rateLimit: a refund failed, so the client stays charged for one window', error);
   };
 
   /** Redis has charged a client again. */
   ended(): void {
-    this.#notices.succeeded();
+    this.#reporter.succeeded();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Response } from 'express';
 import { onceOn } from '../../src/listeners.js';
 import { setImmediate } from '../../src/timers.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import { applyHead } from './apply-head.js';
 import { BodyCopy } from './body-copy.js';
 import { isLeftByClient } from './client-gone.js';
@@ -64,7 +64,7 @@ class CapturedResponse {
       this.#begin();
     }
     // Node asks for the head of the answer that was sent instead, once a hold lets it go.
-    if (this.#isReplaced && !recordOf(this.#res.req).isReleasing) return this.#res;
+    if (this.#isReplaced && !stateOf(this.#res.req).isReleasing) return this.#res;
     const head = isFirst ? [this.#res.statusCode] : args;
     return this.#pass(() => this.#through.writeHead.apply(this.#res, head as never)) as Response;
   }

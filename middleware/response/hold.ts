@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { NextFunction, Response } from 'express';
 import { addListener } from '../../src/listeners.js';
 import { leaveToolkit } from '../leave-toolkit.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import { thrownError } from '../thrown.js';
 import { deferDestroy } from './defer-destroy.js';
 import { headersNow, resetFields } from './fields.js';
@@ -67,7 +67,7 @@ class ResponseHold implements Interceptor {
     this.#next = next;
     this.#settle = settle;
     this.#inside = holdsInside(res);
-    recordOf(res.req).holds = this.#inside + 1;
+    stateOf(res.req).holds = this.#inside + 1;
     this.#before = { status: res.statusCode, message: res.statusMessage, headers: headersNow(res) };
   }
 
@@ -97,7 +97,7 @@ class ResponseHold implements Interceptor {
     this.#held = [call];
     if (!res.headersSent) this.#head = lockHead(res);
     this.#mayDestroy = deferDestroy(res);
-    recordOf(res.req).heldUntil = settled;
+    stateOf(res.req).heldUntil = settled;
     settled.then(
       () => this.#release(),
       (error: unknown) => this.#drop(error),
@@ -120,15 +120,15 @@ class ResponseHold implements Interceptor {
     // A call below may begin a hold that has a destroy of its own.
     const destroy = this.#mayDestroy;
     this.#unlock();
-    const record = recordOf(this.#res.req);
-    record.isReleasing = true;
+    const state = stateOf(this.#res.req);
+    state.isReleasing = true;
     try {
       for (const [position, call] of calls.entries()) {
         if (position === 0 || this.passOrHold(call)) call.run();
       }
-      record.isReleasing = false;
+      state.isReleasing = false;
     } catch (error) {
-      record.isReleasing = false;
+      state.isReleasing = false;
       // The error that the handler's own call would have thrown, e.g. ERR_INVALID_ARG_TYPE.
       this.#drop(error);
       return;
@@ -150,8 +150,8 @@ class ResponseHold implements Interceptor {
   #drop(error: unknown): void {
     const res = this.#res;
     this.#giveUp();
-    const record = recordOf(res.req);
-    record.droppedBy = Math.min(this.#inside + 1, record.droppedBy ?? this.#inside + 1);
+    const state = stateOf(res.req);
+    state.droppedBy = Math.min(this.#inside + 1, state.droppedBy ?? this.#inside + 1);
     // The rest of the dropped body must not end up in the error's answer.
     for (const source of this.sources) source.unpipe(res);
     if (!res.headersSent) {
@@ -174,7 +174,7 @@ class ResponseHold implements Interceptor {
   }
 
   #unlock(): void {
-    recordOf(this.#res.req).heldUntil = undefined;
+    stateOf(this.#res.req).heldUntil = undefined;
     this.#held = undefined;
     this.#head?.unlock();
     this.#head = undefined;

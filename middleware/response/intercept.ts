@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import { applyHead } from './apply-head.js';
 import { headersSentError } from './locked-head.js';
 
@@ -24,8 +24,8 @@ export interface Interceptor {
   passOrHold(call: Call): boolean;
 }
 
-declare module '../request-record.js' {
-  interface RequestRecord {
+declare module '../request-state.js' {
+  interface RequestState {
     /** The first interceptor of the response. */
     interceptor?: Interceptor;
   }
@@ -41,9 +41,9 @@ export function methodsOf({ writeHead, write, end, flushHeaders }: Response): Me
  */
 export function intercept(res: Response, own: Interceptor): void {
   // A second hold goes around the first, which has to find its own.
-  const record = recordOf(res.req);
-  const methods = record.interceptor === undefined ? FIRST : intercepted(() => own);
-  record.interceptor ??= own;
+  const state = stateOf(res.req);
+  const methods = state.interceptor === undefined ? FIRST : intercepted(() => own);
+  state.interceptor ??= own;
   res.writeHead = methods.writeHead;
   res.write = methods.write;
   res.end = methods.end;
@@ -56,7 +56,7 @@ function intercepted(interceptorOf: (res: Response) => Interceptor): Methods {
       const own = interceptorOf(this);
       if (own.isHolding) {
         // Node asks for the head of what another hold, inside this one, lets go: it has passed here before.
-        if (recordOf(this.req).isReleasing) return own.through.writeHead.apply(this, args as never);
+        if (stateOf(this.req).isReleasing) return own.through.writeHead.apply(this, args as never);
         // Node's implicit head: compression up to 1.7 looks at `_header`, which asks for it again.
         if (args.length === 1 && args[0] === this.statusCode) return this;
         throw headersSentError();
@@ -90,4 +90,4 @@ function intercepted(interceptorOf: (res: Response) => Interceptor): Methods {
   } as Methods;
 }
 
-const FIRST = intercepted((res) => recordOf(res.req).interceptor!);
+const FIRST = intercepted((res) => stateOf(res.req).interceptor!);

@@ -1,10 +1,10 @@
 import type { Response } from 'express';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 
 const MUTATORS = ['setHeader', 'appendHeader', 'removeHeader', 'setHeaders'] as const;
 
-declare module '../request-record.js' {
-  interface RequestRecord {
+declare module '../request-state.js' {
+  interface RequestState {
     /** The toolkit is changing the head of the held response. */
     isAmending?: boolean;
   }
@@ -35,7 +35,7 @@ export function lockHead(res: Response): LockedHead {
       configurable: true,
       writable: true,
       value(...args: unknown[]) {
-        if (!recordOf(res.req).isAmending) throw headersSentError();
+        if (!stateOf(res.req).isAmending) throw headersSentError();
         return mutate.apply(res, args);
       },
     });
@@ -55,11 +55,11 @@ export function lockHead(res: Response): LockedHead {
 
 /** Changes the head of a response although it may be held, e.g. adds the cookie of a session that was just stored. */
 export function amendHead(res: Response, change: () => void): void {
-  const record = recordOf(res.req);
-  record.isAmending = true;
+  const state = stateOf(res.req);
+  state.isAmending = true;
   try {
     change();
   } finally {
-    record.isAmending = false;
+    state.isAmending = false;
   }
 }

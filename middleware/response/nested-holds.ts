@@ -1,8 +1,8 @@
 import type { Response } from 'express';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 
-declare module '../request-record.js' {
-  interface RequestRecord {
+declare module '../request-state.js' {
+  interface RequestState {
     /** What the response is held for. */
     heldUntil?: Promise<void> | undefined;
     /** Calls that were held are going on. */
@@ -16,17 +16,17 @@ declare module '../request-record.js' {
 
 /** Whether one of the first so many holds has dropped the handler's answer: that of an error handler takes its place. */
 export function isDroppedWithin(holds: number, { req }: Response): boolean {
-  const { droppedBy } = recordOf(req);
+  const { droppedBy } = stateOf(req);
   return droppedBy !== undefined && droppedBy <= holds;
 }
 
 /** How many holds are inside what begins now. */
-export const holdsInside = ({ req }: Response): number => recordOf(req).holds ?? 0;
+export const holdsInside = ({ req }: Response): number => stateOf(req).holds ?? 0;
 
 /** Resolves when nothing holds the response any more: to whether it went on as it was. */
 export async function hasGoneOn({ req }: Response): Promise<boolean> {
   for (;;) {
-    const { heldUntil } = recordOf(req);
+    const { heldUntil } = stateOf(req);
     if (!heldUntil) return true;
     try {
       await heldUntil;

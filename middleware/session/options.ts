@@ -47,7 +47,8 @@ export interface SessionOptions {
    */
   readonly name?: string;
   /**
-   * Attributes of the cookie, or a function of the request that returns them.
+   * Attributes of the cookie, or a function of the request that returns them. A session keeps the lifetime that the
+   * function returned for the request which created it; the other attributes are those for the present request.
    * @default { path: '/', httpOnly: true, sameSite: 'lax', secure: 'auto', maxAge: null }
    */
   readonly cookie?: SessionCookieOptions | ((req: Request) => SessionCookieOptions);
@@ -106,7 +107,7 @@ export interface SessionOptions {
   /**
    * A session ends after this many milliseconds without a request, or up to 5 % of them earlier, at most a minute: most
    * requests write nothing. `cookie.maxAge` takes precedence if it is set. A shorter time also applies to existing
-   * sessions.
+   * sessions, but not to the `maxAge` of a session that `req.session.cookie` or a cookie function gave it.
    * @default 86400000
    */
   readonly idleTimeoutMs?: number;

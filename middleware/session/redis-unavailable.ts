@@ -1,8 +1,8 @@
 import type { Request } from 'express';
 import { isUnavailable } from '../../src/errors.js';
+import { FallbackReporter } from '../../src/fallback-reporter.js';
 import type { Logger } from '../../src/logger.js';
 import type { RedisLink } from '../../src/redis/index.js';
-import { UnavailableNotices } from '../../src/unavailable-notices.js';
 import type { SessionSettings } from './settings.js';
 
 const CONSEQUENCES = {
@@ -26,12 +26,12 @@ const ONLY_IF_WRITTEN = { saveUninitialized: false, rolling: false } as const;
  * serves sessions again.
  */
 export class SessionAvailability {
-  readonly #notices: UnavailableNotices;
+  readonly #reporter: FallbackReporter;
   readonly #onUnavailable: SessionSettings['onUnavailable'];
   #failing: Work | undefined;
 
   constructor(onUnavailable: SessionSettings['onUnavailable'], link: RedisLink, logger?: Logger) {
-    this.#notices = new UnavailableNotices('session', link, logger);
+    this.#reporter = new FallbackReporter('session', link, logger);
     this.#onUnavailable = onUnavailable;
   }
 
@@ -49,13 +49,13 @@ export class SessionAvailability {
   failed(work: Work, error: unknown, req?: Request): void {
     if (!isUnavailable(error)) return;
     this.#failing = work;
-    this.#notices.applied(this.#onUnavailable, CONSEQUENCES[work][this.#onUnavailable], error, req);
+    this.#reporter.applied(this.#onUnavailable, CONSEQUENCES[work][this.#onUnavailable], error, req);
   }
 
   // A full Redis still reads: a read that succeeds does not end the outage of writes.
   succeeded(work: Work): void {
     if (this.#failing === undefined || (work === 'read' && this.#failing === 'write')) return;
     this.#failing = undefined;
-    this.#notices.succeeded();
+    this.#reporter.succeeded();
   }
 }

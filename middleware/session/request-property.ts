@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import type { SessionStore } from '../../src/sessions/index.js';
 import { leaveToolkit } from '../leave-toolkit.js';
-import { recordOf } from '../request-record.js';
+import { stateOf } from '../request-state.js';
 import type { RequestSession } from './request-session.js';
 import type { Session } from './session-object.js';
 
@@ -16,8 +16,8 @@ declare global {
   }
 }
 
-declare module '../request-record.js' {
-  interface RequestRecord {
+declare module '../request-state.js' {
+  interface RequestState {
     /** The session of the request. `open` makes it when it is first needed; most requests need none. */
     session?: { opened?: RequestSession; readonly open: () => RequestSession; readonly store: SessionStore };
     /** The application asked for the session by the method `load`. */
@@ -52,7 +52,7 @@ const PROPERTIES: PropertyDescriptorMap & ThisType<Request> = {
 
 /** Gives the request a session. `open` is called when somebody first reads it, which most requests never do. */
 export function attachSession(req: Request, store: SessionStore, open: () => RequestSession): void {
-  recordOf(req).session = { open, store };
+  stateOf(req).session = { open, store };
 }
 
 /** Puts `session` and `sessionID` on the request, as express-session names them. */
@@ -62,7 +62,7 @@ export function defineProperties(req: Request): void {
 
 /** The session of the request, made at the first call. */
 export function requestSessionOf(req: Request): RequestSession {
-  const session = recordOf(req).session!;
+  const session = stateOf(req).session!;
   if (session.opened) return session.opened;
   leaveToolkit(req);
   session.opened ??= session.open();
@@ -71,21 +71,21 @@ export function requestSessionOf(req: Request): RequestSession {
 
 /** The session of the request, if somebody has needed it. */
 export function openedSessionOf(req: Request): RequestSession | undefined {
-  return recordOf(req).session?.opened;
+  return stateOf(req).session?.opened;
 }
 
 /** Whether the request has a session of any kind. As in express-session the first one counts. */
 export function hasSession(req: Request): boolean {
-  return recordOf(req).session !== undefined || Boolean((req as { session?: unknown }).session);
+  return stateOf(req).session !== undefined || Boolean((req as { session?: unknown }).session);
 }
 
 /** The user of the request's session by the option `user`; undefined without a session, or for one of no user. */
 export function sessionUserOf(req: Request): string | undefined {
-  return recordOf(req).session ? requestSessionOf(req).user : undefined;
+  return stateOf(req).session ? requestSessionOf(req).user : undefined;
 }
 
 /** Whether the application has read `req.session` during this request: then the response may be personal. */
 export function sessionWasRead(req: Request): boolean {
-  const { session, isLookedUp = false } = recordOf(req);
+  const { session, isLookedUp = false } = stateOf(req);
   return session?.opened?.current.wasRead || isLookedUp;
 }

@@ -1,8 +1,8 @@
 import { isUnavailable } from '../errors.js';
+import { sharedReporter } from '../fallback-reporter.js';
 import { consoleLogger } from '../logger.js';
 import { linkTo } from '../redis/index.js';
 import { beginMutation, checkTags, markedUnlessUnavailable, type TagVersions } from '../tags/index.js';
-import { sharedNotices } from '../unavailable-notices.js';
 import { checkFunction } from './check-function.js';
 import type { AsideSettings } from './options.js';
 
@@ -15,8 +15,8 @@ const consequences = {
 export function mutator(versions: TagVersions, settings: AsideSettings) {
   const { redis, onUnavailable, logger = consoleLogger } = settings;
   const link = linkTo(redis, settings.logger);
-  const notices = sharedNotices('cacheAside', onUnavailable, link, settings.logger);
-  const unmarked = { onUnavailable, consequences, notices };
+  const reporter = sharedReporter('cacheAside', onUnavailable, link, settings.logger);
+  const unmarked = { onUnavailable, consequences, reporter };
 
   return async <T>(given: readonly string[], run: () => Promise<T>): Promise<T> => {
     checkFunction('mutate', 'run', run);

@@ -1,5 +1,5 @@
 import type { InspectedEntry } from '../cache/index.js';
-import { notUrlIn } from '../operations/index.js';
+import { notUrlIn } from '../tags/index.js';
 import { UsageError } from './arguments.js';
 import { type Command, NotConfirmed } from './context.js';
 import { shortTime } from './output.js';

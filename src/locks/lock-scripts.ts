@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { sharedReporter } from '../fallback-reporter.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, OwedReleases, type Script } from '../redis/index.js';
 import type { LockSettings } from './options.js';
@@ -13,7 +14,7 @@ const FENCE_MEMORY_MS = 24 * 3_600_000;
 export interface AcquireAttempt {
   /** Set if the lock was free. */
   readonly fencing: number | undefined;
-  /** Milliseconds until the holder's key expires, unless it is renewed. */
+  /** Milliseconds until the holder's key expires, unless it is renewed; fewer when no release is heard. */
   readonly expiresInMs: number;
 }
 
@@ -60,14 +61,20 @@ export function lockScripts(
   };
   const release = async () => Number(await answerOf(releaseLease, [key], ['', 0, channel])) === 1;
 
+  const forbidden = (error: Error) =>
+    sharedReporter('withLock', 'release', link, logger).failed(
+      'withLock: a lock cannot be released, and others wait until it expires',
+      error,
+    );
+
   return {
     channel,
     release,
     leave() {
-      if (isUnsure) owed.add(token, release, { mayComeLater: true, forMs: ttlMs });
+      if (isUnsure) owed.add(token, release, { mayComeLater: true, forMs: ttlMs, forbidden });
     },
     async acquire() {
-      const reply = await answerOf<number[]>(acquireLock, [key, fence], [ttlMs, FENCE_MEMORY_MS]);
+      const reply = await answerOf<number[]>(acquireLock, [key, fence], [ttlMs, FENCE_MEMORY_MS, channel]);
       const [fencing, expiresInMs = ttlMs] = reply.map(Number);
       // Another program may have set the lock without an expiry: it ends by a release only.
       return { fencing: fencing || undefined, expiresInMs: expiresInMs === -1 ? Infinity : expiresInMs };

@@ -1,6 +1,6 @@
--- Renews the lease of an attempt that still has it. A record that Redis has lost is made again: the attempt runs.
+-- Renews the lease of an attempt that still has it. A key that Redis has lost is made again, because the attempt runs.
 -- KEYS    idempotency:<digest>
--- ARGV    token, lease in ms, ms for which the record is kept, fingerprint, fence
+-- ARGV    token, lease in ms, ms for which the key is kept, fingerprint, fence
 -- returns 1, or 0 if another attempt has taken over
 local holder = redis.call('HGET', KEYS[1], 'token')
 if holder ~= ARGV[1] and redis.call('EXISTS', KEYS[1]) == 1 then return 0 end

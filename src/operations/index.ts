@@ -1,5 +1,5 @@
 export { type AuditEvent, audit, type EndedAction, noting } from './audit.js';
-export { notUrlIn, type PurgeTargets } from './cache-actions.js';
+export type { PurgeTargets } from './cache-actions.js';
 export type { Diagnosis } from './diagnosis.js';
 export { diagnose } from './doctor.js';
 export { type FoundLock, findLocks } from './find-locks.js';

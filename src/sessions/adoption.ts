@@ -3,7 +3,7 @@ import { RecentMap } from '../recent-map.js';
 import type { Mirror, WriteCopy } from './mirror.js';
 import { mustHaveCopy, type OldCopies, type OldCopy, UnusableCopy } from './old-copies.js';
 import type { SessionReader, SessionTimeouts } from './session-reader.js';
-import { bytesOf, type StoredFields, type StoredSession, SYSTEM_FIELDS } from './session-record.js';
+import { bytesOf, type StoredFields, type StoredSession, SYSTEM_FIELDS } from './stored-session.js';
 import type { UserSessions } from './user-sessions.js';
 
 const MAX_KNOWN_SESSIONS = 10_000;

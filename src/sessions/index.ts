@@ -3,12 +3,12 @@ export type { WriteCopy } from './mirror.js';
 export { type OldCopy, UnusableCopy } from './old-copies.js';
 export type { SessionData } from './session-data.js';
 export { SessionReader } from './session-reader.js';
+export { type AdoptFrom, SessionStore, type Updated } from './session-store.js';
 export {
   hashId,
   isSystemField,
   type StoredFields,
   type StoredSession,
   SYSTEM_FIELDS,
-} from './session-record.js';
-export { type AdoptFrom, SessionStore, type Updated } from './session-store.js';
+} from './stored-session.js';
 export { type SessionDevice, type SessionSummary, UserSessions } from './user-sessions.js';

@@ -1,7 +1,7 @@
 import type { Keys } from '../keys.js';
 import { loadScript, type RedisClient, type RedisLink } from '../redis/index.js';
 import { mustHaveCopy } from './old-copies.js';
-import { isSystemField, pairs, parseTimes, SYSTEM_FIELDS } from './session-record.js';
+import { isSystemField, pairs, parseTimes, SYSTEM_FIELDS } from './stored-session.js';
 
 const mirrorSession = loadScript('mirror-session');
 

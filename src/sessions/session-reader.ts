@@ -9,7 +9,7 @@ import {
   type StoredSession,
   SYSTEM_FIELDS,
   takeOld,
-} from './session-record.js';
+} from './stored-session.js';
 
 const loadSession = loadScript('load-session');
 

@@ -1,5 +1,5 @@
 import { type ToolkitError, tooLarge } from '../errors.js';
-import { bytesOf, type StoredFields } from './session-record.js';
+import { bytesOf, type StoredFields } from './stored-session.js';
 
 // The scripts refuse oversize too. This check saves sending it.
 export function refuseOversize(fields: StoredFields, maxBytes: number): void {

@@ -7,6 +7,8 @@ import { Mirror, type WriteCopy } from './mirror.js';
 import { OldCopies } from './old-copies.js';
 import { publishEnded, publishLoaded, publishSaved } from './session-events.js';
 import { SessionReader } from './session-reader.js';
+import { refuseOversize, sessionTooLarge } from './session-size.js';
+import { NOT_SHORT, shortUpdate } from './short-update.js';
 import {
   hashId,
   isSystemField,
@@ -15,9 +17,7 @@ import {
   type StoredFields,
   type StoredSession,
   SYSTEM_FIELDS,
-} from './session-record.js';
-import { refuseOversize, sessionTooLarge } from './session-size.js';
-import { NOT_SHORT, shortUpdate } from './short-update.js';
+} from './stored-session.js';
 import { UserSessions, type UserSessionsOptions } from './user-sessions.js';
 
 const createSession = loadScript('create-session');
@@ -71,20 +71,13 @@ export class SessionStore {
   }
 
   /** Reads a session and slides its idle expiry. Takes one round trip. */
-  async load(
-    id: string,
-    maxIdleMs = this.#options.maxIdleMs,
-    convert?: ConvertCopy,
-    request?: object,
-  ): Promise<StoredSession | undefined> {
+  async load(id: string, convert?: ConvertCopy, request?: object): Promise<StoredSession | undefined> {
     const hash = hashId(id);
     const began = clockFor('session-loaded');
-    const { absoluteTimeoutMs } = this.#options;
-    const timeouts = { maxIdleMs, absoluteTimeoutMs };
     const session =
       this.#adoption && convert
-        ? await this.#adoption.load(id, hash, timeouts, convert)
-        : await this.#reader.load(hash, timeouts);
+        ? await this.#adoption.load(id, hash, this.#options, convert)
+        : await this.#reader.load(hash, this.#options);
     publishLoaded(hash, session !== undefined, began, request);
     return session;
   }

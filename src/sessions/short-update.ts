@@ -1,5 +1,5 @@
 import { slideAfterMs } from './session-reader.js';
-import type { SessionChanges, SessionTimes } from './session-record.js';
+import type { SessionChanges, SessionTimes } from './stored-session.js';
 
 /** The arguments of `update-session.lua` for a session that is still as it was read; see there. */
 export type ShortUpdate = readonly [loadedMeta: string, newMeta: string, expiresAt: number | ''];

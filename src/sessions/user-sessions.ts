@@ -4,7 +4,7 @@ import { loadScript, type RedisLink } from '../redis/index.js';
 import { endSession } from './end-session.js';
 import { publishEnded } from './session-events.js';
 import type { SessionReader, SessionTimeouts } from './session-reader.js';
-import { type StoredSession, SYSTEM_FIELDS } from './session-record.js';
+import { type StoredSession, SYSTEM_FIELDS } from './stored-session.js';
 
 const indexSession = loadScript('index-session');
 const forgetSessions = loadScript('forget-sessions');

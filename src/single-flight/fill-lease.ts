@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { sharedReporter } from '../fallback-reporter.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, OwedReleases, type RedisClient, type RedisLink } from '../redis/index.js';
-import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/index.js';
-import { clearInterval, monotonicNow, setInterval } from '../timers.js';
+import { type Look, lookUntilReleased } from '../subscriptions/index.js';
+import { clearInterval, setInterval } from '../timers.js';
 import { type FillOutcome, leaseMark, outcomeOf, UNSHARED_MS } from './fill-end.js';
 
 const releaseLease = loadScript('release-lease');
@@ -10,12 +11,12 @@ const renewLease = loadScript('renew-lease');
 
 // A process that crashes while it fills delays the others by at most this long.
 const LEASE_MS = 5_000;
-// Only while no message would be heard.
-const LOOK_AGAIN_MS = { first: 5, longest: 80 };
 
-/** The token of a lease that this process has got, or how the last fill ended; neither while another process fills. */
+/** The token of a lease that this object has got, or how the last fill ended; neither while somebody else fills. */
 export interface LeaseReply {
   readonly token?: string;
+  /** The token of whoever fills. */
+  readonly heldBy?: string;
   readonly outcome?: FillOutcome;
 }
 
@@ -49,7 +50,7 @@ export class FillLeases {
       if (there === null) return { token };
       if (there.startsWith(`${this.#owner}.`)) return this.#recognise(id, there);
       const outcome = outcomeOf(there);
-      return outcome ? { outcome } : {};
+      return outcome ? { outcome } : { heldBy: there };
     } catch (error) {
       // Redis may have given the lease, or may still do so.
       this.#release(id, token, 'stored', true);
@@ -70,29 +71,8 @@ export class FillLeases {
   }
 
   /** Resolves when the fill of another process has ended; undefined when it has not within this time. */
-  async ended(id: string, withinMs: number): Promise<FillOutcome | undefined> {
-    const until = monotonicNow() + withinMs;
-    const releases = releasesOn(this.#redis, this.#channelOf(id));
-    let released = releases.next();
-    releases.listen().catch(() => undefined);
-    try {
-      for (let waitMs = LOOK_AGAIN_MS.first; ; ) {
-        const leftMs = until - monotonicNow();
-        if (leftMs <= 0) return undefined;
-        await settlesWithin(Math.min(waitMs, leftMs), released, releases.closed);
-        released = releases.next();
-        const { value, expiresInMs } = await this.#look(id);
-        const outcome = outcomeOf(value);
-        if (outcome) return outcome;
-        // The holder renews it, so another wait may follow. Negative: it is gone by now, or has no expiry.
-        waitMs =
-          releases.isHearing && expiresInMs > 0
-            ? expiresInMs + EXPIRED_AFTER_MS
-            : Math.min(2 * waitMs, LOOK_AGAIN_MS.longest);
-      }
-    } finally {
-      releases.stop();
-    }
+  ended(id: string, withinMs: number): Promise<FillOutcome | undefined> {
+    return lookUntilReleased(this.#redis, this.#channelOf(id), () => this.#look(id), { withinMs });
   }
 
   #recognise(id: string, token: string): LeaseReply {
@@ -109,14 +89,21 @@ export class FillLeases {
     const args = [token, leaseMark(outcome), UNSHARED_MS[outcome], this.#channelOf(id)];
     const send = async () =>
       (await this.#link.run<number>(releaseLease, [this.#nameOf(id)], args, this.#ask)) === 1;
-    this.#owed.add(token, send, { mayComeLater, forMs: LEASE_MS });
+    this.#owed.add(token, send, { mayComeLater, forMs: LEASE_MS, forbidden: this.#forbidden });
   }
 
-  async #look(id: string) {
+  readonly #forbidden = (error: Error) =>
+    sharedReporter('single flight', 'release', this.#link).failed(
+      'the lease of a fill cannot be released, and others wait until it expires',
+      error,
+    );
+
+  async #look(id: string): Promise<Look<FillOutcome>> {
+    // No expiry, or none any more: negative.
     const [value, expiresInMs] = await Promise.all([
       this.#link.send<string | null>('get', [this.#nameOf(id)], this.#ask),
       this.#link.send<number>('pttl', [this.#nameOf(id)], this.#ask),
     ]);
-    return { value, expiresInMs };
+    return { end: outcomeOf(value), expiresInMs };
   }
 }

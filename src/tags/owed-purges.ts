@@ -1,7 +1,7 @@
 import { isUnavailable } from '../errors.js';
+import { FallbackReporter } from '../fallback-reporter.js';
 import { linkTo, type RedisClient, type RedisLink } from '../redis/index.js';
 import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
-import { UnavailableNotices } from '../unavailable-notices.js';
 
 const RETRY_MS = { first: 100, longest: 5_000 };
 // During a long outage each mutation that may proceed adds one.
@@ -24,12 +24,12 @@ interface OwedPurge {
 export class OwedPurges {
   readonly #link: RedisLink;
   readonly #owed = new Map<Purge, OwedPurge>();
-  readonly #notices: UnavailableNotices;
+  readonly #reporter: FallbackReporter;
   #isRepeating = false;
 
   constructor(link: RedisLink) {
     this.#link = link;
-    this.#notices = new UnavailableNotices('invalidation', link);
+    this.#reporter = new FallbackReporter('invalidation', link);
   }
 
   /**
@@ -43,7 +43,7 @@ export class OwedPurges {
       return await purge.write();
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      this.#notices.failed(FAILED, error, { tags: purge.tags });
+      this.#reporter.failed(FAILED, error, { tags: purge.tags });
       const { made } = this.#owe(this.#owed.size < MOST_OWED ? purge : instead);
       const leftMs = timeoutMs - (monotonicNow() - began);
       if (!(await isInTime(made, leftMs))) throw error;
@@ -96,7 +96,7 @@ export class OwedPurges {
     const { size } = this.#owed;
     this.#owed.clear();
     this.#isRepeating = false;
-    if (size === 0) this.#notices.succeeded();
+    if (size === 0) this.#reporter.succeeded();
     else
       this.#link.logger.error({ purges: size }, 'the client was closed before Redis acknowledged all purges');
   }

@@ -1,5 +1,5 @@
 import { isMisconfigured, isUnavailable, ToolkitError } from '../errors.js';
-import type { UnavailableNotices } from '../unavailable-notices.js';
+import type { FallbackReporter } from '../fallback-reporter.js';
 import type { Mutation } from './mutation.js';
 
 /** How to treat changes whose tags Redis cannot mark. */
@@ -7,7 +7,7 @@ export interface UnmarkedChanges {
   readonly onUnavailable: 'refuse' | 'proceed';
   /** The consequences of both, for the log. */
   readonly consequences: { readonly refuse: string; readonly proceed: string };
-  readonly notices: UnavailableNotices;
+  readonly reporter: FallbackReporter;
 }
 
 /**
@@ -18,15 +18,15 @@ export interface UnmarkedChanges {
  */
 export async function markedUnlessUnavailable(
   begin: () => Promise<Mutation>,
-  { onUnavailable, consequences, notices }: UnmarkedChanges,
+  { onUnavailable, consequences, reporter }: UnmarkedChanges,
   request?: object,
 ): Promise<Mutation | undefined> {
   try {
     const mutation = await begin();
-    notices.succeeded();
+    reporter.succeeded();
     return mutation;
   } catch (cause) {
-    if (isUnavailable(cause)) notices.applied(onUnavailable, consequences[onUnavailable], cause, request);
+    if (isUnavailable(cause)) reporter.applied(onUnavailable, consequences[onUnavailable], cause, request);
     if (onUnavailable === 'refuse') throw refusedMutation(cause);
     return undefined;
   }

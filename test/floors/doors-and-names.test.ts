@@ -85,7 +85,7 @@ test.each([
   ['a function and a comment', 'function twice() {}', '/*\nfunction twice() {}\n*/'],
   [
     'fields of an augmented interface',
-    `declare module '../../middleware/request-record.js' {\n  interface Twice {}\n}`,
+    `declare module '../../middleware/request-state.js' {\n  interface Twice {}\n}`,
     'interface Twice {}',
   ],
 ])('lint allows that two files have one name for %s', (_kind, one, other) => {

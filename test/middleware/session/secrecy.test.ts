@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { session } from '../../../middleware/session/session.js';
-import { hashId } from '../../../src/sessions/session-record.js';
+import { hashId } from '../../../src/sessions/stored-session.js';
 import { redisForFile } from '../support/redis-for-file.js';
 import { data, SECRET, serveSessions } from './support/session-client.js';
 

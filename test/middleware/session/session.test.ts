@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { inspect } from 'node:util';
 import type { Request, Response } from 'express';
 import { expect, test } from 'vitest';
-import { hashId } from '../../../src/sessions/session-record.js';
+import { hashId } from '../../../src/sessions/stored-session.js';
 import { eventually } from '../../support/eventually.js';
 import { gate, redisForFile } from '../support/redis-for-file.js';
 import { data, serveSessions } from './support/session-client.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { hashId } from '../../../src/sessions/session-record.js';
 import { SessionStore } from '../../../src/sessions/session-store.js';
+import { hashId } from '../../../src/sessions/stored-session.js';
 import { age, keyOf } from '../../middleware/session/support/session-age.js';
 import { data, serveSessions } from '../../middleware/session/support/session-client.js';
 import { redisForFile } from '../../middleware/support/redis-for-file.js';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { closeRedis, connectRedis } from '../../../src/redis/connect.js';
-import { hashId } from '../../../src/sessions/session-record.js';
 import { SessionStore, type SessionStoreOptions } from '../../../src/sessions/session-store.js';
+import { hashId } from '../../../src/sessions/stored-session.js';
 import { age, keyOf } from '../../middleware/session/support/session-age.js';
 import { quiet, redisForFile } from '../../middleware/support/redis-for-file.js';
 import { sized } from '../../support/size.js';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { hashId } from '../../../../src/sessions/session-record.js';
+import { hashId } from '../../../../src/sessions/stored-session.js';
 
 export const keyOf = (id: string) => `session:${hashId(id)}`;
 

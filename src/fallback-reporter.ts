@@ -25,7 +25,7 @@ interface Trouble {
  * Tells that a middleware does without Redis: each time on `diagnostics_channel` (`express-redis-toolkit:fallback`), and
  * in the log once per outage and cause. An outage of the whole client is logged by the link instead.
  */
-export class UnavailableNotices {
+export class FallbackReporter {
   readonly #middleware: string;
   readonly #connection: Connection;
   readonly #logger: Logger | undefined;
@@ -80,24 +80,23 @@ export class UnavailableNotices {
   }
 }
 
-const shared = new WeakMap<Connection, Map<Logger | undefined, Map<string, UnavailableNotices>>>();
+const shared = new WeakMap<Connection, Map<Logger | undefined, Map<string, FallbackReporter>>>();
 
-/** The notices that all middlewares of a kind share: an application with fifty of them logs an outage once. */
-export function sharedNotices(
+/** The reporter that all middlewares of a kind share: an application with fifty of them logs an outage once. */
+export function sharedReporter(
   middleware: string,
   onUnavailable: string,
   connection: Connection,
   logger?: Logger,
-): UnavailableNotices {
-  const ofConnection =
-    shared.get(connection) ?? new Map<Logger | undefined, Map<string, UnavailableNotices>>();
+): FallbackReporter {
+  const ofConnection = shared.get(connection) ?? new Map<Logger | undefined, Map<string, FallbackReporter>>();
   shared.set(connection, ofConnection);
-  const ofLogger = ofConnection.get(logger) ?? new Map<string, UnavailableNotices>();
+  const ofLogger = ofConnection.get(logger) ?? new Map<string, FallbackReporter>();
   ofConnection.set(logger, ofLogger);
   const kind = `${middleware} ${onUnavailable}`;
-  const notices = ofLogger.get(kind) ?? new UnavailableNotices(middleware, connection, logger);
-  ofLogger.set(kind, notices);
-  return notices;
+  const reporter = ofLogger.get(kind) ?? new FallbackReporter(middleware, connection, logger);
+  ofLogger.set(kind, reporter);
+  return reporter;
 }
 
 /** The code of Redis' error (OOM, NOPERM, READONLY), or that of the toolkit's. */

@@ -1,5 +1,5 @@
 /** The entry that a request asks for, and the tags whose versions decide whether it is current. */
-export interface Question {
+export interface RequestedEntry {
   readonly id: string;
   readonly tags: readonly string[];
   /** The results of the options `key` and `tags`, from which the rest is made. */
@@ -10,6 +10,6 @@ export interface Question {
   readonly url: string;
   /** The digest of the content of a QUERY. */
   readonly content: string | undefined;
-  /** The question by the exact URL, when this one is for all URLs that are equivalent to it. */
-  readonly exact?: Question;
+  /** The entry of the exact URL, when this one is for all URLs that are equivalent to it. */
+  readonly exact?: RequestedEntry;
 }

@@ -13,7 +13,7 @@ import {
 } from './policies.js';
 
 /** What a request consumes: how much, of whose quota, under which policies. */
-export interface QuotaQuestion {
+export interface Consumption {
   readonly key: string;
   readonly policies: readonly Policy[];
   readonly cost: number;
@@ -23,12 +23,12 @@ type Asked<T> = T | Promise<T>;
 
 const SKIPPED = Promise.resolve(undefined);
 
-/** Makes the question of a request, in the same tick unless a function among the options is asynchronous. */
-export function quotaQuestions(declared: readonly DeclaredPolicy[], options: RateLimitSettings) {
+/** Says what a request consumes, in the same tick unless a function among the options is asynchronous. */
+export function consumptions(declared: readonly DeclaredPolicy[], options: RateLimitSettings) {
   const fixed = fixedPolicies(declared);
   const keyOfAddress = addressKeys(options.ipv6Subnet);
 
-  const questionOf = (req: Request, res: Response): Asked<QuotaQuestion> => {
+  const consumptionOf = (req: Request, res: Response): Asked<Consumption> => {
     const generated = options.keyGenerator ? options.keyGenerator(req, res) : keyOfAddress(req, res);
     if (fixed && !isThenable(generated)) {
       const key = generatedKey(generated);
@@ -41,12 +41,12 @@ export function quotaQuestions(declared: readonly DeclaredPolicy[], options: Rat
     );
   };
 
-  return (req: Request, res: Response): Asked<QuotaQuestion | undefined> => {
-    if (!options.skip) return questionOf(req, res);
+  return (req: Request, res: Response): Asked<Consumption | undefined> => {
+    if (!options.skip) return consumptionOf(req, res);
     return whenSettled(options.skip(req, res), (skipped: unknown) => {
       if (typeof skipped === 'function') throw invalidResult('skip', skipped, 'must be true or false');
       // A skipped request may lack what the other functions need.
-      return skipped ? SKIPPED : questionOf(req, res);
+      return skipped ? SKIPPED : consumptionOf(req, res);
     });
   };
 }

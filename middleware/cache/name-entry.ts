@@ -6,19 +6,19 @@ import { ignoreRejection } from '../../src/settle.js';
 import { checkTags, EVERYTHING, normalisedUrl, pathTag, urlTag } from '../../src/tags/index.js';
 import { sessionWasRead } from '../session/index.js';
 import type { Before } from '../stack/index.js';
-import type { Question } from './question.js';
+import type { RequestedEntry } from './requested-entry.js';
 import type { CacheSettings } from './settings.js';
 import { originOf } from './target.js';
 
-/** Names questions as the options say. */
-export function questions(settings: CacheSettings) {
+/** Names the entry that a request asks for, as the options say. */
+export function requestedEntries(settings: CacheSettings) {
   const { queryParams } = settings;
   const tagOf = settings.key || queryParams ? pathTag : urlTag;
   const keyOf = (req: Request) => settings.key && ownKey(settings.key, req);
   const tagsOf = (req: Request): readonly string[] =>
     settings.tags ? checkTags('cacheResponse: the option "tags" returned', settings.tags(req)) : [];
 
-  const of = (req: Request, content?: string): Question | undefined => {
+  const of = (req: Request, content?: string): RequestedEntry | undefined => {
     const origin = originOf(req);
     if (origin === undefined || !settings.isKnownHost(origin)) return undefined;
     const [ownKey, ownTags] = [keyOf(req), tagsOf(req)];
@@ -43,22 +43,22 @@ export function questions(settings: CacheSettings) {
      */
     of,
     /**
-     * The same question, or another one when somebody changed its ingredients. Steps of the toolkit change only
+     * The same entry, or another one when somebody changed its ingredients. Steps of the toolkit change only
      * what `key` and `tags` may read (`req.session`); middlewares of others may change the URL as well.
      */
-    renewed(question: Question, before: Before, req: Request): Question {
-      if (before === 'nobody' || (before === 'steps' && !settings.key && !settings.tags)) return question;
+    renewed(requested: RequestedEntry, before: Before, req: Request): RequestedEntry {
+      if (before === 'nobody' || (before === 'steps' && !settings.key && !settings.tags)) return requested;
       if (before === 'others') {
-        const now = of(req, question.content) ?? question;
-        return now.id === question.id && isSameList(now.tags, question.tags) ? question : now;
+        const now = of(req, requested.content) ?? requested;
+        return now.id === requested.id && isSameList(now.tags, requested.tags) ? requested : now;
       }
-      const isSame = keyOf(req) === question.ownKey && isSameList(tagsOf(req), question.ownTags);
-      return isSame ? question : (of(req, question.content) ?? question);
+      const isSame = keyOf(req) === requested.ownKey && isSameList(tagsOf(req), requested.ownTags);
+      return isSame ? requested : (of(req, requested.content) ?? requested);
     },
   };
 }
 
-// There are two or three; a Set of them would cost more than all the rest of a question.
+// There are two or three; a Set of them would cost more than all the rest of a look-up.
 const distinct = (names: readonly string[]) =>
   names.filter((name, position) => names.indexOf(name) === position);
 

@@ -2,8 +2,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { ToolkitError } from '../../src/errors.js';
+import { FallbackReporter } from '../../src/fallback-reporter.js';
 import { linkTo } from '../../src/redis/link.js';
-import { UnavailableNotices } from '../../src/unavailable-notices.js';
 import { recordingLogger } from '../faults/clients.js';
 import { eventually } from '../support/eventually.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
@@ -35,13 +35,13 @@ function middlewareOn(url = server.url, options = {}) {
   onTestFinished(() => redis.disconnect());
   const logger = recordingLogger();
   const link = linkTo(redis, logger);
-  const notices = new UnavailableNotices('rateLimit', link);
+  const reporter = new FallbackReporter('rateLimit', link);
   const write = (command = 'set') =>
     link.send(command, ['key', '1'], { timeoutMs: 500 }).then(
-      () => notices.succeeded(),
-      (error: ToolkitError) => notices.applied('open', 'requests are not limited', error),
+      () => reporter.succeeded(),
+      (error: ToolkitError) => reporter.applied('open', 'requests are not limited', error),
     );
-  return { logger, link, notices, write };
+  return { logger, link, reporter, write };
 }
 
 async function full(isFull: boolean) {
@@ -111,11 +111,11 @@ test('an outage of the client is published each time, and logged by the link alo
 });
 
 test('work that fails beside the requests, such as a purge, is logged once per outage', async () => {
-  const { logger, link, notices } = middlewareOn();
+  const { logger, link, reporter } = middlewareOn();
   await full(true);
   for (let purges = 0; purges < 10; purges++) {
     await link.send('set', ['key', '1'], { timeoutMs: 500 }).catch((error: unknown) => {
-      notices.failed('a purge failed', error, { tags: ['user:7'] });
+      reporter.failed('a purge failed', error, { tags: ['user:7'] });
     });
   }
   await full(false);
