@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 import type { NextFunction, Response } from 'express';
 import { addListener } from '../../src/listeners.js';
 import { leaveToolkit } from '../leave-toolkit.js';
@@ -58,6 +59,7 @@ class ResponseHold implements Interceptor {
   #held: Call[] | undefined;
   #head: LockedHead | undefined;
   #mayDestroy: (() => void) | undefined;
+  #isAnswered = false;
 
   constructor(res: Response, next: NextFunction, settle: Settle) {
     this.through = methodsOf(res);
@@ -84,8 +86,8 @@ class ResponseHold implements Interceptor {
       if (!this.#held.at(-1)?.isEnd) this.#held.push(call);
       return false;
     }
-    // After the error's answer the handler may still be writing its own.
-    if (this.#state === 'dropped') return !res.writableEnded;
+    // Before and after the error's answer the handler may still be writing its own.
+    if (this.#state === 'dropped') return !res.writableEnded && this.#isErrorsAnswer(call);
     // A handler that ends twice is common, and Node would make an uncaught error of the second time.
     if (this.#state === 'ended') return !(call.isEnd && res.writableEnded);
     if (this.#state === 'begun' && !call.isEnd) return true;
@@ -138,6 +140,8 @@ class ResponseHold implements Interceptor {
   /** The handler's answer is of no use any more. */
   #giveUp(): void {
     this.#state = 'dropped';
+    // The hold inside decides.
+    this.#isAnswered = true;
     this.#unlock();
     this.#mayDestroy?.();
     this.#mayDestroy = undefined;
@@ -155,7 +159,18 @@ class ResponseHold implements Interceptor {
       res.statusMessage = this.#before.message;
       resetFields(res, this.#before.headers);
     }
+    // What is sent from here on, before this returns, is the error handler's.
+    this.#isAnswered = true;
     this.#next(thrownError(error));
+    this.#isAnswered = res.headersSent;
+  }
+
+  // The handler believes that its head has left: whoever says something in the head answers in its place.
+  #isErrorsAnswer({ isHead = false }: Call): boolean {
+    const { status, headers } = this.#before;
+    this.#isAnswered ||=
+      isHead || this.#res.statusCode !== status || !isDeepStrictEqual(headersNow(this.#res), headers);
+    return this.#isAnswered;
   }
 
   #unlock(): void {

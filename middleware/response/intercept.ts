@@ -7,6 +7,8 @@ import { headersSentError } from './locked-head.js';
 export interface Call {
   run(): unknown;
   readonly isEnd: boolean;
+  /** It sends the head alone. */
+  readonly isHead?: boolean;
 }
 
 export type Methods = Pick<Response, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
@@ -63,13 +65,13 @@ function intercepted(interceptorOf: (res: Response) => Interceptor): Methods {
       if (isFirst) applyHead(this, args);
       const head = isFirst ? [this.statusCode] : args;
       const run = () => own.through.writeHead.apply(this, head as never);
-      if (own.passOrHold({ run, isEnd: false })) run();
+      if (own.passOrHold({ run, isEnd: false, isHead: true })) run();
       return this;
     },
     flushHeaders(this: Response) {
       const own = interceptorOf(this);
       const run = () => own.through.flushHeaders.call(this);
-      if (own.passOrHold({ run, isEnd: false })) run();
+      if (own.passOrHold({ run, isEnd: false, isHead: true })) run();
     },
     write(this: Response, ...args: unknown[]) {
       const own = interceptorOf(this);

@@ -4,6 +4,7 @@ import { shortId } from '../keys.js';
 import { declaredLimiters, type LimiterDeclaration } from '../limits/index.js';
 import { locksHeldBy } from '../locks/index.js';
 import type { RedisClient } from '../redis/index.js';
+import { subscriberConnectionOf } from '../subscriptions/index.js';
 import { monotonicNow } from '../timers.js';
 import { type AuditEvent, recentActions } from './audit.js';
 import type { Counts } from './counters.js';
@@ -31,6 +32,8 @@ export interface ProcessReport {
   readonly locks: readonly { readonly resource: string; readonly heldMs: number }[];
   readonly outages: readonly Outage[];
   readonly actions: readonly AuditEvent[];
+  /** The server at which it listens, as `host:port`. */
+  readonly listensAt?: string;
 }
 
 /** Measures the CPU of this process between two calls. */
@@ -59,6 +62,7 @@ export const processReport = (
     .map((lock) => ({ ...lock, resource: shortId(lock.resource) })),
   outages: recentOutages(),
   actions: recentActions(),
+  listensAt: subscriberConnectionOf(redis).server(),
 });
 
 /** A report as it came over pub/sub; undefined when it is none. */

@@ -1,6 +1,6 @@
 import { keys } from '../keys.js';
 import { type BlockedClients, BlockList } from '../limits/index.js';
-import { linkTo, type RedisClient } from '../redis/index.js';
+import { linkTo, type RedisClient, routeToEachServer } from '../redis/index.js';
 import { subscriberConnectionOf } from '../subscriptions/index.js';
 import { clearInterval, monotonicNow, setInterval, setTimeout } from '../timers.js';
 import type { EndedAction } from './audit.js';
@@ -17,9 +17,9 @@ const SILENT_AFTER_MS = 1_500;
 const FIRST_REPORTS_MS = 400;
 const MOST_PROCESSES = 500;
 const BLOCKS_SHOWN = 100;
-// A process that listens at a replica of a Cluster, which was a primary before, is found by its reports alone.
+// In a Cluster the primaries are not asked at the same moment.
 const GONE_AFTER_MS = 700;
-// Where nobody can tell whether a process still has a connection.
+// Where nobody can tell whether a process still has a connection: a replica, which was a primary before, is not asked.
 const FORGOTTEN_AFTER_MS = 60_000;
 
 const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -161,8 +161,8 @@ export class WatchedProcesses {
     // Undefined when Redis does not answer, or does not allow the question.
     const connected = await this.#connected().catch(() => undefined);
     if (!connected && linkTo(this.#redis).outage) return;
-    const goneAfterMs = connected ? (this.#redis.isCluster ? GONE_AFTER_MS : 0) : FORGOTTEN_AFTER_MS;
-    for (const [id, { at }] of this.#reports) {
+    for (const [id, { at, report }] of this.#reports) {
+      const goneAfterMs = connected && this.#isAsked(report) ? this.#leastSilenceMs : FORGOTTEN_AFTER_MS;
       const isGone = !connected?.has(id) && now - at > goneAfterMs;
       if (isGone && id !== PROCESS_ID) this.#reports.delete(id);
     }
@@ -171,6 +171,16 @@ export class WatchedProcesses {
       // It has as long to answer as the others.
       if (isNew) this.#reports.set(id, { at: now });
     }
+  }
+
+  /** Whether the server at which a process listens is one of those that are asked who is connected. */
+  #isAsked(report: ProcessReport | undefined): boolean {
+    const { listensAt } = report ?? {};
+    return !this.#redis.isCluster || listensAt === undefined || routeToEachServer(this.#redis).has(listensAt);
+  }
+
+  get #leastSilenceMs(): number {
+    return this.#redis.isCluster ? GONE_AFTER_MS : 0;
   }
 
   readonly #onReport = (json: string): void => {

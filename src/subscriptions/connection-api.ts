@@ -48,6 +48,8 @@ export interface SubscriberConnection {
    * Undefined while there is no connection, and when an ACL forbids `CLIENT ID`. In a Cluster it is the id at one node.
    */
   clientId(): number | undefined;
+  /** The server that the connection leads to, as `host:port`; undefined while there is no connection. */
+  server(): string | undefined;
   /** Whether all subscriptions are in place and Redis has answered within the last second. */
   isHealthy(): boolean;
   /** Closes it for good. `closeRedis` of the client, and the application's quit() or disconnect(), do that too. */

@@ -60,6 +60,11 @@ export class SingleConnection {
     return this.#heartbeat.provenAt;
   }
 
+  get server(): string {
+    const { host, port } = this.#redis.options;
+    return `${host}:${port}`;
+  }
+
   get isHealthy(): boolean {
     return this.isComplete && !this.#isOver && monotonicNow() - this.provenAt <= LONGEST_SILENCE_MS;
   }

@@ -76,6 +76,10 @@ class SharedSubscriberConnection implements SubscriberConnection {
     return this.#connection.current?.clientId;
   }
 
+  server(): string | undefined {
+    return this.#connection.current?.server;
+  }
+
   isHealthy(): boolean {
     return this.#connection.current?.isHealthy ?? false;
   }

@@ -139,3 +139,23 @@ test('in a Cluster a process that is connected to any node and does not answer i
   ghosts[1]!.disconnect();
   await expect.poll(silent, { timeout: 3_000 }).toEqual([names[0], names[2]]);
 });
+
+test('in a Cluster a process that listened at a node that is no primary any more is silent, not gone', async () => {
+  const { state } = await operator(appOn(redis));
+  const [own] = (await state()).processes;
+  const report = {
+    ...own,
+    counts: { limits: [], routes: [], fallbacks: [], clients: [], totals: {} },
+    ...{ limiters: [], locks: [], outages: [], actions: [] },
+  };
+  const ids = ['host:1:demoted', 'host:1:dead'];
+  for (const [position, id] of ids.entries()) {
+    const listensAt = position === 0 ? 'localhost:1' : Object.values(servers.addresses[0]!).join(':');
+    await redis.publish('kp:ops-report:', JSON.stringify({ ...report, id, listensAt }));
+  }
+  const seen = async () =>
+    ((await state()).processes as { id: string; isSilent: boolean }[])
+      .filter(({ id }) => ids.includes(id))
+      .map(({ id, isSilent }) => [id, isSilent]);
+  await expect.poll(seen, { timeout: 5_000 }).toEqual([[ids[0], true]]);
+});

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import express from 'express';
+import express, { type Response } from 'express';
 import { expect, test } from 'vitest';
 import { holdResponse } from '../../../middleware/response/hold.js';
 import { ask } from '../cache/support/cache-client.js';
@@ -51,6 +51,34 @@ test('a stream that flows on does not reach the answer of an error handler that 
   settling.fail(new Error('not settled'));
   expect(await answer).toMatchObject(theError);
 });
+
+test.each<[string, (res: Response) => unknown]>([
+  ['status', (res) => res.status(500).json({ error: 'not settled' })],
+  ['writeHead', (res) => res.writeHead(500).end(theError.text)],
+])(
+  'nor does what a handler writes take the place of the answer, by %s, of an error handler that takes its time',
+  async (_name, answers) => {
+    const failed = gate();
+    const ended = gate();
+    const { settling, answer } = await askHeld(
+      async (_req, res) => {
+        res.write('one');
+        await failed.passed;
+        res.end('two');
+        ended.open();
+      },
+      {
+        async onError(_error, _req, res, _next) {
+          failed.open();
+          await ended.passed;
+          answers(res);
+        },
+      },
+    );
+    settling.fail(new Error('not settled'));
+    expect(await answer).toMatchObject(theError);
+  },
+);
 
 test('what a held call throws goes to the error handler, not to the process', async () => {
   const { settling, answer } = await askHeld((_req, res) => res.end({ not: 'a chunk' } as never));
