@@ -102,9 +102,9 @@ export class Decider {
 
   async #refreshLater(visit: Visit, stale: Entry): Promise<Decision> {
     const { requested, req, res, wanted } = visit;
-    detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
-    // Their responses may not be stored.
-    if (req.method === 'HEAD' || wanted.has('no-store')) return undefined;
+    const isDetached = await detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
+    // The last two: their responses may not be stored.
+    if (!isDetached || req.method === 'HEAD' || wanted.has('no-store')) return undefined;
     const plan = pinnedPlan(this.#cache, requested);
     const fillId = this.#cache.fillId(requested.id, req.headers as Fields);
     const taking = this.#flights.take(fillId, plan.begin, { wait: false, until: 0 });

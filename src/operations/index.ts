@@ -6,3 +6,4 @@ export { type FoundLock, findLocks } from './find-locks.js';
 export type { ClientState } from './limit-actions.js';
 export { type Operations, operations } from './operations.js';
 export type { Overview } from './overview.js';
+export { messageWithCause } from './with-cause.js';

@@ -17,8 +17,9 @@ export function checkNames(where: string, names: unknown): readonly string[] {
   );
 }
 
-/** Whether a text is a URL as requests have it, or one with scheme and host in front. */
-export const isUrl = (text: string): boolean => /^(?:[a-z][a-z\d+.-]*:\/)?\//i.test(text);
+/** The first text that is neither a path nor a whole URL: it would purge nothing. */
+export const notUrlIn = (urls: readonly string[]): string | undefined =>
+  urls.find((url) => !url.startsWith('/') && !(/^https?:\/\//i.test(url) && URL.canParse(url)));
 
 /**
  * Returns the URLs that code has given. Without its slash a path is none of any response, and nothing would be purged.
@@ -27,7 +28,7 @@ export const isUrl = (text: string): boolean => /^(?:[a-z][a-z\d+.-]*:\/)?\//i.t
  */
 export function checkUrls(where: string, urls: unknown): readonly string[] {
   const names = checkNames(where, urls);
-  const other = names.find((name) => !isUrl(name));
+  const other = notUrlIn(names);
   if (other === undefined) return names;
   throw new ToolkitError(
     'CACHE_TAGS_INVALID',
