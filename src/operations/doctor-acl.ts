@@ -33,6 +33,7 @@ export async function aclDiagnosis(
   for (const channel of [
     keys(prefix).lockReleased(id, keyPrefix),
     keys(prefix).cacheLeaseReleased(id, keyPrefix),
+    keys(prefix).idempotencyReleased(id, keyPrefix),
   ]) {
     await subscriberConnectionOf(redis)
       .listen(channel, allowed, { timeoutMs })
@@ -90,6 +91,7 @@ function channelProbes(prefix: string, id: string, keyPrefix: string): Probe[] {
   return [
     ['messages and waiting callers', 'publish', names.lockReleased(id, keyPrefix), ''],
     ['messages and waiting callers', 'publish', names.cacheLeaseReleased(id, keyPrefix), ''],
+    ['messages and waiting callers', 'publish', names.idempotencyReleased(id, keyPrefix), ''],
     ['the operations page', 'publish', `${keyPrefix}${names.opsProcess(id)}`, ''],
     ['the operations page', 'pubsub', 'CHANNELS', `${keyPrefix}${names.opsProcess('')}none`],
   ];
