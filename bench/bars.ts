@@ -107,7 +107,7 @@ const judgeBuilt = ({ kilobytes, ms }: Built): Reached[] => [
   judge({ what: 'each rateLimit() made: time in ms', atMost: MOST_MS }, ms),
 ];
 
-export function judge(
+function judge(
   { what, atLeast, atMost }: Pick<Bar, 'what' | 'atLeast' | 'atMost'>,
   value: number,
 ): Reached {
