@@ -18,8 +18,8 @@ export const purge: Command = async (_words, { operations, options, confirm, act
   const { tag: tags, url: urls, key: keys, all } = options;
   const names = [...tags, ...urls, ...keys];
   if (all === names.length > 0) throw new UsageError('give --tag, --url or --key, or --all for everything');
-  const question = all ? 'Purge everything that is cached?' : `Purge ${names.length} tags, URLs and keys?`;
-  if ((all || names.length > 1) && !(await confirm(question))) throw new NotConfirmed();
+  const prompt = all ? 'Purge everything that is cached?' : `Purge ${names.length} tags, URLs and keys?`;
+  if ((all || names.length > 1) && !(await confirm(prompt))) throw new NotConfirmed();
   if (all) {
     await act('cache/clear', {}, () => operations.cache.clear());
     return { json: { cleared: true }, lines: ['Everything was purged.'] };
