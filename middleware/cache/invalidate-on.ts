@@ -54,15 +54,14 @@ export interface InvalidateOnOptions {
    */
   readonly onUnavailable?: 'refuse' | 'proceed';
   /**
-   * End the responses in the cache groups of each URL that is purged, too (RFC 9875): those of `cacheResponse` with the
-   * same option. It costs one more round trip.
+   * When a change ends the responses of a URL, end those in the same cache groups too (`Cache-Groups`, RFC 9875). Set it in
+   * `cacheResponse` as well. It costs a change one more round trip.
    * @default false
    */
   readonly purgeSharedGroups?: boolean;
   /**
-   * How many replicas must have heard of a mark or a purge (`WAIT`) before it counts as made, so that a failover brings
-   * back no older state. Fewer within half of `timeoutMs`: as if Redis were unavailable. The connection is held up
-   * meanwhile; give it one of its own.
+   * How many replicas must acknowledge a mark or a purge (`WAIT`), so that a failover brings back no older state. If fewer
+   * do so within half of `timeoutMs`, Redis counts as unavailable. `WAIT` blocks the connection: give a client of its own.
    * @default 0
    */
   readonly waitForReplicas?: number;
@@ -73,12 +72,12 @@ export interface InvalidateOnOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * In front of every key in Redis; the same as `cacheResponse` has.
+   * Prefix of every key in Redis; give `cacheResponse` the same.
    * @default ''
    */
   readonly prefix?: string;
   /**
-   * Told of outages and of purges that failed.
+   * Receives one message per outage and one per purge that failed.
    * @default console
    */
   readonly logger?: Logger;
