@@ -105,7 +105,7 @@ export const ERROR_CATALOGUE = {
   },
   INVALIDATION_REFUSED: {
     status: 503,
-    help: 'Redis could not take the mark that guards a mutation against stale reads, so the handler was not run. A later attempt may succeed, unless the cause is a configuration.',
+    help: 'Redis could not take the mark that guards a change against stale reads, so the change was not made. A later attempt may succeed, unless the cause is a configuration.',
   },
   IDEMPOTENCY_KEY_MISSING: {
     status: 400,

@@ -32,13 +32,13 @@ export interface InvalidateOnOptions {
   /** The shared ioredis client (`Redis` or `Cluster`). */
   readonly redis: RedisClient;
   /**
-   * Tags of the responses that the mutation makes old; a promise is awaited before the handler runs. For tags that only
+   * Tags of the responses that the change makes old; a promise is awaited before the handler runs. For tags that only
    * the handler knows there is `res.cacheTags`: they are purged, but not marked beforehand.
    * @default none but the request's own URL
    */
   readonly tags?: (req: Request) => readonly string[] | Promise<readonly string[]>;
   /**
-   * URLs (path and query) of further responses that the mutation makes old.
+   * URLs (path and query) of further responses that the change makes old.
    * @default none
    */
   readonly urls?: (req: Request) => readonly string[] | Promise<readonly string[]>;
@@ -48,7 +48,7 @@ export interface InvalidateOnOptions {
    */
   readonly when?: (req: Request) => boolean | Promise<boolean>;
   /**
-   * When Redis cannot take the mark: refuse the mutation (503) before the handler runs, or let it proceed. Then older
+   * When Redis cannot take the mark: refuse the change (503) before the handler runs, or let it proceed. Then older
    * responses may be served until Redis acknowledges the purge.
    * @default 'refuse'
    */

@@ -38,7 +38,7 @@ export interface CacheAsideOptions {
    */
   readonly earlyRefresh?: number;
   /**
-   * When Redis cannot set the marks of a mutation: `refuse` does not run it, `proceed` runs it, and callers may get
+   * When Redis cannot set the marks of a change: `refuse` does not run it, `proceed` runs it, and callers may get
    * stale values until their `ttlSeconds` are over.
    * @default 'refuse'
    */
