@@ -73,7 +73,7 @@ export const ERROR_CATALOGUE = {
   },
   CACHE_TAGS_INVALID: {
     status: 500,
-    help: 'Tags or URLs, given to the cache or returned by an option, are not a list of strings. Nothing was cached, changed or invalidated under them.',
+    help: 'Tags or URLs, given to the cache or returned by an option, are not a list of strings, or a URL does not begin with a slash. Nothing was cached, changed or invalidated under them.',
   },
   CACHE_VALUE_TOO_LARGE: {
     status: 500,

@@ -7,7 +7,7 @@ import type { Logger } from './logger.js';
 export const NOTICE_CATALOGUE = {
   RATE_LIMIT_MOUNTED_TWICE: 'One limiter handled the same request twice. It charges once; mount it once.',
   RATE_LIMIT_NAME_REUSED:
-    "Two limiters of one client have a policy of the same name, window, algorithm and prefix, so that each counts the other's requests. If that is not intended, give each its own `identifier`.",
+    "Two limiters of one client have a policy of the same name, window, algorithm and prefix, so that each counts the other's requests; with a function as `windowMs`, those for which it returns the other's window. If that is not intended, give each its own `identifier`.",
   RATE_LIMIT_ADDRESS_MISSING:
     'Requests have no IP address, because they arrive over a unix socket: all of them share one limit. Behind a proxy set `trust proxy` to the number of proxies in front, or give a `keyGenerator`.',
   RATE_LIMIT_TRUST_PROXY_OFF:

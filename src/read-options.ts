@@ -73,6 +73,10 @@ export const anIoredisClient: Check = (value) => {
     options?: { scaleReads?: unknown };
   } | null;
   if (typeof client?.sendCommand !== 'function' || typeof client.status !== 'string') {
+    const { redis } = (value ?? {}) as { redis?: unknown };
+    if (redis !== undefined && anIoredisClient(redis) === undefined) {
+      return 'must be the client itself, as the first argument: (redis, …), not ({ redis, … })';
+    }
     return 'must be an ioredis Redis or Cluster, e.g. connectRedis()';
   }
   // A replica may not have received an invalidation or a logout yet.

@@ -78,11 +78,11 @@ export interface RecoveredEvent {
   readonly outageMs: number;
 }
 
-/** A middleware did without Redis for one request, or `mutate` of `cacheAside` for one change. */
+/** A middleware did without Redis for one request, or `cacheAside` for one call. */
 export interface FallbackEvent extends RequestEvent {
   /** Which middleware, or `cacheAside`. */
   readonly middleware: string;
-  /** What it did, as its option says. */
+  /** What it did, as its option says; `bypass` where there is no such option. */
   readonly onUnavailable: string;
   /** The code of Redis' error (`OOM`, `NOPERM`), or that of the toolkit's. */
   readonly reason: string;

@@ -1,11 +1,10 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { type Lookup, ResponseCache } from '../../src/cache/index.js';
 import { isUnavailable } from '../../src/errors.js';
-import { type FallbackReporter, sharedReporter } from '../../src/fallback-reporter.js';
 import type { Fields } from '../../src/http/fields.js';
 import { readOptions } from '../../src/read-options.js';
 import { RecentMap } from '../../src/recent-map.js';
-import { linkTo, whenReset } from '../../src/redis/index.js';
+import { whenReset } from '../../src/redis/index.js';
 import { SingleFlight } from '../../src/single-flight/index.js';
 import { monotonicNow } from '../../src/timers.js';
 import { type Before, middlewareOf, type Step } from '../stack/index.js';
@@ -23,6 +22,7 @@ import { personalBy } from './personal.js';
 import { purgeAfterChange } from './purge-after-change.js';
 import { type AskedLookup, type AskedQuery, askQuery } from './query-content.js';
 import type { BypassReason } from './reasons.js';
+import { reportBypass } from './redis-unavailable.js';
 import type { RequestedEntry } from './requested-entry.js';
 import { type CacheSettings, settingsOf } from './settings.js';
 import type { Visit } from './shared-result.js';
@@ -53,13 +53,11 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
   readonly #decider: Decider;
   readonly #requestedEntries;
   readonly #mounted;
-  readonly #reporter: FallbackReporter;
   readonly #watchPersonal: AlwaysPersonalWatch;
   readonly #passedOn: PassedOn = new RecentMap<true>(10_000);
 
   constructor(settings: CacheSettings) {
     const { redis, logger } = settings;
-    const link = linkTo(redis, logger);
     this.#settings = settings;
     this.#cache = new ResponseCache(redis, settings);
     const flights = new SingleFlight<FilledResponse>(redis, settings);
@@ -71,7 +69,6 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
     });
     this.#mounted = mountedOnce(logger);
     this.#watchPersonal = alwaysPersonalWatch(logger);
-    this.#reporter = sharedReporter('cacheResponse', 'bypass', link, logger);
   }
 
   ask(req: Request, _res: Response, before: Before): AskedLookup | Promise<AskedQuery> | undefined {
@@ -167,7 +164,7 @@ class CacheStep implements Step<AskedLookup | AskedQuery> {
       return await this.#decider.decide(visit, await found);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      this.#reporter.applied('bypass', 'handlers answer, and responses are not cached', error, visit.req);
+      reportBypass(error, visit.req, this.#settings);
       const near = this.#cache.lastKnown(visit.requested.id, visit.req.headers as Fields);
       return this.#decider.decideWithoutRedis(visit, near);
     }

@@ -16,6 +16,7 @@ import type { FilledResponse, Forwarded } from './handler-decision.js';
 import { isForOnePerson } from './name-entry.js';
 import { type PersonalBy, personalBy } from './personal.js';
 import type { CacheReason } from './reasons.js';
+import { reportedOutcome } from './redis-unavailable.js';
 import type { RequestedEntry } from './requested-entry.js';
 import type { CacheSettings } from './settings.js';
 import { isCommonTarget } from './target.js';
@@ -119,8 +120,7 @@ export class EntryWriter {
     this.#settings.sharedQueries.learn(this.#forwarded, entry.head);
     const storing = this.#store(entry);
     if (this.#hasLateTags) this.#cache.announce(this.#place.id, storing);
-    // The link reports an outage; the next request fills again.
-    this.settle(storing);
+    this.settle(reportedOutcome(storing, this.#req, this.#settings));
   }
 
   drop(entry: Entry): void {

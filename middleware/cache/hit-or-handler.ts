@@ -1,14 +1,14 @@
 import type { Entry, Lookup, ResponseCache } from '../../src/cache/index.js';
 import type { Fields } from '../../src/http/fields.js';
 import { type Reuse, reuseOf } from '../../src/http/stale-by-age.js';
-import { besideOthers, type FillEnd, type SingleFlight } from '../../src/single-flight/index.js';
+import { besideOthers, type FillEnd, type SingleFlight, type Taken } from '../../src/single-flight/index.js';
 import { detachResponse } from '../response/index.js';
 import { type CacheStatus, setCacheStatus } from './cache-status.js';
 import type { PassedOn } from './conditional-request.js';
 import { audienceOf, isPassedOn, usableEntry } from './entry-audience.js';
 import { emptyPlan, type FillPlan, latePlan, pinnedPlan } from './fill-plan.js';
 import type { Decision, FilledResponse, Forwarded } from './handler-decision.js';
-import { decideWithoutRedis } from './redis-unavailable.js';
+import { decideWithoutRedis, reportBypass } from './redis-unavailable.js';
 import { serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
 import { serveShared, type Visit } from './shared-result.js';
@@ -93,6 +93,7 @@ export class Decider {
   /** The handler answers, and nothing is stored. */
   decideWithoutRedis(visit: Visit, near: Entry | undefined): Promise<Decision> {
     return decideWithoutRedis(visit, near, {
+      fillId: this.#cache.fillId(visit.requested.id, visit.req.headers as Fields),
       flights: this.#flights,
       settings: this.#settings,
       passedOn: this.#passedOn,
@@ -101,12 +102,16 @@ export class Decider {
 
   async #refreshLater(visit: Visit, stale: Entry): Promise<Decision> {
     const { requested, req, res, wanted } = visit;
-    detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
-    // Their responses may not be stored.
-    if (req.method === 'HEAD' || wanted.has('no-store')) return undefined;
+    const isDetached = await detachResponse(req, res, () => serveEntry(stale, req, res, { hit: true }));
+    // The last two: their responses may not be stored.
+    if (!isDetached || req.method === 'HEAD' || wanted.has('no-store')) return undefined;
     const plan = pinnedPlan(this.#cache, requested);
-    const taking = this.#flights.take(requested.id, plan.begin, { wait: false, until: 0 });
-    const right = (await taking.catch(() => undefined))?.right;
+    const fillId = this.#cache.fillId(requested.id, req.headers as Fields);
+    const taking = this.#flights.take(fillId, plan.begin, { wait: false, until: 0 });
+    const { right } = await taking.catch((error: unknown): Taken<FilledResponse> => {
+      reportBypass(error, req, this.#settings);
+      return {};
+    });
     return right && { fwd: 'stale', right, plan, stale, inBackground: true };
   }
 
@@ -151,11 +156,12 @@ export class Decider {
    * the lease another request may have filled. If that look-up fails, the first one counts: the right must be ended.
    */
   async #take(visit: Visit, seen: Lookup, plan: FillPlan, isFailedElsewhere: boolean) {
-    const { requested, until } = visit;
+    const { requested, req, until } = visit;
     const waiting = { wait: true, until };
+    const fillId = this.#cache.fillId(requested.id, req.headers as Fields);
     const taking = isFailedElsewhere
-      ? this.#flights.takeInProcess(requested.id, plan.begin, waiting)
-      : this.#flights.take(requested.id, plan.begin, waiting);
+      ? this.#flights.takeInProcess(fillId, plan.begin, waiting)
+      : this.#flights.take(fillId, plan.begin, waiting);
     const [taken, beside] = await Promise.all([taking, this.#lookUp(visit).catch(() => seen)]);
     return { taken, beside };
   }

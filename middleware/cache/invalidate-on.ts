@@ -13,8 +13,8 @@ import {
 import { linkTo, type RedisClient } from '../../src/redis/index.js';
 import {
   beginMutation,
-  checkNames,
   checkTags,
+  checkUrls,
   GroupMembers,
   markedUnlessUnavailable,
   purgedUrlTags,
@@ -174,7 +174,7 @@ export function invalidateOn(given: InvalidateOnOptions): RequestHandler {
 
 async function tagsOf(req: Request, { tags, urls }: InvalidateOnOptions): Promise<string[]> {
   // The target itself is old after an unsafe request (RFC 9111 §4.4).
-  const ownUrls = urls ? checkNames('invalidateOn: the option "urls" returned', await urls(req)) : [];
+  const ownUrls = urls ? checkUrls('invalidateOn: the option "urls" returned', await urls(req)) : [];
   const ownTags = tags ? checkTags('invalidateOn: the option "tags" returned', await tags(req)) : [];
   return [...new Set([...ownTags, ...[req.originalUrl, ...ownUrls].flatMap(purgedUrlTags)])];
 }

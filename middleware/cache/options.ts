@@ -100,7 +100,7 @@ export interface CacheResponseOptions {
   /**
    * Request fields that carry credentials, or in which a proxy names who logged in. A request with one of them is
    * personal where freshness comes from `ttlSeconds`.
-   * @default ['X-API-Key', 'Api-Key', 'X-Auth-Token', 'X-Forwarded-User', 'X-Auth-Request-User', 'X-Remote-User', 'Remote-User', 'Client-Cert', 'X-Forwarded-Client-Cert']
+   * @default ['X-API-Key', 'Api-Key', 'X-Auth-Token', 'X-Access-Token', 'X-Authorization', 'Ocp-Apim-Subscription-Key', 'X-Forwarded-User', 'X-Auth-Request-User', 'X-Remote-User', 'Remote-User', 'X-Authenticated-User', 'X-WebAuth-User', 'X-Vouch-User', 'X-User-Id', 'X-Consumer-ID', 'X-Amzn-Oidc-Identity', 'X-Goog-Authenticated-User-Email', 'X-MS-Client-Principal', 'Cf-Access-Jwt-Assertion', 'Tailscale-User-Login', 'Client-Cert', 'X-Forwarded-Client-Cert']
    */
   readonly credentialFields?: readonly string[];
   /**
@@ -193,10 +193,23 @@ export const defaults = {
     'X-API-Key',
     'Api-Key',
     'X-Auth-Token',
+    'X-Access-Token',
+    'X-Authorization',
+    'Ocp-Apim-Subscription-Key',
     'X-Forwarded-User',
     'X-Auth-Request-User',
     'X-Remote-User',
     'Remote-User',
+    'X-Authenticated-User',
+    'X-WebAuth-User',
+    'X-Vouch-User',
+    'X-User-Id',
+    'X-Consumer-ID',
+    'X-Amzn-Oidc-Identity',
+    'X-Goog-Authenticated-User-Email',
+    'X-MS-Client-Principal',
+    'Cf-Access-Jwt-Assertion',
+    'Tailscale-User-Login',
     'Client-Cert',
     'X-Forwarded-Client-Cert',
   ],

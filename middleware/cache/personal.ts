@@ -21,7 +21,7 @@ export interface PersonalRules {
   /** The key, or `shared`, vouches that credentials make no difference. */
   readonly ignoresCredentials: boolean;
   /** In lower case. */
-  readonly credentialFields: readonly string[];
+  readonly credentialFields: ReadonlySet<string>;
   readonly ignoresCookie: (name: string) => boolean;
 }
 
@@ -35,21 +35,34 @@ export function personalBy(
   vary: readonly string[] = [],
 ): PersonalBy | undefined {
   if (settings.ignoresCredentials) return undefined;
-  const hasCredential = (name: string) => req.headers[name] !== undefined && !vary.includes(name);
-  if (settings.credentialFields.some(hasCredential)) return 'credential-field';
+  if (hasCredential(req.headers, settings, vary)) return 'credential-field';
   if (hasUser(req)) return 'user';
   if (hasCertificate(req.socket)) return 'client-certificate';
   // A look at a session of ours would make the response personal by itself.
   if (stateOf(req).session === undefined && (req as { session?: unknown }).session) return 'foreign-session';
-  const hasCookie = !vary.includes('cookie') && foreignCookie(req, settings) !== undefined;
-  return hasCookie ? 'foreign-cookie' : undefined;
+  // `Vary` tells apart what the field says, and not what a middleware has made of it.
+  const isToldApart = req.headers.cookie !== undefined && vary.includes('cookie');
+  return !isToldApart && foreignCookie(req, settings) !== undefined ? 'foreign-cookie' : undefined;
+}
+
+// Requests have fewer fields than the list has names.
+function hasCredential(
+  headers: Request['headers'],
+  { credentialFields }: PersonalRules,
+  vary: readonly string[],
+): boolean {
+  for (const name in headers) if (credentialFields.has(name) && !vary.includes(name)) return true;
+  return false;
 }
 
 // `auth` is that of express-jwt and its like, `locals.user` that of many middlewares that are written by hand.
 function hasUser(req: Request): boolean {
   const { user, auth } = req as { user?: unknown; auth?: unknown };
-  return Boolean(user || auth || req.res?.locals?.user);
+  return isSomebody(user) || isSomebody(auth) || isSomebody(req.res?.locals?.user);
 }
+
+// The id of a user may be 0.
+const isSomebody = (user: unknown): boolean => Boolean(user) || user === 0;
 
 // A server that takes certificates of any authority lets the handler judge them.
 function hasCertificate(socket: Request['socket']): boolean {
@@ -59,18 +72,25 @@ function hasCertificate(socket: Request['socket']): boolean {
 }
 
 function foreignCookie(
-  { headers }: Request,
+  req: Request,
   { ignoresCookie }: Pick<PersonalRules, 'ignoresCookie'>,
 ): string | undefined {
-  if (headers.cookie === undefined) return undefined;
-  for (const pair of headers.cookie.split(';')) {
+  const isForeign = (name: string) => !ownCookies.has(name) && !ignoresCookie(name);
+  const { cookie } = req.headers;
+  if (cookie === undefined) return movedCookies(req).find(isForeign);
+  for (const pair of cookie.split(';')) {
     if (pair.trim() === '') continue;
     const end = pair.indexOf('=');
     // A cookie may have an empty name.
     const name = (end < 0 ? pair : pair.slice(0, end)).trim();
-    if (!ownCookies.has(name) && !ignoresCookie(name)) return name;
+    if (isForeign(name)) return name;
   }
   return undefined;
+}
+
+// Those of cookie-parser, when a middleware has removed the field since.
+function movedCookies({ cookies, signedCookies }: Request): string[] {
+  return cookies || signedCookies ? Object.keys({ ...cookies, ...signedCookies }) : [];
 }
 
 /** Whether a cookie is named by the option `ignoreCookies`, in which `*` stands for any characters. */

@@ -1,9 +1,11 @@
 import { type NearCacheSettings, readNearCacheOptions } from '../../src/cache/index.js';
 import { ToolkitError } from '../../src/errors.js';
+import { type FallbackReporter, sharedReporter } from '../../src/fallback-reporter.js';
 import type { Directives } from '../../src/http/cache-control.js';
 import type { Fields } from '../../src/http/fields.js';
 import { requestDirectives } from '../../src/http/stale-by-age.js';
 import type { WithDefaults } from '../../src/read-options.js';
+import { linkTo } from '../../src/redis/index.js';
 import { GroupMembers } from '../../src/tags/index.js';
 import { type VarianceEmitter, varianceEmitter } from './emit-variance.js';
 import type { CacheResponseOptions, defaults } from './options.js';
@@ -13,7 +15,10 @@ import { hostMatcher } from './target.js';
 
 const NOTHING: Directives = new Map();
 
-export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defaults>, 'nearCache'> & {
+export type CacheSettings = Omit<
+  WithDefaults<CacheResponseOptions, typeof defaults>,
+  'nearCache' | 'credentialFields'
+> & {
   readonly nearCache?: NearCacheSettings;
   /** Targeted fields in the order in which they are heard (RFC 9213 §2.2). */
   readonly targets: readonly string[];
@@ -22,11 +27,14 @@ export type CacheSettings = Omit<WithDefaults<CacheResponseOptions, typeof defau
   /** Whether responses to requests for this origin are cached. */
   readonly isKnownHost: (origin: string) => boolean;
   readonly ignoresCookie: (name: string) => boolean;
+  /** In lower case. */
+  readonly credentialFields: ReadonlySet<string>;
   readonly watchCookies: CookieWatch;
   readonly sharedQueries: SharedQueries;
   /** Undefined unless a change ends the groups of its URL. */
   readonly groupMembers: GroupMembers | undefined;
   readonly emitVariance: VarianceEmitter | undefined;
+  readonly reporter: FallbackReporter;
   /** The cache directives of a request. */
   readonly wantedBy: (request: Fields) => Directives;
 };
@@ -45,9 +53,15 @@ export function settingsOf({
     ignoresCookie,
     sharedQueries: new SharedQueries(options),
     emitVariance: varianceEmitter(options),
+    reporter: sharedReporter(
+      'cacheResponse',
+      'bypass',
+      linkTo(options.redis, options.logger),
+      options.logger,
+    ),
     groupMembers: options.purgeSharedGroups ? new GroupMembers(options.redis, options) : undefined,
     watchCookies: cookieWatch({ ignoresCookie }, options.logger),
-    credentialFields: options.credentialFields.map((name) => name.toLowerCase()),
+    credentialFields: new Set(options.credentialFields.map((name) => name.toLowerCase())),
     targets: own ? [own, 'cdn-cache-control'] : ['cdn-cache-control'],
     ignoresCredentials: options.shared || options.key !== undefined,
     wantedBy: options.ignoreRequestCacheControl ? () => NOTHING : requestDirectives,

@@ -6,6 +6,7 @@ import type { Fields } from '../../src/http/fields.js';
 import type { Arrived } from '../../src/http/freshness.js';
 import { errorIsTolerated, mayReplaceError } from '../../src/http/stale-by-age.js';
 import type { FillOutcome } from '../../src/single-flight/index.js';
+import { setTimeout } from '../../src/timers.js';
 import {
   type CaptureDecision,
   captureResponse,
@@ -19,6 +20,9 @@ import type { Forwarded } from './handler-decision.js';
 import { tagsNamed, takeHandlerTags } from './handler-tags.js';
 import { sendNotModified, serveEntry } from './serve-entry.js';
 import type { CacheSettings } from './settings.js';
+
+// For so long requests wait for the answer to a client that has left.
+const LEFT_ANSWER_MS = 1_000;
 
 /** Watches the handler's answer: stores it, has it refresh the stored response, or sends that in its place. */
 export function watchHandler(
@@ -58,10 +62,12 @@ export function watchHandler(
     },
     onBroken(by) {
       const end = (outcome: FillOutcome) => void (writer.isSettled || writer.settle(outcome));
+      if (by === 'application') return end('failed');
       // Without its client the handler may still complete its answer, for the requests that wait for it; a stream that is
       // not piped any more does not.
-      if (by === 'client') res.once('unpipe', () => end('abandoned'));
-      else end('failed');
+      res.once('unpipe', () => end('abandoned'));
+      // A handler that heard of the leave may never answer. If it does, its answer is stored all the same.
+      setTimeout(() => forwarded.right.end('abandoned'), LEFT_ANSWER_MS).unref();
     },
   });
 }

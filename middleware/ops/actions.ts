@@ -1,5 +1,6 @@
 import type { LimiterDeclaration } from '../../src/limits/index.js';
 import type { Operations } from '../../src/operations/index.js';
+import { notUrlIn } from '../../src/tags/index.js';
 import { type Input, InputRefused } from './input.js';
 
 const LONGEST_BLOCK_SECONDS = 366 * 24 * 3_600;
@@ -52,6 +53,9 @@ export function actionsOf({
       const purge = { tags: input.texts('tags'), urls: input.texts('urls'), keys: input.texts('keys') };
       if (Object.values(purge).every(({ length }) => length === 0))
         throw new InputRefused('Give "tags", "urls" or "keys" to purge.');
+      const notUrl = notUrlIn(purge.urls);
+      if (notUrl !== undefined)
+        throw new InputRefused(`"urls": "${notUrl}" is neither a path that begins with / nor a whole URL.`);
       return { on: purge, run: async () => ({ tagsInvalidated: await cache.purge(purge) }) };
     },
     'cache/clear': () => ({ on: {}, run: () => cache.clear().then(() => ({ cleared: true })) }),

@@ -81,6 +81,8 @@ const answerErrors: ErrorRequestHandler = (error, _req, res, next) => {
   if (error instanceof ToolkitError) return refuseWith(res, error.status, error.message);
   // `express.json` says what is wrong with a body.
   const { status, expose } = error as { status?: unknown; expose?: unknown };
-  if (expose === true && typeof status === 'number') return refuseWith(res, status, 'The body must be JSON.');
+  const isTooLarge = status === 413;
+  const detail = isTooLarge ? `The body has more than ${MOST_BYTES}.` : 'The body must be JSON.';
+  if (expose === true && typeof status === 'number') return refuseWith(res, status, detail);
   next(error);
 };

@@ -23,10 +23,10 @@ export function authorization({ authorize }: Pick<OpsSettings, 'authorize'>): Re
   });
 }
 
-// A truthy object, such as a user of any role, is no decision.
+// A truthy object, such as a user of any role, is no decision. Of `isAdmin && id` a database may make 0.
 function actorIn(result: unknown): string | false {
+  if (!result) return false;
   if (result === true) return 'unnamed';
-  if (result === false || result === undefined || result === null || result === '') return false;
   if (typeof result === 'string' || typeof result === 'bigint' || Number.isFinite(result))
     return String(result);
   throw new ToolkitError(

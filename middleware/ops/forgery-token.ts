@@ -16,12 +16,9 @@ export function forgeryToken(req: Request, res: Response): string {
   const known = cookieOf(req);
   const token = known ?? randomBytes(32).toString('base64url');
   if (known === undefined) {
-    res.cookie(COOKIE, token, {
-      httpOnly: true,
-      sameSite: 'strict',
-      secure: req.secure,
-      path: req.baseUrl || '/',
-    });
+    // Without a path: the browser takes the one that it asks, which a proxy may have changed on the way.
+    const attributes = `HttpOnly; ${req.secure ? 'Secure; ' : ''}SameSite=Strict`;
+    res.append('Set-Cookie', `${COOKIE}=${token}; ${attributes}`);
   }
   return token;
 }

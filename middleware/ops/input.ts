@@ -14,15 +14,15 @@ export class Input {
   }
 
   text(name: string): string {
-    const value = this.optionalText(name);
-    if (value === undefined) throw new InputRefused(`"${name}" is missing: give a text.`);
-    return value;
+    const value = this.#fields[name];
+    if (value === undefined || value === '') throw new InputRefused(`"${name}" is missing: give a text.`);
+    return usable(name, value);
   }
 
   optionalText(name: string): string | undefined {
     const value = this.#fields[name];
-    if (value === undefined || value === '') return undefined;
-    return usable(name, value);
+    // An empty one is none that somebody left out: it may narrow what an action is for.
+    return value === undefined ? undefined : usable(name, value);
   }
 
   texts(name: string): string[] {

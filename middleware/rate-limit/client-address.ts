@@ -73,7 +73,12 @@ function keysOfSubnet(ipv6Subnet: number | false): (req: Request) => string {
 
 function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   const bare = withoutPort(text).replace(/%.*$/, '');
-  return ipaddr.isValid(bare) ? ipaddr.process(bare) : undefined;
+  return ipaddr.isValid(bare) ? untranslated(ipaddr.process(bare)) : undefined;
+}
+
+// A network without IPv4 of its own sees every IPv4 client in one /96, which would be one client (RFC 6052, SIIT).
+function untranslated(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
+  return address.range() === 'rfc6052' ? new ipaddr.IPv4(address.toByteArray().slice(12)) : address;
 }
 
 // Azure's gateways write `203.0.113.7:51234` and `[2001:db8::1]:51234` into X-Forwarded-For.

@@ -4,6 +4,7 @@ import { consoleLogger } from '../../src/logger.js';
 import { monotonicNow } from '../../src/timers.js';
 import type { Step, StepAnswer } from '../stack/index.js';
 import type { QuotaDecision } from './limit-decision.js';
+import type { MisuseWatch } from './misuse.js';
 import type { RateLimitSettings } from './options.js';
 import type { RefundByOutcome } from './refund.js';
 
@@ -13,14 +14,13 @@ type Answer = QuotaDecision | undefined;
 
 interface DryRunParts {
   ask(req: Request, res: Response): StepAnswer<Answer>;
-  /** Whether the limiter meets the request for the first time. */
-  meet(req: Request): boolean;
+  readonly misuse: MisuseWatch;
   readonly refundByOutcome: RefundByOutcome;
 }
 
 /** A limiter that decides and refuses nobody, whatever fails. */
 export function dryRunStep(
-  { ask, meet, refundByOutcome }: DryRunParts,
+  { ask, misuse, refundByOutcome }: DryRunParts,
   settings: RateLimitSettings,
 ): Step<Answer> {
   const failures = new WeakMap<Request, unknown>();
@@ -38,10 +38,11 @@ export function dryRunStep(
       }
     },
     async act(req: Request, res: Response, next: NextFunction, answer) {
-      if (meet(req)) {
+      if (misuse.meet(req)) {
         try {
           const decision = await answer;
           if (failures.has(req)) throw failures.get(req);
+          if (decision) misuse.checkAddress(req, decision.key);
           if (decision?.verdict.admitted) refundByOutcome(req, res, decision.refund);
           else if (decision) report.refused();
         } catch (error) {

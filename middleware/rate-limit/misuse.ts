@@ -5,7 +5,7 @@ import { type RedisClient, whenReset } from '../../src/redis/index.js';
 import { stateOf } from '../request-state.js';
 import { NO_ADDRESS } from './client-address.js';
 import type { RateLimitSettings } from './options.js';
-import { type DeclaredPolicy, declaredCounter } from './policies.js';
+import { type DeclaredPolicy, declaredCounter, hasFixedWindow } from './policies.js';
 
 declare module '../request-state.js' {
   interface RequestState {
@@ -68,19 +68,28 @@ export function misuseWatch({ logger = consoleLogger, keyGenerator }: RateLimitS
 
 const namesInUse = new WeakMap<RedisClient, Set<string>>();
 
-/** Reports two limiters that count each other's requests: same name, window, algorithm and prefix. */
+/** Reports two limiters that count each other's requests, or may: same name, window, algorithm and prefix. */
 export function checkNameReuse(declared: readonly DeclaredPolicy[], options: RateLimitSettings): void {
   const inUse = namesInUse.get(options.redis) ?? new Set<string>();
   if (!namesInUse.has(options.redis)) whenReset(options.redis, () => inUse.clear());
   namesInUse.set(options.redis, inUse);
   for (const policy of declared) {
-    const key = `${options.prefix}\n${declaredCounter(policy)}`;
-    if (inUse.has(key)) {
+    const { met, notes } = windowNames(policy, options.prefix);
+    if (met.some((name) => inUse.has(name))) {
       logMisuse(options.logger ?? consoleLogger, 'RATE_LIMIT_NAME_REUSED', {
         identifier: policy.name,
         prefix: options.prefix,
       });
     }
-    inUse.add(key);
+    for (const name of notes) inUse.add(name);
   }
+}
+
+// A function may return any window, so it meets all windows of its name, and all windows meet it.
+function windowNames(policy: DeclaredPolicy, prefix: string) {
+  const family = `${prefix}\n${policy.name}/${policy.algorithm}`;
+  const [any, byFunction] = [`${family} any`, `${family} by function`];
+  if (!hasFixedWindow(policy)) return { met: [any], notes: [any, byFunction] };
+  const exact = `${prefix}\n${declaredCounter(policy)}`;
+  return { met: [exact, byFunction], notes: [exact, any] };
 }

@@ -41,6 +41,16 @@ export interface RateLimitInfo {
   readonly policies: readonly Quota[];
 }
 
+// Here, because who imports the package sees this file.
+declare global {
+  namespace Express {
+    interface Request {
+      /** The client's quota. Undefined at run time where no limiter ran, or the limiter skipped the request. */
+      rateLimit: RateLimitInfo;
+    }
+  }
+}
+
 /** One of several policies of a limiter. */
 export interface RateLimitPolicy {
   /** Part of the key in Redis and of the `RateLimit` headers; printable ASCII. */
@@ -160,10 +170,11 @@ export interface RateLimitOptions {
    */
   readonly headers?: boolean;
   /**
-   * `Retry-After` of a refusal, in seconds. It changes this header alone, and not when the client is admitted again.
+   * `Retry-After` of a refusal, in seconds. It changes this header alone, and not when the client is admitted again. A
+   * function may return undefined for the default.
    * @default the time until the request would be admitted
    */
-  readonly retryAfter?: PerRequest<number>;
+  readonly retryAfter?: PerRequest<number | undefined>;
   /**
    * The property of the request that has the client's quota.
    * @default 'rateLimit'
@@ -246,7 +257,8 @@ export const aLimit: Check = (value) =>
     : `must be a whole number of requests from 0 to ${MAX_LIMIT}, or Infinity`;
 export const aWindow = aPositiveInteger('milliseconds', MAX_WINDOW_MS);
 export const aCost = aWholeNumber('points', MAX_LIMIT);
-export const aRetryAfter = aWholeNumber('seconds', MAX_WINDOW_MS / 1000);
+const aRetryAfter = aWholeNumber('seconds', MAX_WINDOW_MS / 1000);
+export const aRetryAfterOrNone: Check = (value) => (value === undefined ? undefined : aRetryAfter(value));
 
 const anAlgorithm = oneOf('sliding-window', 'fixed-window', 'token-bucket');
 

@@ -66,7 +66,7 @@ export function rateLimit(given: RateLimitOptions): RateLimitMiddleware {
     });
   };
   const step = options.dryRun
-    ? dryRunStep({ ask, meet: misuse.meet, refundByOutcome }, options)
+    ? dryRunStep({ ask, misuse, refundByOutcome }, options)
     : enforcingStep({ ask, misuse, refundByOutcome }, options);
   return Object.assign(middlewareOf(step), rateLimitCalls(limiter, refused, declared));
 }

@@ -2,7 +2,7 @@ import type { NextFunction, Request, Response } from 'express';
 import type { QuotaVerdict } from '../../src/limits/index.js';
 import { whenSettled } from '../../src/settle.js';
 import { setRetryAfter } from './headers.js';
-import { aRetryAfter, type RateLimitSettings } from './options.js';
+import { aRetryAfterOrNone, type RateLimitSettings } from './options.js';
 import { invalidResult, resolved } from './policies.js';
 
 // The problem types of draft-ietf-httpapi-ratelimit-headers: a quota is used up, or `block` was called.
@@ -27,8 +27,11 @@ export function refuse(
     setRetryAfter(res, verdict);
     return answer(req, res, next, verdict, options);
   }
-  return whenSettled(resolved('retryAfter', retryAfter, aRetryAfter, req, res), (seconds) => {
-    if (!res.headersSent) res.setHeader('Retry-After', String(seconds));
+  return whenSettled(resolved('retryAfter', retryAfter, aRetryAfterOrNone, req, res), (seconds) => {
+    if (!res.headersSent) {
+      if (seconds === undefined) setRetryAfter(res, verdict);
+      else res.setHeader('Retry-After', String(seconds));
+    }
     return answer(req, res, next, verdict, options);
   });
 }

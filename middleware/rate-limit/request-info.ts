@@ -3,15 +3,6 @@ import { RecentMap } from '../../src/recent-map.js';
 import { tightest } from './headers.js';
 import type { RateLimitInfo } from './options.js';
 
-declare global {
-  namespace Express {
-    interface Request {
-      /** The client's quota. Undefined at run time where no limiter ran, or the limiter skipped the request. */
-      rateLimit: RateLimitInfo;
-    }
-  }
-}
-
 const MAX_CLIENTS = 10_000;
 
 /**

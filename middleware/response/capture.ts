@@ -1,10 +1,12 @@
 import type { Response } from 'express';
 import { onceOn } from '../../src/listeners.js';
 import { setImmediate } from '../../src/timers.js';
+import { stateOf } from '../request-state.js';
 import { applyHead } from './apply-head.js';
 import { BodyCopy } from './body-copy.js';
 import { isLeftByClient } from './client-gone.js';
 import { type Methods, methodsOf } from './intercept.js';
+import { holdsInside, isDroppedWithin } from './nested-holds.js';
 
 /** How a response goes on when its head is complete. */
 export interface CaptureDecision {
@@ -41,6 +43,7 @@ class CapturedResponse {
   readonly #through: Methods;
   readonly #capture: Capture;
   readonly #copy: BodyCopy;
+  readonly #holds: number;
   #state: 'untouched' | 'sent' | 'replaced' = 'untouched';
   #declaredLength: unknown;
   #ended = false;
@@ -50,6 +53,7 @@ class CapturedResponse {
     this.#res = res;
     this.#through = through;
     this.#capture = capture;
+    this.#holds = holdsInside(res);
     this.#copy = new BodyCopy(capture.maxBodyBytes, () => capture.onTooLarge());
   }
 
@@ -59,7 +63,8 @@ class CapturedResponse {
       applyHead(this.#res, [...args]);
       this.#begin();
     }
-    if (this.#isReplaced) return this.#res;
+    // Node asks for the head of the answer that was sent instead, once a hold lets it go.
+    if (this.#isReplaced && !stateOf(this.#res.req).isReleasing) return this.#res;
     const head = isFirst ? [this.#res.statusCode] : args;
     return this.#pass(() => this.#through.writeHead.apply(this.#res, head as never)) as Response;
   }
@@ -72,7 +77,7 @@ class CapturedResponse {
   write(args: readonly unknown[]): boolean {
     this.#begin();
     return this.#pass(() => {
-      this.#copy.add(args[0], args[1]);
+      this.#add(args);
       // Without its client a response is never drained: the handler must be able to go on to its end.
       const goesNowhere = this.#isReplaced || this.#isLeft;
       return goesNowhere ? callBack(args) : this.#through.write.apply(this.#res, args as never);
@@ -82,7 +87,7 @@ class CapturedResponse {
   end(args: readonly unknown[]): Response {
     this.#begin();
     this.#pass(() => {
-      this.#copy.add(args[0], args[1]);
+      this.#add(args);
       if (this.#isReplaced) callBack(args);
       else this.#through.end.apply(this.#res, args as never);
     });
@@ -98,7 +103,11 @@ class CapturedResponse {
   }
 
   get #isReplaced(): boolean {
-    return this.#state === 'replaced';
+    return this.#state === 'replaced' && !this.#isDropped;
+  }
+
+  get #isDropped(): boolean {
+    return isDroppedWithin(this.#holds, this.#res);
   }
 
   #begin(): void {
@@ -114,6 +123,12 @@ class CapturedResponse {
     instead();
     Object.assign(res, watched);
     this.#state = 'replaced';
+  }
+
+  // The answer of an error handler is no part of the body that was begun.
+  #add([chunk, encoding]: readonly unknown[]): void {
+    if (this.#isDropped) this.#copy.drop();
+    else this.#copy.add(chunk, encoding);
   }
 
   // A call that Node refuses (a number as body, a line break in the status message) leads to an error page: its bytes

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import type { Request, Response } from 'express';
 import { setImmediate } from '../../src/timers.js';
 import { leaveToolkit } from '../leave-toolkit.js';
+import { hasGoneOn } from './nested-holds.js';
 
 const METHODS = [
   'setHeader',
@@ -54,13 +55,15 @@ const OF_HANDLERS = new Set<string>(['statusCode', 'statusMessage', 'sendDate'])
 
 /**
  * Answers the client, and leaves to the handlers that follow a `res` on which nothing has been said, and from which
- * nothing is sent: they may go on in the background, as if a client were waiting.
+ * nothing is sent: they may go on in the background, as if a client were waiting. An answer that is held has to leave
+ * first. Resolves to whether it has: a hold that fails hands the response to the error handlers.
  */
-export function detachResponse(req: Request, res: Response, answer: () => void): void {
+export async function detachResponse(req: Request, res: Response, answer: () => void): Promise<boolean> {
   leaveToolkit(req);
   const before = res.getHeaders();
-  const shadow = answerToNobody(req);
   answer();
+  if (!res.writableEnded && !(await hasGoneOn(res))) return false;
+  const shadow = answerToNobody(req);
   for (const name of METHODS) {
     const method = shadow[name] as ((...args: unknown[]) => unknown) | undefined;
     const detached = (...args: unknown[]) => {
@@ -80,6 +83,7 @@ export function detachResponse(req: Request, res: Response, answer: () => void):
     });
   }
   for (const [name, value] of Object.entries(before)) if (value !== undefined) shadow.setHeader(name, value);
+  return true;
 }
 
 /** Takes everything, never full, and tells of `finish` and `close` as if it had been sent. */

@@ -2,11 +2,14 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { NextFunction, Response } from 'express';
 import { addListener } from '../../src/listeners.js';
+import { leaveToolkit } from '../leave-toolkit.js';
+import { stateOf } from '../request-state.js';
 import { thrownError } from '../thrown.js';
 import { deferDestroy } from './defer-destroy.js';
 import { headersNow, resetFields } from './fields.js';
 import { type Call, type Interceptor, intercept, methodsOf } from './intercept.js';
 import { type LockedHead, lockHead } from './locked-head.js';
+import { holdsInside, isDroppedWithin } from './nested-holds.js';
 
 /** How far a response is when it is about to go on. */
 export interface ResponseProgress {
@@ -31,6 +34,8 @@ export function canHold(res: Response): boolean {
  * When it fails, the held calls are dropped and the error goes to `next`.
  */
 export function holdResponse(res: Response, next: NextFunction, settle: Settle): void {
+  // A hold that was put off goes inside this one, as if it had begun in its turn.
+  leaveToolkit(res.req);
   const hold = new ResponseHold(res, next, settle);
   addListener(res, 'pipe', (source: Readable) => hold.sources.push(source));
   intercept(res, hold);
@@ -43,6 +48,7 @@ class ResponseHold implements Interceptor {
   readonly #res: Response;
   readonly #next: NextFunction;
   readonly #settle: Settle;
+  readonly #inside: number;
   readonly #before: {
     readonly status: number;
     readonly message: string;
@@ -58,6 +64,8 @@ class ResponseHold implements Interceptor {
     this.#res = res;
     this.#next = next;
     this.#settle = settle;
+    this.#inside = holdsInside(res);
+    stateOf(res.req).holds = this.#inside + 1;
     this.#before = { status: res.statusCode, message: res.statusMessage, headers: headersNow(res) };
   }
 
@@ -71,6 +79,7 @@ class ResponseHold implements Interceptor {
 
   passOrHold(call: Call): boolean {
     const res = this.#res;
+    if (this.#state !== 'dropped' && isDroppedWithin(this.#inside, res)) this.#giveUp();
     if (this.#held) {
       if (!this.#held.at(-1)?.isEnd) this.#held.push(call);
       return false;
@@ -86,6 +95,7 @@ class ResponseHold implements Interceptor {
     this.#held = [call];
     if (!res.headersSent) this.#head = lockHead(res);
     this.#mayDestroy = deferDestroy(res);
+    stateOf(res.req).heldUntil = settled;
     settled.then(
       () => this.#release(),
       (error: unknown) => this.#drop(error),
@@ -102,15 +112,21 @@ class ResponseHold implements Interceptor {
   }
 
   #release(): void {
+    if (isDroppedWithin(this.#inside, this.#res)) this.#giveUp();
+    if (this.#state === 'dropped') return;
     const calls = this.#held ?? [];
     // A call below may begin a hold that has a destroy of its own.
     const destroy = this.#mayDestroy;
     this.#unlock();
+    const state = stateOf(this.#res.req);
+    record.isReleasing = true;
     try {
       for (const [position, call] of calls.entries()) {
         if (position === 0 || this.passOrHold(call)) call.run();
       }
+      record.isReleasing = false;
     } catch (error) {
+      record.isReleasing = false;
       // The error that the handler's own call would have thrown, e.g. ERR_INVALID_ARG_TYPE.
       this.#drop(error);
       return;
@@ -119,11 +135,19 @@ class ResponseHold implements Interceptor {
     if (this.#state === 'begun') this.#res.emit('drain');
   }
 
-  #drop(error: unknown): void {
-    const res = this.#res;
+  /** The handler's answer is of no use any more. */
+  #giveUp(): void {
     this.#state = 'dropped';
     this.#unlock();
     this.#mayDestroy?.();
+    this.#mayDestroy = undefined;
+  }
+
+  #drop(error: unknown): void {
+    const res = this.#res;
+    this.#giveUp();
+    const state = stateOf(res.req);
+    record.droppedBy = Math.min(this.#inside + 1, record.droppedBy ?? this.#inside + 1);
     // The rest of the dropped body must not end up in the error's answer.
     for (const source of this.sources) source.unpipe(res);
     if (!res.headersSent) {
@@ -135,6 +159,7 @@ class ResponseHold implements Interceptor {
   }
 
   #unlock(): void {
+    stateOf(this.#res.req).heldUntil = undefined;
     this.#held = undefined;
     this.#head?.unlock();
     this.#head = undefined;

@@ -1,5 +1,4 @@
 import type { Response } from 'express';
-import { leaveToolkit } from '../leave-toolkit.js';
 import { stateOf } from '../request-state.js';
 import { applyHead } from './apply-head.js';
 import { headersSentError } from './locked-head.js';
@@ -39,8 +38,6 @@ export function methodsOf({ writeHead, write, end, flushHeaders }: Response): Me
  * closures of its own on it, V8 carries each response over into its old space (9 KB and 20 % of a request).
  */
 export function intercept(res: Response, own: Interceptor): void {
-  // A hold that was put off goes inside this one, as if it had begun in its turn.
-  leaveToolkit(res.req);
   // A second hold goes around the first, which has to find its own.
   const state = stateOf(res.req);
   const methods = state.interceptor === undefined ? FIRST : intercepted(() => own);
@@ -56,6 +53,8 @@ function intercepted(interceptorOf: (res: Response) => Interceptor): Methods {
     writeHead(this: Response, ...args: unknown[]) {
       const own = interceptorOf(this);
       if (own.isHolding) {
+        // Node asks for the head of what another hold, inside this one, lets go: it has passed here before.
+        if (stateOf(this.req).isReleasing) return own.through.writeHead.apply(this, args as never);
         // Node's implicit head: compression up to 1.7 looks at `_header`, which asks for it again.
         if (args.length === 1 && args[0] === this.statusCode) return this;
         throw headersSentError();

@@ -9,10 +9,8 @@ import type { LoadedSession, SessionInstance } from './request-context.js';
 export type SessionFinder = (req: Request) => Promise<LoadedSession | undefined> | undefined;
 
 /** Makes the finder of an instance. */
-export function sessionFinder(
-  instance: SessionInstance,
-  signedIdsOf: (req: Request) => readonly SignedId[],
-): SessionFinder {
+export function sessionFinder(instance: SessionInstance): SessionFinder {
+  const { signedIdsOf } = instance;
   const { adopt, logger, name } = instance.settings;
   const refusals = adopt && new AdoptionRefusals(logger, name);
   return (req) => {
@@ -46,8 +44,7 @@ function loaderFor(
   req: Request,
   refusals: AdoptionRefusals | undefined,
 ): (id: string) => Promise<StoredSession | undefined> {
-  const maxIdleMs = settings.maxIdleMsFor(req);
-  if (!refusals) return (id) => store.load(id, maxIdleMs, undefined, req);
+  if (!refusals) return (id) => store.load(id, undefined, req);
   const convert = copyConverter(settings, req);
-  return (id) => store.load(id, maxIdleMs, convert, req).catch((error) => refusals.unusable(error, id));
+  return (id) => store.load(id, convert, req).catch((error) => refusals.unusable(error, id));
 }

@@ -47,7 +47,8 @@ export interface SessionOptions {
    */
   readonly name?: string;
   /**
-   * Attributes of the cookie, or a function of the request that returns them.
+   * Attributes of the cookie, or a function of the request that returns them. A session keeps the lifetime that the
+   * function returned for the request which created it; the other attributes are those for the present request.
    * @default { path: '/', httpOnly: true, sameSite: 'lax', secure: 'auto', maxAge: null }
    */
   readonly cookie?: SessionCookieOptions | ((req: Request) => SessionCookieOptions);
@@ -106,7 +107,7 @@ export interface SessionOptions {
   /**
    * A session ends after this many milliseconds without a request. It may end up to 5 % earlier, but at most a minute,
    * because most requests do not write that they came. `cookie.maxAge` takes precedence if it is set. A shorter time also
-   * applies to existing sessions.
+   * applies to existing sessions, but not to the `maxAge` that `req.session.cookie` or a cookie function gave one of them.
    * @default 86400000
    */
   readonly idleTimeoutMs?: number;

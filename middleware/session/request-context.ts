@@ -19,6 +19,8 @@ export interface SessionInstance {
   readonly settings: SessionSettings;
   readonly store: SessionStore;
   readonly availability: SessionAvailability;
+  /** The ids in the session cookies of a request whose signatures are valid. */
+  signedIdsOf(req: Request): readonly SignedId[];
 }
 
 /** The facts about one request that the work on its session needs. */

@@ -39,12 +39,12 @@ export function session(given: SessionOptions): SessionMiddleware {
   const logger = given.logger && settings.logger;
   const store = new SessionStore(redis, settings);
   const availability = new SessionAvailability(onUnavailable, linkTo(redis, logger), logger);
-  const instance: SessionInstance = { settings, store, availability };
-  ownCookies.add(name);
   const signedIdsOf = sessionIdReader(name, settings.secrets);
+  const instance: SessionInstance = { settings, store, availability, signedIdsOf };
+  ownCookies.add(name);
 
   const appliesTo = (req: Request) => !hasSession(req) && isUnder(settings.pathFor(req), req);
-  const find = sessionFinder(instance, signedIdsOf);
+  const find = sessionFinder(instance);
   const openLoaded = (req: Request, loaded: LoadedSession | undefined): RequestContext => {
     availability.succeeded('read');
     return open(instance, req, loaded);
@@ -102,16 +102,18 @@ function open(
   loaded?: LoadedSession,
   unread: readonly string[] = [],
 ): RequestContext {
-  const { settings } = instance;
+  const { settings, store, availability, signedIdsOf } = instance;
   const secrets = secretsFor(req, settings.secrets);
-  const secretIndex = loaded?.secretIndex ?? 0;
-  const resigns = secretIndex > 0 && settings.mayResign();
-  const signWith = secrets[resigns ? 0 : secretIndex]!;
-  const { store, availability } = instance;
+  // Without a session, too, the cookie tells which secret the other processes are sure to accept.
+  const signed = loaded ?? (secrets.length > 1 ? signedIdsOf(req)[0] : undefined);
+  const secretIndex = signed && !settings.mayResign() ? signed.secretIndex : 0;
+  const resigns = loaded !== undefined && loaded.secretIndex !== secretIndex;
+  const signWith = secrets[secretIndex] ?? secrets[0]!;
   const context = {
     settings,
     store,
     availability,
+    signedIdsOf,
     req,
     signWith,
     resigns,

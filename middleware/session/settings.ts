@@ -15,7 +15,6 @@ import {
   readCookieOptions,
   refusePast,
   type SessionCookieOptions,
-  type SessionCookieSettings,
 } from './cookie/options.js';
 import { checks, defaults, hints, type SessionOptions } from './options.js';
 import type { SessionSecret } from './secret.js';
@@ -32,10 +31,10 @@ export interface SessionSettings extends WithDefaults<Omit<SessionOptions, 'adop
   /** The path below which requests have a session. */
   pathFor(req: Request): string;
   attributes(req: Request): CookieAttributes;
-  /** The idle timeout of a session without a `maxAge` of its own; undefined when it depends on the request. */
+  /** The cookie is a function: the request that creates a session decides on its lifetime. */
+  readonly hasOwnLifetimes: boolean;
+  /** The idle timeout of a session without a `maxAge` of its own; undefined when the cookie has a fixed end. */
   readonly maxIdleMs: number | undefined;
-  /** The same for this request; undefined when the cookie has a fixed end. */
-  maxIdleMsFor(req: Request): number | undefined;
   /** Whether the cookie may be sent over the connection of this request. */
   maySend(req: Request, cookie: SessionCookie): boolean;
 }
@@ -48,8 +47,6 @@ export function readSettings(given: SessionOptions): SessionSettings {
   const { adopt, ...others } = options;
   const { name, cookieFor, fixed } = cookieSettings(options);
   const logger = options.logger ?? consoleLogger;
-  const maxIdleMsOf = ({ maxAge, expires }: SessionCookieSettings) =>
-    expires ? undefined : (maxAge ?? options.idleTimeoutMs);
   if (options.resave) explainResave(logger);
   const guard = new CookieGuard(logger, { ...options, name });
   guard.checkLifetime(fixed?.maxAge ?? (fixed?.expires && fixed.expires.getTime() - Date.now()));
@@ -62,8 +59,8 @@ export function readSettings(given: SessionOptions): SessionSettings {
     mayResign: () => monotonicNow() >= resignsAt,
     secrets: options.secret === undefined ? undefined : [options.secret].flat(),
     pathFor: (req) => cookieFor(req).path ?? '/',
-    maxIdleMs: fixed && maxIdleMsOf(fixed),
-    maxIdleMsFor: (req) => maxIdleMsOf(cookieFor(req)),
+    hasOwnLifetimes: fixed === undefined,
+    maxIdleMs: fixed?.expires ? undefined : (fixed?.maxAge ?? options.idleTimeoutMs),
     attributes: (req) => attributesFor(req, cookieFor(req), options.proxy),
     maySend: (req, cookie) => guard.maySend(req, cookie),
   };

@@ -19,6 +19,8 @@ import { ofOthers, ownSession, type UnansweredWrite } from './unanswered-write.j
 
 /** The options that decide how a session is stored. */
 export interface StoringOptions {
+  /** Sessions keep the lifetime that they were created with. */
+  readonly hasOwnLifetimes: boolean;
   readonly idleTimeoutMs: number;
   readonly onConflict: OnConflict;
   readonly user?: UserOption | undefined;
@@ -52,6 +54,7 @@ export class TrackedSession {
   #unanswered: UnansweredWrite;
   readonly #req: Request;
   readonly #options: StoringOptions;
+  // Of a stored cookie, what differs from these is stored.
   readonly #attributes: CookieAttributes;
 
   constructor(
@@ -64,13 +67,15 @@ export class TrackedSession {
   ) {
     this.#req = req;
     this.#options = options;
-    this.#attributes = attributes;
+    this.#attributes = options.hasOwnLifetimes
+      ? { ...attributes, maxAge: null, expires: undefined }
+      : attributes;
     this.exists = stored !== undefined;
     this.#stored = stored?.fields ?? new Map();
     this.#basis = stored;
     const cookie = SessionCookie.stored(
       this.#stored.get(SYSTEM_FIELDS.cookie),
-      attributes,
+      stored ? this.#attributes : attributes,
       stored ? stored.readAt - stored.lastSeenAt : 0,
     );
     this.session = createSession(

@@ -17,11 +17,14 @@ const AFTERWARDS_MS = 150;
 // A section shows the answer of its newest request, whichever is answered last.
 const newest = new Map();
 
-/** The commands that Redis ran since that number; undefined where they are not shown. */
-async function commandsSince(number) {
-  const response = await fetch(`page/commands?since=${number}`).catch(() => undefined);
+/** The JSON of an answer; undefined for an error, or without an answer. */
+export async function jsonOf(path) {
+  const response = await fetch(path).catch(() => undefined);
   return response?.ok ? response.json() : undefined;
 }
+
+// Undefined where the commands are not shown.
+const commandsSince = (number) => jsonOf(`page/commands?since=${number}`);
 
 /** Sends it, shows the answer in the section, and resolves with status, fields and body. */
 export async function send(section, method, path, { body, credentials = 'same-origin', verdict } = {}) {

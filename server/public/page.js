@@ -1,4 +1,4 @@
-import { element, send } from './answer.js';
+import { element, jsonOf, send } from './answer.js';
 
 const byId = (id) => document.getElementById(id);
 const sections = Object.fromEntries([...document.querySelectorAll('section')].map((it) => [it.id, it]));
@@ -26,14 +26,17 @@ function onPress(target, kind, act) {
 }
 
 onPress(byId('read'), 'click', async () => {
-  userId ??= (await (await fetch('users?limit=1')).json()).users?.[0]?.id;
-  await send(sections.cache, 'GET', `users/${userId}`, {
-    verdict: ({ field, json }) => {
-      const status = field('Cache-Status');
-      if (status.includes('hit')) return `HIT: ${json.name}, from Redis`;
-      return status.includes('fwd=') ? `MISS: ${json.name}, from PostgreSQL` : undefined;
+  userId ??= (await jsonOf('users?limit=1'))?.users[0]?.id;
+  const { status } = await send(sections.cache, 'GET', `users/${userId}`, {
+    verdict: ({ status, field, json }) => {
+      if (status !== 200) return undefined;
+      const cacheStatus = field('Cache-Status');
+      if (cacheStatus.includes('hit')) return `HIT: ${json.name}, from Redis`;
+      return cacheStatus.includes('fwd=') ? `MISS: ${json.name}, from PostgreSQL` : undefined;
     },
   });
+  // Somebody has deleted the user: the next press reads another one.
+  if (status === 404) userId = undefined;
 });
 
 async function guess() {
@@ -91,8 +94,7 @@ onPress(byId('logout'), 'click', async () => {
 
 /** Shows the list anew, and leaves the answer that is shown. */
 async function listSessions() {
-  const response = await fetch('auth/sessions');
-  showDevices((await response.json()).sessions);
+  showDevices((await jsonOf('auth/sessions'))?.sessions);
 }
 
 function showDevices(sessions = []) {
@@ -117,8 +119,7 @@ function deviceOf({ handle, current, createdAt }) {
 }
 
 onPress(byId('rename'), 'submit', async () => {
-  const me = await fetch('auth/me');
-  const { id = userId } = me.ok ? await me.json() : {};
+  const { id = userId } = (await jsonOf('auth/me')) ?? {};
   const name = new FormData(byId('rename')).get('name');
   await send(sections.change, 'PATCH', `users/${id}`, {
     body: { name },

@@ -1,11 +1,12 @@
 import { ToolkitError } from '../errors.js';
+import { sharedReporter } from '../fallback-reporter.js';
 import { consoleLogger } from '../logger.js';
 import { readOptions } from '../read-options.js';
 import { linkTo } from '../redis/index.js';
 import { SingleFlight } from '../single-flight/index.js';
 import {
-  checkNames,
   checkTags,
+  checkUrls,
   EVERYTHING,
   purgedUrlTags,
   type TagVersions,
@@ -92,14 +93,16 @@ export interface CacheAside {
 export function cacheAside(given: CacheAsideOptions): CacheAside {
   const settings: AsideSettings = readOptions('cacheAside', given, checks, defaults, ['redis'], hints);
   const { redis } = settings;
-  linkTo(redis, settings.logger);
+  const link = linkTo(redis, settings.logger);
+  const reporter = sharedReporter('cacheAside', 'bypass', link, settings.logger);
   const readValueOptions = valueOptionsReader(settings);
   const versions = tagVersions(redis, settings);
   const near = nearValuesOf(redis, versions, settings);
   const values = new ValueStore(redis, versions, settings, near);
   const flights = new SingleFlight<LoadResult>(redis, settings);
   const { logger = consoleLogger, maxValueBytes } = settings;
-  const loader = new ValueLoader({ values, versions, flights, logger, maxValueBytes });
+  const loader = new ValueLoader({ values, versions, flights, reporter, logger, maxValueBytes });
+  const source = { versions, values, reporter };
 
   return {
     async getOrLoad<T>(key: string, load: () => Promise<T>, given?: CachedValueOptions<T>) {
@@ -111,8 +114,8 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
       return loader.getOrLoad({ key, load, options, tags: tagsOfValue(key, options.tags), arrivedAt, until });
     },
 
-    get: <T>(key: string, tags?: readonly string[]) => readValue<T>(versions, values, key, tags),
-    getMany: <T>(keys: readonly string[], tags?: TagsByKey) => readValues<T>(versions, values, keys, tags),
+    get: <T>(key: string, tags?: readonly string[]) => readValue<T>(source, key, tags),
+    getMany: <T>(keys: readonly string[], tags?: TagsByKey) => readValues<T>(source, keys, tags),
 
     async set<T>(key: string, value: T, given?: Partial<StoredValueOptions<T>>) {
       checkKey(key);
@@ -132,7 +135,7 @@ export function cacheAside(given: CacheAsideOptions): CacheAside {
     invalidateTags: async (tags) =>
       versions.invalidate(checkTags('cacheAside: invalidateTags was given', tags)),
     invalidateUrls: async (urls) =>
-      versions.invalidate(checkNames('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
+      versions.invalidate(checkUrls('cacheAside: invalidateUrls was given', urls).flatMap(purgedUrlTags)),
     clear: () => versions.invalidate([EVERYTHING]),
   };
 }

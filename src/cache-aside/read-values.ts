@@ -1,4 +1,5 @@
 import { ToolkitError } from '../errors.js';
+import type { FallbackReporter } from '../fallback-reporter.js';
 import { kindOf } from '../kind-of.js';
 import { checkNames, type TagVersions } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
@@ -28,23 +29,28 @@ export interface CachedValues<T> {
 /** The tags of the values of several keys: the same for all, or a function of the key. */
 export type TagsByKey = readonly string[] | ((key: string) => readonly string[]);
 
+/** What a value is read from, and who hears that Redis is away. */
+export interface ValueSource {
+  readonly versions: TagVersions;
+  readonly values: ValueStore;
+  readonly reporter: FallbackReporter;
+}
+
 /** Reads one value and the state of the cache. While Redis is away there is none, and nothing can be stored. */
 export async function readValue<T>(
-  versions: TagVersions,
-  store: ValueStore,
+  source: ValueSource,
   key: string,
   given: readonly string[] | undefined,
 ): Promise<CachedValue<T>> {
   checkKey(key);
   if (given) checkNames('cacheAside: get was given', given);
-  const { values, since } = await readWanted<T>(versions, store, [{ key, tags: tagsOfValue(key, given) }]);
+  const { values, since } = await readWanted<T>(source, [{ key, tags: tagsOfValue(key, given) }]);
   return { value: values.get(key), since };
 }
 
 /** The same for several keys, in as many round trips as for one. */
 export async function readValues<T>(
-  versions: TagVersions,
-  store: ValueStore,
+  source: ValueSource,
   keys: readonly string[],
   given: TagsByKey | undefined,
 ): Promise<CachedValues<T>> {
@@ -54,17 +60,17 @@ export async function readValues<T>(
     key,
     tags: tagsOfValue(key, checkNames('cacheAside: getMany was given', tagsOf(key))),
   }));
-  return readWanted<T>(versions, store, wanted);
+  return readWanted<T>(source, wanted);
 }
 
 async function readWanted<T>(
-  versions: TagVersions,
-  store: ValueStore,
+  { versions, values, reporter }: ValueSource,
   wanted: readonly WantedValue[],
 ): Promise<CachedValues<T>> {
   const tags = [...new Set(wanted.flatMap((one) => one.tags))];
   const askedAt = monotonicNow();
-  const read = await unlessAway(Promise.all([CacheState.now(versions, tags), store.findAll<T>(wanted)]));
+  const reading = Promise.all([CacheState.now(versions, tags), values.findAll<T>(wanted)]);
+  const read = await unlessAway(reading, reporter);
   if (read === 'away') {
     for (const { key } of wanted) publishLookup(key, 'away', askedAt);
     return { values: new Map(), since: CacheState.unknown() };

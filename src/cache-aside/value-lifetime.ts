@@ -26,6 +26,6 @@ export async function storedLifetime<T>(
 }
 
 function wrongLifetime(key: string, seconds: unknown): ToolkitError {
-  const message = `cacheAside: the option "ttlSeconds" returned ${typeof seconds === 'object' ? kindOf(seconds) : String(seconds)} for "${key}": return a number of seconds up to ${LONGEST_SECONDS}, or 0 for a value that is not to be cached`;
+  const message = `cacheAside: the option "ttlSeconds" returned ${typeof seconds === 'number' ? seconds : kindOf(seconds)} for "${key}": return a number of seconds up to ${LONGEST_SECONDS}, or 0 for a value that is not to be cached`;
   return new ToolkitError('OPTION_INVALID', message);
 }

@@ -1,11 +1,11 @@
-import { isUnavailable } from '../errors.js';
+import type { FallbackReporter } from '../fallback-reporter.js';
 import type { Logger } from '../logger.js';
 import { logMisuse } from '../notices.js';
 import type { FillEnd, FillRight, SingleFlight, Taken } from '../single-flight/index.js';
 import { beginFill, pinVersions, type TagVersions, unknownStart } from '../tags/index.js';
 import { monotonicNow } from '../timers.js';
 import type { ValueSettings } from './options.js';
-import { unlessAway } from './redis-unavailable.js';
+import { reportAway, unlessAway } from './redis-unavailable.js';
 import { publishingStore, publishLoad, publishLookup } from './value-events.js';
 import { valueJson } from './value-json.js';
 import { storedLifetime, type ValueLifetime } from './value-lifetime.js';
@@ -39,6 +39,7 @@ interface LoaderParts {
   readonly values: ValueStore;
   readonly versions: TagVersions;
   readonly flights: SingleFlight<LoadResult>;
+  readonly reporter: FallbackReporter;
   readonly logger: Logger;
   readonly maxValueBytes: number;
 }
@@ -48,20 +49,22 @@ export class ValueLoader {
   readonly #values: ValueStore;
   readonly #versions: TagVersions;
   readonly #flights: SingleFlight<LoadResult>;
+  readonly #reporter: FallbackReporter;
   readonly #logger: Logger;
   readonly #maxValueBytes: number;
   #toldOfNesting = false;
 
-  constructor({ values, versions, flights, logger, maxValueBytes }: LoaderParts) {
+  constructor({ values, versions, flights, reporter, logger, maxValueBytes }: LoaderParts) {
     this.#values = values;
     this.#versions = versions;
     this.#flights = flights;
+    this.#reporter = reporter;
     this.#logger = logger;
     this.#maxValueBytes = maxValueBytes;
   }
 
   async getOrLoad<T>(call: LoadCall<T>): Promise<T> {
-    const found = await unlessAway(this.#find(call));
+    const found = await unlessAway(this.#find(call), this.#reporter);
     publishLookup(call.key, found, call.arrivedAt);
     if (found === 'away') return this.#load(call, 'away');
     if (!found) return this.#load(call, 'there');
@@ -73,7 +76,7 @@ export class ValueLoader {
   async #load<T>(call: LoadCall<T>, redis: 'there' | 'away' | 'failed elsewhere'): Promise<T> {
     const { key, tags, arrivedAt } = call;
     for (let state = redis; ; ) {
-      const taken = await unlessAway(this.#take(call, state));
+      const taken = await unlessAway(this.#take(call, state), this.#reporter);
       if (taken === 'away') {
         state = 'away';
         continue;
@@ -83,7 +86,7 @@ export class ValueLoader {
       const shared = taken.ended && sharedBy(taken.ended, arrivedAt);
       if (shared) return valueFrom(shared);
       if (state === 'away') continue;
-      const found = await unlessAway(this.#find(call));
+      const found = await unlessAway(this.#find(call), this.#reporter);
       if (found === 'away') state = 'away';
       else if (found) return found.value;
       else state = taken.ended?.outcome === 'failed' ? 'failed elsewhere' : 'there';
@@ -106,8 +109,9 @@ export class ValueLoader {
 
   async #refresh<T>(call: LoadCall<T>): Promise<void> {
     const begin = () => beginFill(this.#versions, call.tags);
-    const { right } = await this.#flights.take(`value ${call.key}`, begin, { wait: false, until: 0 });
-    if (right) await this.#fill(call, right, true);
+    const taking = this.#flights.take(`value ${call.key}`, begin, { wait: false, until: 0 });
+    const taken = await unlessAway(taking, this.#reporter);
+    if (taken !== 'away' && taken.right) await this.#fill(call, taken.right, true);
   }
 
   async #fill<T>(call: LoadCall<T>, right: FillRight<LoadResult>, isRefresh = false): Promise<T> {
@@ -144,10 +148,11 @@ export class ValueLoader {
         const isStored = pinned && (await this.#values.store(key, json, pinned, lifetime, loadMs));
         return isStored ? 'stored' : 'invalidated';
       });
+      if (pinned && isCached) this.#reporter.succeeded();
       right.end(pinned && isCached ? 'stored' : 'unstorable', { json });
     } catch (error) {
       right.end('invalidated', { json });
-      if (!isUnavailable(error)) throw error;
+      reportAway(error, this.#reporter);
     }
   }
 

@@ -83,6 +83,7 @@ export class ResponseCache {
     const { values, versions } = await this.#records.together(recordKeys, asked);
     const [first, likely] = values;
     const varies = first !== undefined && !isEntry(first);
+    if (vary && isEntry(first)) this.#variants.sawNone(id);
     const found = varies ? await this.#variantBehind(id, first, { vary, likely }, request) : first;
     const unread = isEntry(found) ? this.#unreadTags(id, found, tags, { asked, versions }) : undefined;
     const isCurrent = unread?.length === 0 || (unread && (await this.#areCurrent(found as Entry, unread)));
@@ -91,6 +92,12 @@ export class ResponseCache {
     if (isEntry(found) && !current) this.#records.forget(this.#keyOf(id, found));
     const entry = current?.coded ? await readyFor(request, current) : current;
     return { ...(entry ? { entry } : {}), miss: varies ? 'vary-miss' : 'uri-miss' };
+  }
+
+  /** Names the fills of this request: those of other variants would be of no use to it. */
+  fillId(id: string, request: Fields): string {
+    const vary = this.#variants.lastVary(id);
+    return vary ? `${id} ${variantOf(vary, request)}` : id;
   }
 
   /** The tags that the handler named last time, besides those that the request names. */

@@ -43,6 +43,11 @@ export class Variants {
     if (!known || !isSameVary(names, known.names)) this.#known.set(id, { names, until: 0 });
   }
 
+  /** The URL's response has no `Vary` any more. */
+  sawNone(id: string): void {
+    this.#known.delete(id);
+  }
+
   keyFor(id: string, vary: readonly string[], request: Fields): string {
     return this.keyOf(id, variantOf(vary, request));
   }

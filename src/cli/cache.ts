@@ -1,4 +1,5 @@
 import type { InspectedEntry } from '../cache/index.js';
+import { notUrlIn } from '../tags/index.js';
 import { UsageError } from './arguments.js';
 import { type Command, NotConfirmed } from './context.js';
 import { shortTime } from './output.js';
@@ -18,6 +19,10 @@ export const purge: Command = async (_words, { operations, options, confirm, act
   const { tag: tags, url: urls, key: keys, all } = options;
   const names = [...tags, ...urls, ...keys];
   if (all === names.length > 0) throw new UsageError('give --tag, --url or --key, or --all for everything');
+  if (names.includes('')) throw new UsageError('--tag, --url and --key must not be empty');
+  const notUrl = notUrlIn(urls);
+  if (notUrl !== undefined)
+    throw new UsageError(`--url: "${notUrl}" is neither a path that begins with / nor a whole URL`);
   const prompt = all ? 'Purge everything that is cached?' : `Purge ${names.length} tags, URLs and keys?`;
   if ((all || names.length > 1) && !(await confirm(prompt))) throw new NotConfirmed();
   if (all) {

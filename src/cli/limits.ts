@@ -1,12 +1,13 @@
+import { ToolkitError } from '../errors.js';
 import { type LimiterDeclaration, limiterId, parseCounterName } from '../limits/index.js';
-import type { ClientState } from '../operations/index.js';
+import type { ClientState, Overview } from '../operations/index.js';
 import { unavailable } from '../redis/index.js';
 import { durationMs, theWord, UsageError } from './arguments.js';
 import type { Command, CommandContext } from './context.js';
 import { type Outcome, shortTime, table } from './output.js';
 
 export const listLimits: Command = async (_words, { operations }) => {
-  const { limiters, limits } = await operations.overview();
+  const { limiters, limits } = await reported(operations);
   const rows = limiters.map(({ id, policies }) => [
     id,
     policies.map((policy) => `${policy.limit ?? 'by request'} per ${window(policy.windowMs)}`).join(', '),
@@ -33,7 +34,8 @@ export const showClient: Command = async ([client], context) => {
 
 async function showBlocked({ operations }: CommandContext): Promise<Outcome> {
   const { blocked, redis } = await operations.overview();
-  if (!blocked) throw unavailable(redis.isAvailable ? 'it did not list the blocks' : redis.cause);
+  if (!blocked && !redis.isAvailable) throw new ToolkitError('REDIS_UNAVAILABLE', redis.cause);
+  if (!blocked) throw unavailable('it did not list the blocks');
   const { total, clients } = blocked;
   const rows = clients.map(({ limiter, client, blockedMs }) => [limiter, client, shortTime(blockedMs)]);
   const more = total > clients.length ? [`and ${total - clients.length} more`] : [];
@@ -87,14 +89,22 @@ const rowsOf = (states: readonly ClientState[]) =>
     ]),
   );
 
+/** That nobody reports says nothing while Redis does not answer. @throws ToolkitError */
+async function reported(operations: CommandContext['operations']): Promise<Overview> {
+  const overview = await operations.overview();
+  const { redis, limiters } = overview;
+  if (limiters.length === 0 && !redis.isAvailable) throw new ToolkitError('REDIS_UNAVAILABLE', redis.cause);
+  return overview;
+}
+
 /** The limiter that `--limiter` names, or all that processes report with this prefix. */
 async function chosen({
   operations,
   options,
   where,
 }: CommandContext): Promise<readonly LimiterDeclaration[]> {
-  const { limiters } = await operations.overview();
   const { limiter } = options;
+  const { limiters } = limiter === undefined ? await reported(operations) : await operations.overview();
   const ofPrefix = limiters.filter(({ prefix }) => prefix === where.prefix);
   const matching =
     limiter === undefined

@@ -6,6 +6,11 @@ const streams = {
   err: (text: string) => void process.stderr.write(text),
 };
 
+// Whoever reads has seen enough, as `| head` has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 run(process.argv.slice(2), streams).then(
   (code) => {
     process.exitCode = code;

@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isUnavailable, ToolkitError } from '../errors.js';
 import { silentLogger } from '../logger.js';
-import { audit, type EndedAction, noting, type Operations, operations } from '../operations/index.js';
+import {
+  audit,
+  type EndedAction,
+  messageWithCause,
+  noting,
+  type Operations,
+  operations,
+} from '../operations/index.js';
 import { closeRedis, connectRedis, connectServers } from '../redis/index.js';
 import { actorAtTerminal } from './actor.js';
 import { type Options, readArguments, USAGE, UsageError } from './arguments.js';
@@ -18,17 +25,19 @@ export interface Streams {
   err(text: string): void;
 }
 
-/** The commands, and how many words each takes at most. */
-const COMMANDS: Readonly<Record<string, readonly [command: Command, words: number]>> = {
+/** The commands, how many words each takes at most, and which options it takes beside those that all take. */
+const COMMANDS: Readonly<
+  Record<string, readonly [command: Command, words: number, ...options: (keyof Options)[]]>
+> = {
   'limits list': [listLimits, 0],
-  'limits show': [showClient, 1],
-  'limits reset': [resetClient, 1],
-  'limits block': [blockClient, 2],
-  'limits unblock': [unblockClient, 1],
+  'limits show': [showClient, 1, 'limiter'],
+  'limits reset': [resetClient, 1, 'limiter'],
+  'limits block': [blockClient, 2, 'limiter'],
+  'limits unblock': [unblockClient, 1, 'limiter'],
   'sessions list': [listSessions, 1],
   'sessions end': [endSessions, 2],
   'cache show': [showEntry, 1],
-  'cache purge': [purge, 0],
+  'cache purge': [purge, 0, 'tag', 'url', 'key', 'all'],
   'locks list': [listLocks, 0],
   doctor: [doctor, 0],
 };
@@ -45,7 +54,7 @@ export async function run(
     const { options, words, timeoutMs } = readArguments(args);
     if (options.help) return say(out, USAGE, 0);
     if (options.version) return say(out, `${packageVersion()}\n`, 0);
-    const { command, rest } = commandIn(words);
+    const { command, rest } = commandIn(words, options);
     const redis = await connect(options, timeoutMs);
     try {
       const where = { prefix: options.prefix, timeoutMs };
@@ -70,6 +79,9 @@ export async function run(
 }
 
 function connect({ redis: url, 'key-prefix': keyPrefix, single }: Options, timeoutMs: number) {
+  // Anything else would lead to this machine.
+  if (url === '' || (url?.includes('://') && !/^rediss?:/.test(url)))
+    throw new UsageError('--redis must be a URL such as redis://localhost:6379');
   const target = {
     ...(url !== undefined && { url }),
     ...(keyPrefix && { keyPrefix }),
@@ -94,12 +106,22 @@ function say(to: (text: string) => void, text: string, exitCode: number): number
   return exitCode;
 }
 
-function commandIn(words: readonly string[]): { command: Command; rest: readonly string[] } {
+const OF_SOME_COMMANDS = ['limiter', 'tag', 'url', 'key', 'all'] as const;
+
+function commandIn(
+  words: readonly string[],
+  options: Options,
+): { command: Command; rest: readonly string[] } {
   const length = words[0] === 'doctor' ? 1 : 2;
   const name = words.slice(0, length).join(' ');
   const known = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!known) throw new UsageError(name === '' ? 'name a command' : `there is no command "${name}"`);
-  const [command, atMost] = known;
+  const [command, atMost, ...taken] = known;
+  // Whoever gives one of another command expects that it narrows what is done.
+  const stray = OF_SOME_COMMANDS.find(
+    (option) => !taken.includes(option) && [options[option] ?? []].flat().some((value) => value !== false),
+  );
+  if (stray) throw new UsageError(`"${name}" does not take --${stray}`);
   const rest = words.slice(length);
   if (rest.length > atMost) throw new UsageError(`"${name}" does not take "${rest[atMost]}"`);
   return { command, rest };
@@ -109,7 +131,7 @@ function explain(error: unknown, err: (text: string) => void): number {
   if (error instanceof UsageError) return say(err, `${harmless(error.message)}. Try --help.\n`, 2);
   if (error instanceof NotConfirmed)
     return say(err, 'Nothing was done: confirm with y on a terminal, or add --yes.\n', 4);
-  if (isUnavailable(error)) return say(err, `${harmless(error.message)}\n`, 3);
+  if (isUnavailable(error)) return say(err, `${harmless(messageWithCause(error))}\n`, 3);
   if (error instanceof ToolkitError) return say(err, `${harmless(error.message)}\n`, 1);
   throw error;
 }

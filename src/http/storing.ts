@@ -75,6 +75,7 @@ export function termsOf(arrived: Arrived, request: Fields, rules: StoringRules):
   const lifetime = freshnessLifetime(arrived, control, rules.ttlSeconds);
   const seconds = (name: string) => secondsOf(directives, name) || 0;
   const has = (...names: string[]) => names.some((name) => directives.has(name));
+  const isImplied = !has('public') && !hasOwnFreshness(arrived.fields, control);
   const terms: Terms = {
     thenMs: arrived.receivedAt,
     ageThen: initialAge(arrived),
@@ -87,8 +88,9 @@ export function termsOf(arrived: Arrived, request: Fields, rules: StoringRules):
         ? seconds('stale-while-revalidate')
         : (rules.staleSeconds ?? 0),
     staleIfError: seconds('stale-if-error'),
-    forAuthorized: has('public', 's-maxage', 'must-revalidate'),
-    isImplied: !has('public') && !hasOwnFreshness(arrived.fields, control),
+    // Who says `must-revalidate` alone has not said for how long the response is anybody's.
+    forAuthorized: has('public', 's-maxage') || (has('must-revalidate') && !isImplied),
+    isImplied,
   };
   const isPersonal = request.authorization !== undefined && !rules.ignoresCredentials;
   if (isPersonal && !terms.forAuthorized) return 'authorization';

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { sharedReporter } from '../fallback-reporter.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, OwedReleases } from '../redis/index.js';
 import type { LockSettings } from './options.js';
@@ -13,7 +14,7 @@ const FENCE_MEMORY_MS = 24 * 3_600_000;
 export interface AcquireAttempt {
   /** Set if the lock was free. */
   readonly fencing: number | undefined;
-  /** Milliseconds until the holder's key expires, unless it is renewed. */
+  /** Milliseconds until the holder's key expires, unless it is renewed; fewer when no release is heard. */
   readonly expiresInMs: number;
 }
 
@@ -58,16 +59,22 @@ export function lockScripts(
     }
   };
 
+  const forbidden = (error: Error) =>
+    sharedReporter('withLock', 'release', link, logger).failed(
+      'withLock: a lock cannot be released, and others wait until it expires',
+      error,
+    );
+
   return {
     channel,
     release,
     leave() {
-      if (isUnsure) owed.add(token, release, { mayComeLater: true, forMs: ttlMs });
+      if (isUnsure) owed.add(token, release, { mayComeLater: true, forMs: ttlMs, forbidden });
     },
     async acquire() {
       // A question that is not even sent leaves nothing behind.
       const isSent = link.outage === undefined;
-      const args = [token, ttlMs, FENCE_MEMORY_MS];
+      const args = [token, ttlMs, FENCE_MEMORY_MS, channel];
       const asked = link.run<number[]>(acquireLock, [key, fence], args, ask).catch((error: unknown) => {
         isUnsure ||= isSent;
         throw error;

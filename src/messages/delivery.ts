@@ -1,6 +1,6 @@
 import { ToolkitError } from '../errors.js';
 import { onAbort } from '../listeners.js';
-import type { SubscriberConnection } from '../subscriptions/index.js';
+import { isRefusal, type SubscriberConnection } from '../subscriptions/index.js';
 import { monotonicNow } from '../timers.js';
 import { isOwnChannel, isRelease, literally } from './channel-name.js';
 import type { ReportFailure } from './failures.js';
@@ -60,7 +60,7 @@ export class MessageDelivery {
     const subscribed = this.#listen(to, receive, own.signal).then(
       () => undefined,
       (error: unknown) => {
-        if (error instanceof ToolkitError && error.code === 'REDIS_COMMAND_FAILED') end();
+        if (error instanceof ToolkitError && isRefusal(error.cause)) end();
         throw error;
       },
     );

@@ -24,7 +24,7 @@ export interface Subscriber<Channels extends object = Record<string, unknown>> {
    *
    * @throws ToolkitError as a rejection: `CHANNEL_INVALID`, `OPTION_INVALID`; `REDIS_UNAVAILABLE`, and then the handler
    * is called as soon as Redis is back, unless its `signal` was aborted or the subscriber closed;
-   * `REDIS_COMMAND_FAILED` when an ACL forbids the channel
+   * `REDIS_MISCONFIGURED` when an ACL forbids the channel
    */
   on<Channel extends keyof Channels & string>(
     channel: Channel,
@@ -42,7 +42,7 @@ export interface Subscriber<Channels extends object = Record<string, unknown>> {
    * busy, up to `maxBuffered` events are kept for it.
    *
    * @throws ToolkitError `CHANNEL_INVALID`, `OPTION_INVALID`, `OPTION_UNKNOWN`; in the loop `REDIS_UNAVAILABLE`,
-   * `REDIS_COMMAND_FAILED`, `EVENTS_OVERFLOW`
+   * `REDIS_MISCONFIGURED`, `EVENTS_OVERFLOW`
    */
   events<Channel extends keyof Channels & string>(
     channel: Channel,

@@ -32,7 +32,7 @@ const recent: AuditEvent[] = [];
 /** Publishes an action, and keeps the last ones for whoever looks. */
 export function audit(event: EndedAction): void {
   const dated = { ...event, at: new Date().toISOString() };
-  recent.unshift({ ...dated, on: shortened(event.on) });
+  recent.unshift({ ...dated, actor: shortId(event.actor), on: shortened(event.on) });
   recent.length = Math.min(recent.length, KEPT);
   publish('audit', () => dated);
 }

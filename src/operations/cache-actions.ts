@@ -1,7 +1,14 @@
 import { type InspectedEntry, inspectEntries } from '../cache/index.js';
 import { shortId } from '../keys.js';
 import type { RedisClient } from '../redis/index.js';
-import { checkTags, EVERYTHING, normalisedUrl, purgedUrlTags, tagVersions } from '../tags/index.js';
+import {
+  checkTags,
+  checkUrls,
+  EVERYTHING,
+  normalisedUrl,
+  purgedUrlTags,
+  tagVersions,
+} from '../tags/index.js';
 
 /** What to purge. */
 export interface PurgeTargets {
@@ -28,7 +35,7 @@ export function cacheActions(redis: RedisClient, where: { prefix: string; timeou
     async purge({ tags = [], urls = [], keys = [] }) {
       const purged = new Set([
         ...checkTags('ops', tags),
-        ...urls.flatMap(purgedUrlTags),
+        ...checkUrls('ops: the URLs to purge are', urls).flatMap(purgedUrlTags),
         ...keys.map((key) => `key:${key}`),
       ]);
       if (purged.size > 0) await versions.invalidate([...purged]);

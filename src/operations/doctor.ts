@@ -1,19 +1,12 @@
 import { type Ask, linkTo, type RedisClient, routeToEachServer } from '../redis/index.js';
-import { monotonicNow } from '../timers.js';
 import type { Diagnosis } from './diagnosis.js';
 import { aclDiagnosis } from './doctor-acl.js';
+import { type Facts, type Field, factsOf, PINGS, unlessForbidden } from './doctor-facts.js';
 import { infoFields } from './redis-health.js';
-
-interface Facts {
-  readonly field: (name: string) => string;
-  readonly latencyMs: number;
-  readonly clockAheadMs: number;
-}
 
 const OLDEST_VERSION = 7;
 const SLOW_MS = 10;
 const CLOCK_OFF_MS = 1_000;
-const PINGS = 10;
 
 /** Examines a Redis as far as the toolkit depends on it. Writes only keys of its own, which expire after a second. */
 export async function diagnose(
@@ -22,34 +15,17 @@ export async function diagnose(
 ): Promise<Diagnosis[]> {
   const ask = { timeoutMs, isCheck: true };
   // A Cluster knows its servers when it is connected.
-  await linkTo(redis).send('ping', [], ask);
+  await unlessForbidden(linkTo(redis).send('ping', [], ask));
   const found = await Promise.all(
     [...routeToEachServer(redis)].map(async ([server, routeBy]) => {
       const facts = await factsOf(redis, { ...ask, routeBy });
-      const checks = [version, eviction, persistence, replication, clock, latency];
-      return checks.map((check) => ({ ...check(facts), ...(server !== '' && { server }) }));
+      const ofInfo = facts.field ? [version, eviction, persistence, replication] : [];
+      const found = [...ofInfo.map((check) => check(facts.field!)), ...clock(facts), ...latency(facts)];
+      return found.map((diagnosis) => ({ ...diagnosis, ...(server !== '' && { server }) }));
     }),
   );
   const shared = redis.isCluster ? [await cluster(redis, ask)] : [];
-  return [...shared, await aclDiagnosis(redis, { prefix, timeoutMs }), ...found.flat()];
-}
-
-async function factsOf(redis: RedisClient, ask: Ask): Promise<Facts> {
-  const link = linkTo(redis);
-  const took: number[] = [];
-  for (let i = 0; i < PINGS; i++) {
-    const askedAt = monotonicNow();
-    await link.send('ping', [], ask);
-    took.push(monotonicNow() - askedAt);
-  }
-  const askedAt = Date.now();
-  const [seconds, micros] = await link.send<[string, string]>('time', [], ask);
-  const now = (askedAt + Date.now()) / 2;
-  return {
-    field: infoFields(await link.send<string>('info', [], ask)),
-    latencyMs: took.toSorted((a, b) => a - b)[PINGS / 2]!,
-    clockAheadMs: Number(seconds) * 1000 + Number(micros) / 1000 - now,
-  };
+  return [...shared, ...(await aclDiagnosis(redis, { prefix, timeoutMs })), ...found.flat()];
 }
 
 async function cluster(redis: RedisClient, ask: Ask): Promise<Diagnosis> {
@@ -71,7 +47,7 @@ async function cluster(redis: RedisClient, ask: Ask): Promise<Diagnosis> {
       };
 }
 
-function version({ field }: Facts): Diagnosis {
+function version(field: Field): Diagnosis {
   const found = `${field('server_name') || 'redis'} ${field('valkey_version') || field('redis_version')}`;
   return Number.parseInt(field('redis_version'), 10) >= OLDEST_VERSION
     ? { check: 'version', level: 'ok', found, means: 'It knows every command that the toolkit needs.' }
@@ -83,7 +59,7 @@ function version({ field }: Facts): Diagnosis {
       };
 }
 
-function eviction({ field }: Facts): Diagnosis {
+function eviction(field: Field): Diagnosis {
   const policy = field('maxmemory_policy');
   const limit = Number(field('maxmemory'));
   const found = `maxmemory ${limit}, maxmemory-policy ${policy}, ${field('evicted_keys')} keys evicted`;
@@ -112,7 +88,7 @@ function eviction({ field }: Facts): Diagnosis {
   };
 }
 
-function persistence({ field }: Facts): Diagnosis {
+function persistence(field: Field): Diagnosis {
   const [aof, rdb] = [field('aof_enabled') === '1', field('rdb_last_save_time')];
   const failed = ['aof_last_write_status', 'rdb_last_bgsave_status'].filter((name) => field(name) === 'err');
   const found = `append-only file ${aof ? 'on' : 'off'}, last snapshot at ${new Date(Number(rdb) * 1000).toISOString()}`;
@@ -135,7 +111,7 @@ function persistence({ field }: Facts): Diagnosis {
       };
 }
 
-function replication({ field }: Facts): Diagnosis {
+function replication(field: Field): Diagnosis {
   const role = field('role');
   const replicas = Number(field('connected_slaves'));
   const check = 'replication';
@@ -158,30 +134,36 @@ function replication({ field }: Facts): Diagnosis {
   };
 }
 
-function clock({ clockAheadMs }: Facts): Diagnosis {
+function clock({ clockAheadMs }: Facts): Diagnosis[] {
+  if (clockAheadMs === undefined) return [];
   const found = `${Math.abs(Math.round(clockAheadMs))} ms ${clockAheadMs < 0 ? 'behind' : 'ahead of'} this machine`;
   const check = 'clock';
-  return Math.abs(clockAheadMs) < CLOCK_OFF_MS
-    ? { check, level: 'ok', found, means: 'Limits, sessions and locks count by the clock of Redis.' }
-    : {
-        check,
-        level: 'warning',
-        found,
-        means:
-          'Limits, sessions and locks are exact by the clock of Redis, but dates of sessions and the age of cached answers are not. Run NTP on both machines.',
-      };
+  return [
+    Math.abs(clockAheadMs) < CLOCK_OFF_MS
+      ? { check, level: 'ok', found, means: 'Limits, sessions and locks count by the clock of Redis.' }
+      : {
+          check,
+          level: 'warning',
+          found,
+          means:
+            'Limits, sessions and locks are exact by the clock of Redis, but dates of sessions and the age of cached answers are not. Run NTP on both machines.',
+        },
+  ];
 }
 
-function latency({ latencyMs }: Facts): Diagnosis {
+function latency({ latencyMs }: Facts): Diagnosis[] {
+  if (latencyMs === undefined) return [];
   const found = `${latencyMs.toFixed(2)} ms from here (median of ${PINGS})`;
   const check = 'latency';
-  return latencyMs < SLOW_MS
-    ? { check, level: 'ok', found, means: 'Each request waits for one such round trip.' }
-    : {
-        check,
-        level: 'warning',
-        found,
-        means:
-          'Each request waits for one such round trip, and the default deadline of limits is 100 ms. Bring Redis closer.',
-      };
+  return [
+    latencyMs < SLOW_MS
+      ? { check, level: 'ok', found, means: 'Each request waits for one such round trip.' }
+      : {
+          check,
+          level: 'warning',
+          found,
+          means:
+            'Each request waits for one such round trip, and the default deadline of limits is 100 ms. Bring Redis closer.',
+        },
+  ];
 }

@@ -1,5 +1,6 @@
 import { linkTo, type RedisClient, routeToEachServer } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
+import { messageWithCause } from './with-cause.js';
 
 /** How Redis is, as this process sees it; plain JSON. */
 export type RedisHealth =
@@ -36,7 +37,7 @@ export async function redisHealth(redis: RedisClient, timeoutMs: number): Promis
       commandsPerSecond: sum('instantaneous_ops_per_sec'),
     };
   } catch (error) {
-    return { isAvailable: false, cause: (error as Error).message };
+    return { isAvailable: false, cause: messageWithCause(error) };
   }
 }
 

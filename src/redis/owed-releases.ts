@@ -1,3 +1,4 @@
+import { isMisconfigured } from '../errors.js';
 import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
 
 const RETRY_MS = { first: 50, longest: 1_000 };
@@ -9,11 +10,19 @@ const LATE_MS = 5_000;
 /** Sends a release; resolves with whether Redis had the lease. */
 export type SendRelease = () => Promise<boolean>;
 
-interface OwedRelease {
-  readonly send: SendRelease;
-  until: number;
+/** What else a release needs. */
+export interface ReleaseTerms {
   /** Whether Redis may execute the question for the lease after it has answered the release. */
   readonly mayComeLater: boolean;
+  /** How long the release is owed: as long as the lease can exist. */
+  readonly forMs: number;
+  /** Hears that Redis forbids the release: others wait until the lease expires. */
+  forbidden?(error: Error): void;
+}
+
+interface OwedRelease extends ReleaseTerms {
+  readonly send: SendRelease;
+  until: number;
   timer?: NodeJS.Timeout;
 }
 
@@ -24,17 +33,9 @@ interface OwedRelease {
 export class OwedReleases {
   readonly #owed = new Map<string, OwedRelease>();
 
-  /**
-   * Releases a lease, and tries again until Redis acknowledges it.
-   *
-   * @param terms.forMs how long the release is owed: as long as the lease can exist
-   */
-  add(
-    token: string,
-    send: SendRelease,
-    { mayComeLater, forMs }: { readonly mayComeLater: boolean; readonly forMs: number },
-  ): void {
-    const release: OwedRelease = { send, until: monotonicNow() + forMs, mayComeLater };
+  /** Releases a lease, and tries again until Redis acknowledges it. */
+  add(token: string, send: SendRelease, terms: ReleaseTerms): void {
+    const release: OwedRelease = { ...terms, send, until: monotonicNow() + terms.forMs };
     if (this.#owed.size < MOST_OWED) this.#owed.set(token, release);
     this.#try(token, release, RETRY_MS.first);
   }
@@ -53,10 +54,14 @@ export class OwedReleases {
       release.timer = setTimeout(() => this.#try(token, release, nextMs), waitMs);
       release.timer.unref();
     };
-    release.send().then((wasHeld) => {
+    const onAnswer = (wasHeld: boolean) => {
       if (wasHeld || !release.mayComeLater) return this.cancel(token);
       release.until = Math.min(release.until, monotonicNow() + LATE_MS);
       again();
-    }, again);
+    };
+    release.send().then(onAnswer, (error: unknown) => {
+      if (isMisconfigured(error)) release.forbidden?.(error);
+      again();
+    });
   }
 }

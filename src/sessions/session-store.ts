@@ -71,20 +71,13 @@ export class SessionStore {
   }
 
   /** Reads a session and slides its idle expiry. Takes one round trip. */
-  async load(
-    id: string,
-    maxIdleMs = this.#options.maxIdleMs,
-    convert?: ConvertCopy,
-    request?: object,
-  ): Promise<StoredSession | undefined> {
+  async load(id: string, convert?: ConvertCopy, request?: object): Promise<StoredSession | undefined> {
     const hash = hashId(id);
     const began = clockFor('session-loaded');
-    const { absoluteTimeoutMs } = this.#options;
-    const timeouts = { maxIdleMs, absoluteTimeoutMs };
     const session =
       this.#adoption && convert
-        ? await this.#adoption.load(id, hash, timeouts, convert)
-        : await this.#reader.load(hash, timeouts);
+        ? await this.#adoption.load(id, hash, this.#options, convert)
+        : await this.#reader.load(hash, this.#options);
     publishLoaded(hash, session !== undefined, began, request);
     return session;
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { sharedReporter } from '../fallback-reporter.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, OwedReleases, type RedisClient, type RedisLink } from '../redis/index.js';
 import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/index.js';
@@ -12,10 +13,14 @@ const renewLease = loadScript('renew-lease');
 const LEASE_MS = 5_000;
 // Only while no message would be heard.
 const LOOK_AGAIN_MS = { first: 5, longest: 80 };
+// A message that would be heard is not sent when an ACL forbids the filler to publish.
+const LONGEST_UNHEARD_MS = 1_000;
 
-/** The token of a lease that this process has got, or how the last fill ended; neither while another process fills. */
+/** The token of a lease that this object has got, or how the last fill ended; neither while somebody else fills. */
 export interface LeaseReply {
   readonly token?: string;
+  /** The token of whoever fills. */
+  readonly heldBy?: string;
   readonly outcome?: FillOutcome;
 }
 
@@ -49,7 +54,7 @@ export class FillLeases {
       if (there === null) return { token };
       if (there.startsWith(`${this.#owner}.`)) return this.#recognise(id, there);
       const outcome = outcomeOf(there);
-      return outcome ? { outcome } : {};
+      return outcome ? { outcome } : { heldBy: there };
     } catch (error) {
       // Redis may have given the lease, or may still do so.
       this.#release(id, token, 'stored', true);
@@ -87,7 +92,7 @@ export class FillLeases {
         // The holder renews it, so another wait may follow. Negative: it is gone by now, or has no expiry.
         waitMs =
           releases.isHearing && expiresInMs > 0
-            ? expiresInMs + EXPIRED_AFTER_MS
+            ? Math.min(expiresInMs + EXPIRED_AFTER_MS, LONGEST_UNHEARD_MS)
             : Math.min(2 * waitMs, LOOK_AGAIN_MS.longest);
       }
     } finally {
@@ -109,8 +114,14 @@ export class FillLeases {
     const args = [token, leaseMark(outcome), UNSHARED_MS[outcome], this.#channelOf(id)];
     const send = async () =>
       (await this.#link.run<number>(releaseLease, [this.#nameOf(id)], args, this.#ask)) === 1;
-    this.#owed.add(token, send, { mayComeLater, forMs: LEASE_MS });
+    this.#owed.add(token, send, { mayComeLater, forMs: LEASE_MS, forbidden: this.#forbidden });
   }
+
+  readonly #forbidden = (error: Error) =>
+    sharedReporter('single flight', 'release', this.#link).failed(
+      'the lease of a fill cannot be released, and others wait until it expires',
+      error,
+    );
 
   async #look(id: string) {
     const [value, expiresInMs] = await Promise.all([

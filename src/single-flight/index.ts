@@ -1,2 +1,3 @@
 export type { FillEnd, FillOutcome } from './fill-end.js';
-export { type BeginFill, besideOthers, type FillRight, SingleFlight, type Taken } from './single-flight.js';
+export { besideOthers, type FillRight, type Taken } from './fill-right.js';
+export { type BeginFill, SingleFlight } from './single-flight.js';

@@ -4,28 +4,11 @@ import type { FillStart } from '../tags/index.js';
 import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
 import { type FillEnd, type FillOutcome, UNSHARED_MS } from './fill-end.js';
 import { FillLeases, type LeaseReply } from './fill-lease.js';
-import { Flight, nestedFlight } from './flight-of-one-key.js';
+import { besideOthers, type FillRight, nestedRight, type Taken } from './fill-right.js';
+import { Flight } from './flight-of-one-key.js';
 
 // A reset waits for responses that are being stored, but hardly for a handler that never ends.
 const RESET_WAITS_MS = 500;
-
-/** The right to run the handler for a key. */
-export interface FillRight<Result> {
-  /** The versions from before the handler runs. */
-  readonly start: FillStart;
-  /** Wakes the waiting callers. They use the stored response or the result, or fill themselves. */
-  end(outcome: FillOutcome, result?: Result): void;
-  /** Runs the handler. A call for the same key inside it recognises that it must not wait. */
-  run<T>(work: () => Promise<T>): Promise<T>;
-}
-
-/** The fill right, or the end of another fill; neither when another fill is running and the caller does not wait. */
-export interface Taken<Result> {
-  readonly right?: FillRight<Result>;
-  /** The caller is inside a fill of the same key: its own fill runs beside that one. */
-  readonly isNested?: true;
-  readonly ended?: FillEnd<Result>;
-}
 
 /** Reads the versions that a fill is stored under. */
 export type BeginFill = () => Promise<FillStart>;
@@ -42,6 +25,9 @@ export interface SingleFlightOptions {
   /** Nobody waits longer for a fill, because it may never end. */
   readonly waitMs: number;
 }
+
+/** The flights of this process that have a lease, by its token: another SingleFlight may meet it in Redis. */
+const flightsByToken = new Map<string, Flight<unknown>>();
 
 /** One handler call per key at a time, in this process and, by a lease in Redis, in all processes. */
 export class SingleFlight<Result> {
@@ -72,7 +58,13 @@ export class SingleFlight<Result> {
       if (lease.token !== undefined) return { right: this.#withLease(id, flight, lease.token, start) };
       if (lease.outcome === 'failed') return { right: this.#withoutLease(id, flight, start) };
       const isRunning = lease.outcome === undefined;
-      const outcome = isRunning && waiting.wait ? await this.#endElsewhere(id, waiting) : lease.outcome;
+      const inProcess = flightsByToken.get(lease.heldBy ?? '');
+      if (inProcess?.isAroundCaller) {
+        this.#land(id, flight, { outcome: 'abandoned' });
+        return nestedRight(start);
+      }
+      const outcome =
+        isRunning && waiting.wait ? await this.#endElsewhere(id, waiting, inProcess) : lease.outcome;
       if (outcome) this.#unshare(id, outcome);
       const ended = { outcome: outcome ?? 'unstorable' };
       this.#land(id, flight, ended);
@@ -107,7 +99,7 @@ export class SingleFlight<Result> {
       }
     }
     if (!wait) return {};
-    if (running.isAroundCaller) return { right: besideOthers(await begin(), nestedFlight()), isNested: true };
+    if (running.isAroundCaller) return nestedRight(await begin());
     const ended = await running.endWithin(until - monotonicNow());
     return ended ? { ended } : { right: besideOthers(await begin()) };
   }
@@ -125,14 +117,17 @@ export class SingleFlight<Result> {
     }
   }
 
-  async #endElsewhere(id: string, { until }: Waiting): Promise<FillOutcome | undefined> {
-    return this.#leases.ended(id, until - monotonicNow());
+  async #endElsewhere(id: string, { until }: Waiting, inProcess: Flight<unknown> | undefined) {
+    const wait = () => this.#leases.ended(id, until - monotonicNow());
+    return inProcess ? inProcess.waitedForBy(wait) : wait();
   }
 
   #withLease(id: string, flight: Flight<Result>, token: string, start: FillStart): FillRight<Result> {
     const stopRenewal = this.#leases.keep(id, token);
+    flightsByToken.set(token, flight);
     const right = this.#rightOf(id, flight, start, (outcome) => {
       stopRenewal();
+      flightsByToken.delete(token);
       this.#unshare(id, outcome);
       this.#leases.release(id, token, outcome);
     });
@@ -182,8 +177,3 @@ export class SingleFlight<Result> {
 }
 
 const isOver = ({ wait, until }: Waiting): boolean => wait && until <= monotonicNow();
-
-/** A fill right beside all others: nobody waits for its end. */
-export function besideOthers<Result>(start: FillStart, flight?: Flight<unknown>): FillRight<Result> {
-  return { start, end() {}, run: (work) => (flight ? flight.run(work) : work()) };
-}

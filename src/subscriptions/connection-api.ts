@@ -27,8 +27,8 @@ export interface SubscriberConnection {
    *
    * Messages of `__redis__:invalidate` come one per key, and as an empty text when all keys are gone.
    *
-   * @throws ToolkitError as a rejection: `REDIS_UNAVAILABLE`; `REDIS_COMMAND_FAILED` when an ACL forbids the channel,
-   * and then the listener is not registered
+   * @throws ToolkitError as a rejection: `REDIS_UNAVAILABLE`; `REDIS_MISCONFIGURED`, and when its cause is that an ACL
+   * forbids the channel (`isRefusal`), the listener is not registered
    */
   listen(channel: string, onMessage: OnMessage, options?: ListenOptions): Promise<() => void>;
   /** The same for all channels that match a glob pattern. */

@@ -107,7 +107,10 @@ export class ReconnectingConnection {
       ...(prepare && { prepare }),
       message: this.#events.message,
       lost: () => this.#replace(connection),
-      refused: (err) => this.#link.logger.error({ err }, 'Redis forbids to subscribe to a channel'),
+      refused: (cause) => {
+        const err = misconfigurationOf('subscribe', cause);
+        this.#link.logger.error({ err, code: err?.code }, 'Redis forbids to subscribe to a channel');
+      },
       tick: () => {
         this.#closeWithOwner();
         if (hasLeft(this.#client, redis)) hangUp(redis);

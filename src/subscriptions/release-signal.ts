@@ -12,7 +12,7 @@ export interface Releases {
   readonly isListening: boolean;
   /** Whether a release at this moment would also be heard. */
   readonly isHearing: boolean;
-  /** @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_COMMAND_FAILED` (as rejections) */
+  /** @throws ToolkitError `REDIS_UNAVAILABLE`, `REDIS_MISCONFIGURED` (as rejections) */
   listen(): Promise<void>;
   /** Resolves at the next release, or when a release may have been missed. For one waiter at a time. */
   next(): Promise<void>;

@@ -1,5 +1,12 @@
 import { onAbort } from '../listeners.js';
-import { Deadlines, failed, linkTo, type RedisClient, type RedisLink, unavailable } from '../redis/index.js';
+import {
+  Deadlines,
+  linkTo,
+  misconfigurationOf,
+  type RedisClient,
+  type RedisLink,
+  unavailable,
+} from '../redis/index.js';
 import type { ListenOptions, ReportGap, SubscriberConnection } from './connection-api.js';
 import { ChannelListeners, type OnMessage } from './listeners.js';
 import { ReconnectingConnection } from './reconnecting-connection.js';
@@ -96,7 +103,7 @@ class SharedSubscriberConnection implements SubscriberConnection {
     } catch (error) {
       if (!isRefusal(error)) throw error;
       stop();
-      throw failed(kind, error);
+      throw misconfigurationOf(kind, error) ?? error;
     }
     signal?.throwIfAborted();
     return stop;

@@ -17,6 +17,25 @@ export function checkNames(where: string, names: unknown): readonly string[] {
   );
 }
 
+/** The first text that is neither a path nor a whole URL: it would purge nothing. */
+export const notUrlIn = (urls: readonly string[]): string | undefined =>
+  urls.find((url) => !url.startsWith('/') && !(/^https?:\/\//i.test(url) && URL.canParse(url)));
+
+/**
+ * Returns the URLs that code has given. Without its slash a path is none of any response, and nothing would be purged.
+ *
+ * @throws ToolkitError `CACHE_TAGS_INVALID`
+ */
+export function checkUrls(where: string, urls: unknown): readonly string[] {
+  const names = checkNames(where, urls);
+  const other = notUrlIn(names);
+  if (other === undefined) return names;
+  throw new ToolkitError(
+    'CACHE_TAGS_INVALID',
+    `${where} ${JSON.stringify(other)}: give URLs that begin with "/", e.g. ["/users/7"]`,
+  );
+}
+
 // Begin the names of tags of the toolkit: everything, a URL, a cached value, a cache group.
 const RESERVED = /^(?:\*$|url:|key:|group:|=)/;
 

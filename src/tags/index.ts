@@ -1,4 +1,4 @@
-export { asOwnTag, checkNames, checkTags } from './checked-names.js';
+export { asOwnTag, checkNames, checkTags, checkUrls, notUrlIn } from './checked-names.js';
 export { GroupMembers } from './group-members.js';
 export { groupTag, isGroupTag } from './group-tags.js';
 export { beginMutation, type Mutation } from './mutation.js';

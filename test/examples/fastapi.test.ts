@@ -112,6 +112,22 @@ test('a value that Python cached is served by Express, until Python changes it',
   expect(await person.inExpress()).toMatchObject({ name: 'New Name' });
 });
 
+test('what somebody else stored under the key of a value is a miss in Python', async () => {
+  const person = await somebody();
+  const user = await person.inPython();
+  for (const other of [
+    '{"value":1,"freshUntil":"x","versions":{}}',
+    '{"value":1,"freshUntil":9e15,"versions":"none"}',
+    '{"value":1,"freshUntil":9e15,"versions":null}',
+    '['.repeat(100_000),
+    '',
+    Buffer.from([0xff, 0xfe]),
+  ]) {
+    await redis.set(`user:${person.id}`, other);
+    expect(await person.inPython()).toEqual(user);
+  }
+});
+
 test('a tag that Python invalidates makes pages and values in Express fresh', async () => {
   const person = await somebody();
   const name = await person.renameInDatabase('Two   Spaces');

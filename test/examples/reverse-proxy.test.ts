@@ -204,7 +204,7 @@ describe('what HTTP has beside a head and a body', () => {
       express().use((req, res) => {
         const end = res.end.bind(res);
         res.set('Content-Length', '10');
-        detachResponse(req, res, () => res.write('01234'));
+        void detachResponse(req, res, () => res.write('01234'));
         passInterim(req, res, interim);
         end('56789');
       }),

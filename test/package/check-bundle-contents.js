@@ -1,5 +1,8 @@
-const { deepStrictEqual } = require('node:assert');
+const { deepStrictEqual, ok } = require('node:assert');
 const { readdirSync, readFileSync } = require('node:fs');
+const { join } = require('node:path');
+
+const guide = readFileSync(join(__dirname, '../../docs/guides/bundlers.md'), 'utf8');
 
 // What an app imports does not bring what it does not use.
 const leftOut = {
@@ -25,5 +28,8 @@ for (const name of readdirSync('out').filter((file) => file.endsWith('.json'))) 
     [],
     `${imported} brings files that it does not use`,
   );
+  const [, stated] = new RegExp(`\\| \`${imported}\` \\| ([\\d,]+) \\|`).exec(guide);
+  const tenthOff = Math.abs(bytes / Number(stated.replaceAll(',', '')) - 1) > 0.1;
+  ok(!tenthOff, `${imported} brings ${bytes} bytes; docs/guides/bundlers.md says ${stated}`);
   console.log(`${imported}: ${bytes} bytes`);
 }

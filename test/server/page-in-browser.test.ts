@@ -192,8 +192,37 @@ test('a script in the page itself, or from elsewhere, is refused by the browser'
 test('the page says so when the server does not answer', async () => {
   const page = await opened();
   await page.evaluate("window.fetch = () => Promise.reject(new TypeError('gone'))");
-  await page.click('#guess');
-  await answer(page, 'limit', /The server does not answer/);
+  for (const [button, section] of [
+    ['#read', 'cache'],
+    ['#guess', 'limit'],
+    ['#login [type=submit]', 'sessions'],
+    ['#second', 'sessions'],
+    ['#list', 'sessions'],
+    ['#logout', 'sessions'],
+    ['#rename [type=submit]', 'change'],
+  ] as const) {
+    await page.evaluate(`document.querySelector('#${section} .answer').replaceChildren()`);
+    await page.click(button);
+    await answer(page, section, /The server does not answer/);
+  }
+  expect(page.complaints).toEqual([]);
+});
+
+test('after its user was deleted section 1 reads another one', async () => {
+  const page = await opened();
+  await page.evaluate(`void (() => {
+    const { fetch } = window;
+    const first = { users: [{ id: '0197f0b2-0000-7000-8000-000000000000' }] };
+    window.fetch = async (path, init) => {
+      if (path !== 'users?limit=1') return fetch(path, init);
+      window.fetch = fetch;
+      return new Response(JSON.stringify(first));
+    };
+  })()`);
+  await page.click('#read');
+  expect(await answer(page, 'cache', /: 404,/)).not.toMatch(/^(HIT|MISS)/);
+  await page.click('#read');
+  await answer(page, 'cache', /^(HIT|MISS): .*: 200,/);
 });
 
 test('a section shows the answer to its newest request, although an older one is answered later', async () => {

@@ -123,3 +123,10 @@ test('a Cluster client that reads from replicas is refused', () => {
   expect(anIoredisClient(cluster('slave'))).toMatch('scaleReads "master"');
   expect(anIoredisClient(cluster('master'))).toBeUndefined();
 });
+
+test('a client inside an object, where the client is an argument of its own, is explained', () => {
+  const client = { sendCommand: () => undefined, status: 'ready' };
+  expect(anIoredisClient(client)).toBeUndefined();
+  expect(anIoredisClient({ redis: client })).toContain('the client itself');
+  expect(anIoredisClient({ redis: {} })).toContain('must be an ioredis Redis or Cluster');
+});

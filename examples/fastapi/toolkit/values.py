@@ -28,7 +28,7 @@ def get_or_load(
     try:
         stored = _current(redis, key, names)
         pinned = None if stored else _pin(redis, names)
-    except RedisError:
+    except (RedisError, UnicodeDecodeError):  # Redis is away, or the key holds something else.
         return load()
     if stored:
         return stored["value"]
@@ -63,9 +63,12 @@ def _parsed(text: str | None) -> dict[str, Any] | None:
     # What somebody else stored under the key is a miss, not an error.
     try:
         stored = json.loads(text or "null")
-        return stored if {"value", "freshUntil", "versions"} <= stored.keys() else None
-    except (ValueError, AttributeError):
+    except (ValueError, RecursionError):
         return None
+    if not isinstance(stored, dict) or "value" not in stored:
+        return None
+    is_ours = isinstance(stored.get("freshUntil"), (int, float)) and isinstance(stored.get("versions"), dict)
+    return stored if is_ours else None
 
 
 def _in_run(version: str, run: dict[str, Any]) -> str | None:

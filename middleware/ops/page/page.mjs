@@ -3,6 +3,8 @@ import { duration } from './format.mjs';
 import { showState } from './view.mjs';
 
 const EVERY_MS = 1000;
+// Longer than the server waits for Redis by default, so that it can say so itself.
+const ANSWERS_WITHIN_MS = 5000;
 const LONGEST_RESULT = 20_000;
 const SESSIONS_SHOWN = 100;
 let token;
@@ -10,12 +12,16 @@ let limiters = [];
 
 async function ask(path, init) {
   const response = await fetch(`api/${path}`, init);
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.detail ?? response.statusText);
+  // Whoever stands in front, such as a page to log in, may answer otherwise.
+  const answer = await response.json().catch(() => undefined);
+  if (!response.ok || !answer) throw new Error(answer?.detail ?? `${response.status} ${response.url}`);
   return answer;
 }
 
-const question = (path, query) => ask(`${path}?${new URLSearchParams(query)}`);
+// What is shown must not grow old unnoticed when the server is frozen.
+const read = (path) => ask(path, { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) });
+
+const question = (path, query) => read(`${path}?${new URLSearchParams(query)}`);
 
 const action = (path, body) =>
   ask(path, {
@@ -27,7 +33,7 @@ const action = (path, body) =>
 async function refresh() {
   try {
     if (document.visibilityState === 'hidden') return;
-    const state = await ask('state');
+    const state = await read('state');
     ({ token, limiters } = state);
     showState(state, lookUp);
   } catch (error) {

@@ -27,7 +27,7 @@ export function copyConverter(settings: SessionSettings, req: Request): ConvertC
     const tracked = new TrackedSession(id, () => NO_OPERATIONS, req, settings, attributes);
     assign(tracked.session, properties);
     // The other attributes are those of the options: an old cookie may lack protection that they demand.
-    if (!attributes.expires) tracked.session.cookie.maxAge = maxAge;
+    if (settings.hasOwnLifetimes || !attributes.expires) tracked.session.cookie.maxAge = maxAge;
     const savedAt = maxAge === null || Number.isNaN(expires) ? undefined : expires - maxAge;
     return { fields: tracked.asStored(), idleTimeoutMs: maxAge ?? settings.idleTimeoutMs, savedAt };
   };
@@ -49,7 +49,7 @@ function assign(session: Session, properties: object): void {
     Object.assign(session, properties);
     serialize(session);
   } catch {
-    throw new UnusableCopy('it has a property of a name that cannot be stored');
+    throw new UnusableCopy('it has a property that cannot be stored');
   }
 }
 
@@ -57,4 +57,6 @@ const isObject = (value: unknown): boolean =>
   value !== null && typeof value === 'object' && !Array.isArray(value) && !isThenable(value);
 
 const maxAgeOf = (value: unknown): number | null =>
-  typeof value === 'number' && value > 0 && Number.isFinite(value) ? value : null;
+  typeof value === 'number' && value > 0 && isRepresentable(Date.now() + value) ? value : null;
+
+const isRepresentable = (ms: number): boolean => !Number.isNaN(new Date(ms).getTime());

@@ -99,6 +99,13 @@ export const aCookiePath: Check = (value) =>
     ? undefined
     : 'must be a path that begins with "/" and has no ";", such as "/admin"';
 
+// No request has such a path, so none would have a session.
+const aRequestPath: Check = (value) =>
+  aCookiePath(value) ??
+  (/[?#\s]|\/\.\.?(?:\/|$)/.test(value as string)
+    ? 'must be the path of a URL as requests have it: without query, fragment, spaces and "..", such as "/admin"'
+    : undefined);
+
 const aCookieDomain: Check = (value) =>
   typeof value === 'string' && isAccepted('name', { domain: value })
     ? undefined
@@ -110,7 +117,7 @@ const checks = {
   httpOnly: aBoolean,
   sameSite: ignoringCase(oneOf(true, false, 'lax', 'strict', 'none', 'auto')),
   secure: oneOf(true, false, 'auto'),
-  path: aCookiePath,
+  path: aRequestPath,
   domain: anyOf(oneOf(null, ''), aCookieDomain),
   partitioned: aBoolean,
   priority: ignoringCase(oneOf('low', 'medium', 'high')),

@@ -19,6 +19,8 @@ const MAX_VERIFIED_COOKIES = 10_000;
 // bound limits what a request can cost Redis, the second what it can cost this process.
 const MAX_CANDIDATES = 4;
 const MAX_CHECKED = 64;
+// cookieParser([first, …]) accepts all its secrets, and tells only the first.
+const OLDER_SECRET = 1;
 
 /** Reads the ids of all session cookies with a valid signature, in express-session's format: `s:`, id, signature. */
 export function sessionIdReader(
@@ -35,14 +37,7 @@ export function sessionIdReader(
     if (signed && secrets) verified.set(value, signed);
     return signed;
   };
-  return (req) => {
-    const accepted = secretsFor(req, secrets);
-    const values = cookieValues(req, name);
-    if (values.length === 0) return fromCookieParser(req, name);
-    if (values.length === 1) {
-      const signed = verify(values[0]!, accepted);
-      return signed ? [signed] : [];
-    }
+  const candidatesIn = (values: readonly string[], accepted: readonly SessionSecret[]): SignedId[] => {
     const candidates = new Map<string, SignedId>();
     for (const value of values.slice(0, MAX_CHECKED)) {
       const signed = verify(value, accepted);
@@ -51,6 +46,17 @@ export function sessionIdReader(
     }
     return [...candidates.values()];
   };
+  return (req) => {
+    const accepted = secretsFor(req, secrets);
+    const values = cookieValues(req, name);
+    if (values.length === 0) return fromCookieParser(req, name, 0);
+    if (values.length > 1) return orByCookieParser(candidatesIn(values, accepted), req);
+    const signed = verify(values[0]!, accepted);
+    return orByCookieParser(signed ? [signed] : [], req);
+  };
+  function orByCookieParser(signed: readonly SignedId[], req: Request): readonly SignedId[] {
+    return signed.length > 0 || secrets ? signed : fromCookieParser(req, name, OLDER_SECRET);
+  }
 }
 
 function verifiedId(value: string, secrets: readonly SessionSecret[]): SignedId | undefined {
@@ -82,11 +88,11 @@ function valuesIn(header: string, name: string): string[] {
   return values;
 }
 
-// cookieParser(secret) has checked the signature and moved the cookie. Its result counts only if the cookie itself is no
-// longer there: cookie-parser may use a secret that this session no longer accepts.
-function fromCookieParser(req: Request, name: string): SignedId[] {
+// cookieParser(secret) has checked the signature. Beside the option `secret` its result counts only if the cookie itself is
+// no longer there: cookie-parser may use a secret that this session no longer accepts.
+function fromCookieParser(req: Request, name: string, secretIndex: number): SignedId[] {
   const id: unknown = (req.signedCookies as Record<string, unknown> | undefined)?.[name];
-  return typeof id === 'string' && id !== '' ? [{ id, secretIndex: 0 }] : [];
+  return typeof id === 'string' && id !== '' ? [{ id, secretIndex }] : [];
 }
 
 // RFC 6265, section 4.1.1: a cookie's value may be in quotes.

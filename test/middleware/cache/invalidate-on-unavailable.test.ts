@@ -1,9 +1,9 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
 import { recordingLogger } from '../../faults/clients.js';
 import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
+import { fallbacks } from '../../support/fallbacks.js';
 import { quiet, redisForFile, throughProxy } from '../support/redis-for-file.js';
 import { serveRow } from './support/cache-client.js';
 
@@ -53,13 +53,7 @@ test('when the purge fails the answer goes out, it is logged, and nothing stale 
 test.each(['refuse', 'proceed'] as const)(
   'each change that is told to %s is published, and logged once for all middlewares of a kind',
   async (onUnavailable) => {
-    const events: string[] = [];
-    const note = (event: unknown) => {
-      const { middleware, reason, onUnavailable: applied } = event as Record<string, string>;
-      events.push(`${middleware} ${reason} ${applied}`);
-    };
-    subscribe('express-redis-toolkit:fallback', note);
-    onTestFinished(() => void unsubscribe('express-redis-toolkit:fallback', note));
+    const events = fallbacks();
     const { redis } = await throughProxy(file.server);
     const logger = recordingLogger();
     const [one, other] = [

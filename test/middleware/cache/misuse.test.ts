@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { cacheResponse } from '../../../middleware/cache/cache-response.js';
 import { cacheAside } from '../../../src/cache-aside/cache-aside.js';
+import { cacheActions } from '../../../src/operations/cache-actions.js';
 import { quiet, redisForFile } from '../support/redis-for-file.js';
 import { serveCached, serveRow } from './support/cache-client.js';
 
@@ -75,6 +76,21 @@ test('cacheAside refuses a text in place of a list', async () => {
   await expect(cache.get('user:7', wrong('user:7'))).rejects.toMatchObject(refused);
   expect(ran).toBe(false);
 });
+
+test.each(['users/7', '', '?page=2', 'example.com/users/7'])(
+  'a URL that is none of any response is refused before the change: %j',
+  async (url) => {
+    const refused = { code: 'CACHE_TAGS_INVALID' };
+    const where = { prefix: '', timeoutMs: 1000 };
+    const cache = cacheAside({ redis: file.redis, logger: quiet, ...where });
+    await expect(cache.invalidateUrls(['/users/7', url])).rejects.toMatchObject(refused);
+    await expect(cacheActions(file.redis, where).purge({ urls: [url] })).rejects.toMatchObject(refused);
+    const app = await serveRow({ redis: file.redis, invalidate: { urls: () => [url] } });
+    expect(await app.patch()).toMatchObject({ status: 500 });
+    expect(app.row.value).toBe(0);
+    await cache.invalidateUrls(['/users/7', '//users/7', 'https://example.com/users/7', 'HTTP://h']);
+  },
+);
 
 test.each([
   ['ttl', 'ttlSeconds'],

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import cookieParser from 'cookie-parser';
 import type { Express, RequestHandler } from 'express';
 import { expect, test } from 'vitest';
 import { cacheResponse } from '../../../middleware/cache/cache-response.js';
@@ -37,6 +38,22 @@ const signs: [sign: string, before: RequestHandler, headers: (name: string) => R
     (name) => ({ 'x-forwarded-user': name }),
   ],
   ['the certificate that a proxy saw', (_req, _res, next) => next(), (name) => ({ 'client-cert': name })],
+  [
+    'the assertion of an access proxy',
+    (_req, _res, next) => next(),
+    (name) => ({ 'cf-access-jwt-assertion': name }),
+  ],
+  ['the subscription at a gateway', (_req, _res, next) => next(), (name) => ({ 'x-consumer-id': name })],
+  ['a user whose id is 0', (req, _res, next) => next(void Object.assign(req, { user: 0 })), () => ({})],
+  [
+    'a cookie that a middleware has moved',
+    (req, res, next) =>
+      cookieParser()(req, res, () => {
+        delete req.headers.cookie;
+        next();
+      }),
+    (name) => ({ cookie: `jwt=${name}` }),
+  ],
 ];
 
 test.each(signs)('with ttlSeconds, %s makes a response personal', async (sign, before, headers) => {
@@ -50,6 +67,21 @@ test.each(signs)('with ttlSeconds, %s makes a response personal', async (sign, b
     expect(mine).toMatchObject({ hit: false, stored: false, body: Buffer.from(`hello ${name}`) });
   }
 });
+
+test.each(['must-revalidate', 'proxy-revalidate, must-revalidate'])(
+  'with ttlSeconds, a response to Authorization that says %s alone is personal',
+  async (control) => {
+    const app = await serveCached({
+      redis: file.redis,
+      handler: (req, res) => void res.set('Cache-Control', control).send(`hello ${names(req)}`),
+    });
+    for (const name of ['ann', 'bob']) {
+      const headers = { 'x-name': name, authorization: `Bearer ${name}` };
+      const mine = await app.get(`/${control.length}`, { headers });
+      expect(mine).toMatchObject({ hit: false, stored: false, body: Buffer.from(`hello ${name}`) });
+    }
+  },
+);
 
 test('a handler that asks for the session by "load" answers for one person', async () => {
   const sessions = session({ redis: file.redis, secret: 'a secret', logger: quiet });

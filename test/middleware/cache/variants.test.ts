@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import { beforeEach, expect, test } from 'vitest';
 import { emptyRedis } from '../../support/empty-redis.js';
 import { eventually } from '../../support/eventually.js';
+import { gate } from '../../support/gate.js';
 import { printedSeed, random } from '../../support/random.js';
 import { redisForFile } from '../support/redis-for-file.js';
 import { serveCached } from './support/cache-client.js';
@@ -95,4 +96,42 @@ test('a variant of a short life does not take the others away', async () => {
   await fill('short');
   await eventually('the short one is over', async () => (await variants()) === 1);
   expect(await hits(['long'])).toBe(1);
+});
+
+test('requests for different variants do not wait for each other, those for one variant share a handler call', async () => {
+  const go = gate();
+  let calls = 0;
+  const { get, fill } = await site(async (req, res, next) => {
+    // The first call tells by which field the page varies.
+    if (calls++ > 0) await go.passed;
+    return inLanguage(req, res, next);
+  });
+  await fill('de');
+  const all = languages(3);
+  const replies = [...all, ...all].map(get);
+  await eventually('a handler call per variant', () => calls === 4);
+  go.open();
+  expect((await Promise.all(replies)).map(({ body }) => String(body))).toEqual(
+    [...all, ...all].map((language) => `in ${language}`),
+  );
+  expect(calls).toBe(4);
+});
+
+test('when a page varies no more, requests that differ share a handler call again', async () => {
+  const go = gate();
+  let calls = 0;
+  const { get, fill } = await site(async (req, res, next) => {
+    if (++calls === 1) return inLanguage(req, res, next);
+    if (calls > 2) await go.passed;
+    res.send('for all');
+  });
+  await fill('de');
+  await get('es');
+  await eventually('it is there for all', async () => (await get('fr')).hit);
+  await emptyRedis(file.redis);
+  const replies = ['de', 'es', 'fr'].map(get);
+  await eventually('the handler is called', () => calls === 3);
+  go.open();
+  await Promise.all(replies);
+  expect(calls).toBe(3);
 });

@@ -213,6 +213,22 @@ test('an answer that is completed although its client has gone is stored, and la
   expect(held.calls()).toBe(1);
 });
 
+test('nobody waits for a handler that gives up because its client has left', async () => {
+  let calls = 0;
+  const app = await serveCached({
+    redis: file.redis,
+    cache: { waitMs: 60_000 },
+    handler: (_req, res) => {
+      if (++calls > 1) res.send(`call ${calls}`);
+    },
+  });
+  const client = request(app.url, { agent: false }).on('error', () => {});
+  client.end();
+  await eventually('it is there', () => calls === 1);
+  client.destroy();
+  expect(await bodies(times(5, () => app.get()))).toEqual(Array(5).fill('call 2'));
+});
+
 test('a stream that a client leaves is stored if the handler goes on to its end', async () => {
   const go = gate();
   let calls = 0;

@@ -1,4 +1,5 @@
 import { createConnection } from 'node:net';
+import { text } from 'node:stream/consumers';
 import express from 'express';
 import request from 'supertest';
 import { expect, test } from 'vitest';
@@ -26,8 +27,8 @@ const EVERYTHING = [
   ['post', '/ops/api/cache/clear'],
 ] as const;
 
-test.each([false, undefined, null, ''])(
-  'ops answers 403 everywhere when authorize returns %j, and shows nothing',
+test.each([false, undefined, null, '', 0, 0n, Number.NaN])(
+  'ops answers 403 everywhere when authorize returns %s, and shows nothing',
   async (decision) => {
     const app = opsApp({ redis: file.redis, authorize: async () => decision });
     for (const [method, path] of EVERYTHING) {
@@ -44,7 +45,9 @@ test('ops passes an error of authorize on, and a decision that is none, and show
     () => Promise.reject(),
     () => ({ role: 'guest' }) as never,
     () => [] as never,
-    () => Number.NaN,
+    () => Number.POSITIVE_INFINITY,
+    () => Promise.reject('route'),
+    () => Promise.reject('router'),
   ]) {
     const app = opsApp({ redis: file.redis, authorize });
     app.use(((error, _req, res, _next) =>
@@ -70,6 +73,10 @@ test('with loopback, ops admits this machine, and nobody whose request a proxy h
     ['X-Real-IP', '127.0.0.1'],
     ['Via', '1.1 proxy'],
     ['CF-Connecting-IP', '127.0.0.1'],
+    ['CDN-Loop', 'cdn'],
+    ['X-Cluster-Client-IP', '127.0.0.1'],
+    ['X-Original-Forwarded-For', '127.0.0.1'],
+    ['X-Envoy-External-Address', '127.0.0.1'],
   ])
     await request(url).get('/ops/api/state').set(field!, value!).expect(403);
 });
@@ -80,6 +87,13 @@ test('with loopback, ops refuses a name of another site that resolves to this ma
   await request(url).get('/ops/api/state').set('Host', 'localhost.evil.example').expect(403);
   await request(url).get('/ops/api/state').set('Host', 'localhost:3000').expect(200);
   await request(url).get('/ops/api/state').set('Host', '[::1]:3000').expect(200);
+});
+
+test('with loopback, ops refuses HTTP/1.0, in which nginx passes everything on by default', async () => {
+  const { port, host } = new URL(await serve(opsApp({ redis: file.redis, authorize: 'loopback' })));
+  const socket = createConnection(Number(port), '127.0.0.1');
+  socket.end(`GET /ops/api/state HTTP/1.0\r\nHost: ${host}\r\n\r\n`);
+  expect(await text(socket)).toMatch(/^HTTP\/1.1 403 /);
 });
 
 test('with loopback, ops refuses an address of this machine that others reach too', async () => {
@@ -120,13 +134,18 @@ test('a page of another origin cannot read the state either, whatever CORS the a
   await request(app).get('/ops/api/state').set('Origin', 'https://evil.example').expect(403);
 });
 
+test('wherever clients choose a part of the path, there is a token', async () => {
+  const app = express();
+  app.use('/:tenant/ops', ops({ redis: file.redis, authorize: () => true, logger: quiet }));
+  for (const tenant of ['acme', 'a;b', '%0d%0aX:%20y', 'a,b'])
+    expect((await request(app).get(`/${tenant}/ops/api/state`).expect(200)).body.token).toHaveLength(43);
+});
+
 test('the cookie of the token is HttpOnly and SameSite=Strict, and Secure over HTTPS', async () => {
   const app = opsApp({ redis: file.redis });
   app.set('trust proxy', true);
   const { headers } = await request(app).get('/ops/api/state').set('X-Forwarded-Proto', 'https');
-  expect(headers['set-cookie']?.[0]).toMatch(
-    /^ops-token=[\w-]{43}; Path=\/ops\/api; HttpOnly; Secure; SameSite=Strict$/,
-  );
+  expect(headers['set-cookie']?.[0]).toMatch(/^ops-token=[\w-]{43}; HttpOnly; Secure; SameSite=Strict$/);
 });
 
 test('readOnly turns every action off, and gives out no token', async () => {
@@ -226,6 +245,12 @@ test('long names and long lists are shortened in the report of a process', async
     expect(actions[0].on.tags[5]).toBe('and 15 more');
     expect(JSON.stringify(actions[0]).length).toBeLessThan(1_000);
   });
+});
+
+test('a long name of an operator is shortened in the report', async () => {
+  const { post, state } = await operator(opsApp({ redis: file.redis, authorize: () => 'x'.repeat(100_000) }));
+  await post('cache/purge', { tags: ['a'] }).expect(200);
+  expect(JSON.stringify((await state()).actions[0]).length).toBeLessThan(1_000);
 });
 
 test('without any Redis the page is there, says so, and shows its own process', async () => {

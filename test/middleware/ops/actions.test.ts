@@ -178,9 +178,12 @@ test.each<[string, object, string]>([
   ['sessions/end', { user: '' }, '"user" is missing'],
   ['sessions/end', { user: { $ne: 1 } }, '"user" must be a text'],
   ['sessions/end', { user: '7', handle: ['x'] }, '"handle" must be a text'],
+  ['sessions/end', { user: '7', handle: '' }, '"handle" must be a text'],
   ['cache/purge', {}, 'Give "tags"'],
   ['cache/purge', { tags: 'users' }, '"tags" must be a list'],
+  ['cache/purge', { urls: ['/a', 'users/7'] }, '"users/7" is neither a path'],
   ['cache/purge', { urls: [null] }, '"urls" must be a text'],
+  ['cache/purge', { urls: ['users/7'] }, '"urls" that begin with a slash'],
   ['cache/purge', { tags: ['x'.repeat(3_000)] }, '"tags" must be a text'],
 ])('%s is refused with 400 and the reason (%#)', async (path, body, reason) => {
   const app = opsApp({ redis: file.redis });

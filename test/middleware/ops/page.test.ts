@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import express from 'express';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../../middleware/cache/index.js';
@@ -205,6 +206,36 @@ test('an entry is inspected and purged, and the cache is cleared, on the page', 
   await page.evaluate(`document.querySelector('#confirm-yes').click()`);
   await shows(page, '#result', '"cleared": true');
   expect((await get('/cached')).text).toBe('answer 3');
+});
+
+test('behind a proxy that changes the path, the page acts', async () => {
+  const app = express();
+  app.use('/ops', ops({ redis: file.redis, prefix: 'moved:', logger: quiet, authorize: () => 'ada' }));
+  const proxy: RequestListener = (req, res) => {
+    req.url = req.url!.replace('/admin/tools', '/ops');
+    app(req, res);
+  };
+  const page = await browser.open(`${await serve(proxy)}/admin/tools/`);
+  await page.until('the state', `document.querySelector('#redis').textContent.startsWith('Redis answers')`);
+  await page.evaluate(`document.querySelector('textarea').value = 'thing'`);
+  await page.evaluate(`document.querySelector('#purge-form button').click()`);
+  await shows(page, '#result', '"tagsInvalidated": 1');
+});
+
+test('a page whose server does not answer any more says so, and one that is answered by a login too', async () => {
+  const app = express();
+  let instead: express.RequestHandler | undefined;
+  app.use('/ops/api', (req, res, next) => (instead ?? ((_req, _res, go) => go()))(req, res, next));
+  app.use('/ops', ops({ redis: file.redis, prefix: 'silent:', logger: quiet, authorize: () => 'ada' }));
+  const page = await browser.open(`${await serve(app)}/ops`);
+  await page.until('the state', `document.querySelector('#redis').textContent.startsWith('Redis answers')`);
+  instead = (_req, res) => void res.send('<h1>Log in</h1>');
+  await shows(page, '#redis', 'This page gets no answer: 200 http');
+  await page.evaluate(
+    `{ const { timeout } = AbortSignal; AbortSignal.timeout = () => timeout.call(AbortSignal, 10); }`,
+  );
+  instead = () => {};
+  await shows(page, '#redis', 'This page gets no answer: signal timed out');
 });
 
 test('a page that is read-only offers no action', async () => {

@@ -30,6 +30,9 @@ test.each([
   ['2001:db8:1:23ff::1:51234', '2001:db8:1:2300::/56'],
   ['2001:db8:1:23ff:0:0:0:1:443', '2001:db8:1:2300::/56'],
   ['fe80::1%eth0', 'fe80::/56'],
+  // IPv4 clients as a network without IPv4 sees them (RFC 6052).
+  ['64:ff9b::203.0.113.7', '203.0.113.7'],
+  ['[64:ff9b::cb00:7107]:443', '203.0.113.7'],
   ['[fe80::1%eth0]:80', 'fe80::/56'],
   ['not an address', 'not an address'],
   ['unknown:80', 'unknown:80'],

@@ -107,6 +107,19 @@ test.each([
   expect((await request(silent).get('/?after=7').expect(429)).headers['retry-after']).toBeUndefined();
 });
 
+test('retryAfter that returns undefined leaves the time until the request would be admitted', async () => {
+  const { app } = limitedApp({
+    redis,
+    keyGenerator,
+    limit: 1,
+    windowMs: 60_000,
+    retryAfter: () => undefined,
+  });
+  await request(app).get('/').expect(200);
+  const { headers } = await request(app).get('/').expect(429);
+  expect(Number(headers['retry-after'])).toBeGreaterThan(50);
+});
+
 test('retryAfter that returns no whole number ends the request with an error that names it', async () => {
   const { app } = limitedApp({ redis, keyGenerator, limit: 0, retryAfter: () => 1.5 });
   const { status, body } = await request(app).get('/');

@@ -18,11 +18,12 @@ function watched(options: Partial<RateLimitOptions> = {}) {
   const codes: string[] = [];
   const note = (fields: object) => void codes.push((fields as { code: string }).code);
   const logger = { info: note, warn: note, error: note };
+  const limit = options.policies ? {} : { limit: 50 };
   const limiter = rateLimit({
     redis,
     prefix: `misuse-${process.pid}-${++prefixes}:`,
     logger,
-    limit: 50,
+    ...limit,
     ...options,
   });
   return { limiter, codes };
@@ -82,12 +83,16 @@ test('policies are checked as the options are, and their names have to differ', 
   expect(() => rateLimit({ redis, policies: [policy, policy] })).toThrow(/two policies have the name "a"/);
 });
 
-test('X-Forwarded-For without trust proxy is explained once', async () => {
-  const { limiter, codes } = watched();
-  const app = serving(limiter);
-  for (let i = 0; i < 3; i++) await request(app).get('/').set('X-Forwarded-For', '198.51.100.7').expect(200);
-  expect(codes).toEqual(['RATE_LIMIT_TRUST_PROXY_OFF']);
-});
+test.each([false, true])(
+  'X-Forwarded-For without trust proxy is explained once, dry run: %s',
+  async (dryRun) => {
+    const { limiter, codes } = watched({ dryRun });
+    const app = serving(limiter);
+    for (let i = 0; i < 3; i++)
+      await request(app).get('/').set('X-Forwarded-For', '198.51.100.7').expect(200);
+    expect(codes).toEqual(['RATE_LIMIT_TRUST_PROXY_OFF']);
+  },
+);
 
 test('trust proxy true is explained once: any client can choose its address', async () => {
   const { limiter, codes } = watched();
@@ -151,7 +156,6 @@ test('what a log says of a request that met a limiter twice is without its query
 
 test('two limiters of one name, window, algorithm and prefix log that they count each other', () => {
   const prefix = `reuse-${process.pid}:`;
-  const windowMs = () => 60_000;
   const reused = ['RATE_LIMIT_NAME_REUSED'];
   expect(watched({ prefix }).codes).toEqual([]);
   expect(watched({ prefix }).codes).toEqual(reused);
@@ -159,8 +163,31 @@ test('two limiters of one name, window, algorithm and prefix log that they count
   expect(watched({ prefix, identifier: 'other' }).codes).toEqual([]);
   expect(watched({ prefix, windowMs: 500 }).codes).toEqual([]);
   expect(watched({ prefix, algorithm: 'token-bucket' }).codes).toEqual([]);
-  expect(watched({ prefix, windowMs }).codes).toEqual([]);
-  expect(watched({ prefix, windowMs }).codes).toEqual(reused);
+});
+
+test('a limiter whose window is a function logs that it may count those of its name, in either order', async () => {
+  const windowMs = () => 60_000;
+  const reused = ['RATE_LIMIT_NAME_REUSED'];
+  const pairs = [
+    [{}, { windowMs }],
+    [{ windowMs }, {}],
+    [{ windowMs }, { windowMs }],
+    [{ policies: [{ name: 'default', limit: 5, windowMs }] }, {}],
+  ];
+  const usedBy = async (limiter: express.RequestHandler) => {
+    const { headers } = await request(serving(limiter)).get('/');
+    return Number(headers['x-ratelimit-limit']) - Number(headers['x-ratelimit-remaining']);
+  };
+  for (const [position, [first, second]] of pairs.entries()) {
+    const shared = { prefix: `function-${process.pid}-${position}:`, legacyHeaders: true };
+    const one = watched({ ...shared, ...first } as RateLimitOptions);
+    expect(one.codes).toEqual([]);
+    expect(watched({ ...shared, identifier: 'other', windowMs }).codes).toEqual([]);
+    expect(watched({ ...shared, algorithm: 'token-bucket', windowMs }).codes).toEqual([]);
+    const other = watched({ ...shared, ...second } as RateLimitOptions);
+    expect(other.codes).toEqual(reused);
+    expect([await usedBy(one.limiter), await usedBy(other.limiter)]).toEqual([1, 2]);
+  }
 });
 
 test('two limiters without a name and with different windows limit and block a client apart', async () => {

@@ -1,7 +1,10 @@
 import { join } from 'node:path';
+import cookieParser from 'cookie-parser';
+import express, { type Express } from 'express';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { session } from '../../../middleware/session/session.js';
 import { forkTypeScript, type TypeScriptChild } from '../../support/processes.js';
-import { redisForFile } from '../support/redis-for-file.js';
+import { quiet, redisForFile, serve } from '../support/redis-for-file.js';
 import { type Client, clientOf, data, serveSessions } from './support/session-client.js';
 
 const file = redisForFile();
@@ -72,25 +75,57 @@ test('after a rotation the old secret can be removed for sessions that were seen
   expect(await surviveChanges(browser, ['new', 'newAtOnce'])).toBe(true);
 });
 
-test('a login on a new process keeps the secret of the browser, so that old processes accept it', async () => {
-  const routes = (app: import('express').Express) => {
-    app.get('/visit', (req, res) => {
-      data(req).visited = true;
-      res.end();
-    });
-    app.get('/login', async (req, res) => {
-      await req.session.regenerate();
-      data(req).user = 'ann';
-      res.end();
-    });
-    app.get('/show', (req, res) => void res.json(data(req).user ?? null));
+function routes(app: Express): void {
+  app.get('/visit', (req, res) => {
+    data(req).visited = true;
+    res.end();
+  });
+  app.get('/login', async (req, res) => {
+    await req.session.regenerate();
+    data(req).user = 'ann';
+    res.end();
+  });
+  app.get('/logout', async (req, res) => {
+    await req.session.destroy();
+    res.end();
+  });
+  app.get('/show', (req, res) => void res.json(data(req).user ?? null));
+}
+
+test.each([
+  ['that has a session', '/visit'],
+  ['that has logged out', '/logout'],
+])(
+  'a login on a new process keeps the secret of a browser %s, so that old processes accept it',
+  async (_what, before) => {
+    const old = await serveSessions({ redis: file.redis, secret: 'old' }, routes);
+    const fresh = await serveSessions({ redis: file.redis, secret: ['new', 'old'] }, routes);
+    const browser = old.client();
+    await browser.get('/visit');
+    await browser.get(before);
+    browser.url = fresh.url;
+    await browser.get('/login');
+    browser.url = old.url;
+    expect((await browser.get('/show')).text).toBe('"ann"');
+  },
+);
+
+test('with the secrets of cookie-parser a rotation in two steps logs nobody out, and signs all cookies again', async () => {
+  const behindParser = async (...secrets: string[]) => {
+    const app = express().use(cookieParser(secrets));
+    routes(app.use(session({ redis: file.redis, logger: quiet, resignAfterMs: 0 })));
+    return serve(app);
   };
-  const old = await serveSessions({ redis: file.redis, secret: 'old' }, routes);
-  const fresh = await serveSessions({ redis: file.redis, secret: ['new', 'old'] }, routes);
-  const browser = old.client();
-  await browser.get('/visit');
-  browser.url = fresh.url;
+  const [old, accepting, signing, fresh] = await Promise.all([
+    behindParser('old'),
+    behindParser('old', 'new'),
+    behindParser('new', 'old'),
+    behindParser('new'),
+  ]);
+  const browser = clientOf(old);
   await browser.get('/login');
-  browser.url = old.url;
-  expect((await browser.get('/show')).text).toBe('"ann"');
+  for (const url of [accepting, old, signing, accepting, signing, fresh]) {
+    browser.url = url;
+    expect((await browser.get('/show')).text).toBe('"ann"');
+  }
 });

@@ -158,3 +158,8 @@ test.each<[string, RequestHandler]>([
 ])('%s with nothing ends the request in an error', async (_, failing) => {
   expect(await run(log, stack(failing, a))).toEqual(['ask a', 'Error: a function threw undefined']);
 });
+
+test.each(['route', 'router'])('a middleware that throws %s does not direct Express', async (word) => {
+  const failing: RequestHandler = () => Promise.reject(word);
+  expect(await run(log, stack(failing, a))).toEqual(['ask a', `Error: a function threw ${word}`]);
+});

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
 import type { Redis } from 'ioredis';
@@ -47,8 +47,8 @@ async function keysWithoutExpiry(redis: Redis): Promise<string[]> {
 }
 
 /** Serves the app for the running test; answers its URL. */
-export async function serve(app: Express): Promise<string> {
-  const server: Server = app.listen(0, '127.0.0.1');
+export async function serve(app: Express | RequestListener): Promise<string> {
+  const server: Server = createServer(app).listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
     server.closeAllConnections();

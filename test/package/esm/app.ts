@@ -37,6 +37,10 @@ app.post('/', stack(limit, sessions), invalidateOn({ redis, prefix, tags }), (re
   greeting = 'hello again';
   res.send(String(req.session.visits));
 });
+// What the package adds to Express' types reaches who imports it.
+app.get('/left', limit, ({ rateLimit, idempotency }, { cacheTags }) => {
+  console.log(rateLimit.remaining, rateLimit.resetTime.getTime(), idempotency?.id, cacheTags);
+});
 
 const server = app.listen(0);
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;

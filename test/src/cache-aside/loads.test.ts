@@ -96,6 +96,15 @@ test.each(Object.keys(nestings))(
   },
 );
 
+test('a load that calls getOrLoad of another instance, on another client, does not wait for itself', async () => {
+  const { redis } = await throughProxy(file.server);
+  const logger = recordingLogger();
+  const [one, other] = [open({ waitMs: 60_000 }), open({ redis, logger, waitMs: 60_000 })];
+  const inner = () => other.getOrLoad('user:7', async () => 'inner', fresh);
+  expect(await one.getOrLoad('user:7', () => other.getOrLoad('team:1', inner, fresh), fresh)).toBe('inner');
+  expect(logger.lines.map(({ message }) => message.split(':')[0])).toEqual(['CACHE_LOAD_NESTED']);
+});
+
 test('two loads that call getOrLoad for each other do not wait for each other', async () => {
   const cache = open();
   const both = gate();

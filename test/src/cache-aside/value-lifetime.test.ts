@@ -76,7 +76,8 @@ test.each([
 
 const nonsense: [string, () => unknown, string][] = [
   ['NaN', () => Number.NaN, 'returned NaN for "token:1"'],
-  ['a text', () => '60', 'returned 60 for "token:1"'],
+  ['a text', () => 's3cret', 'returned a string for "token:1"'],
+  ['a function', () => () => 's3cret', 'returned a function for "token:1"'],
   ['nothing', () => undefined, 'returned undefined for "token:1"'],
   ['Infinity', () => Number.POSITIVE_INFINITY, 'returned Infinity for "token:1"'],
   ['a promise of nonsense', async () => null, 'returned null for "token:1"'],

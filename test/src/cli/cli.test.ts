@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import { hostname, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import express from 'express';
 import { expect, onTestFinished, test } from 'vitest';
 import { cacheResponse } from '../../../middleware/cache/index.js';
@@ -8,6 +12,7 @@ import { rateLimit } from '../../../middleware/rate-limit/index.js';
 import { session } from '../../../middleware/session/index.js';
 import { run } from '../../../src/cli/run.js';
 import { withLock } from '../../../src/locks/index.js';
+import { closeRedis, connectRedis } from '../../../src/redis/index.js';
 import { quiet, redisForFile, serve } from '../../middleware/support/redis-for-file.js';
 import { gate } from '../../support/gate.js';
 import { startRedis } from '../../support/redis.js';
@@ -169,6 +174,7 @@ test('cache show and purge; more than one only after a confirmation', async () =
     'is not served: the tag thing was invalidated',
   );
   expect((await get('/cached')).text).toBe('answer 2');
+  expect(await cli(`cache purge --url cached ${options}`)).toMatchObject({ code: 2 });
   const several = `cache purge --tag thing --url /cached ${options}`;
   expect(await cli(several)).toMatchObject({ code: 4, questions: ['Purge 2 tags, URLs and keys?'] });
   expect(await cli(`cache purge --all ${options}`)).toMatchObject({ code: 4 });
@@ -212,6 +218,12 @@ test.each([
   ['cache purge --all --tag x', 'give --tag'],
   ['cache show', 'name a URL'],
   ['locks list --colour', "'--colour'"],
+  ['sessions end 7 --key x', 'does not take --key'],
+  ['doctor --limiter 1m', 'does not take --limiter'],
+  ['limits reset me --all', 'does not take --all'],
+  ['cache purge --tag=', 'must not be empty'],
+  ['doctor --redis=', '--redis must be a URL'],
+  ['doctor --redis http://localhost:6379', '--redis must be a URL'],
   ['doctor --timeout soon', '--timeout must be'],
 ])('"%s" is wrong usage: exit code 2, and what to do', async (line, reason) => {
   const limiter = line === 'limits reset' ? ' --limiter 1m' : '';
@@ -230,7 +242,32 @@ test('a Redis that does not answer is exit code 3', async () => {
     server.thaw();
     await server.stop();
   }
-  expect(await cli('doctor', { url: server.url })).toMatchObject({ code: 3 });
+});
+
+test.each([
+  'doctor',
+  'limits list',
+  'limits show',
+  'limits show me',
+  'locks list',
+  'cache purge --all --yes',
+])(
+  'where nobody listens, %s says so with exit code 3, and does not say that there is nothing',
+  async (line) => {
+    const { code, out, err } = await cli(`${line} --timeout 300`, { url: 'redis://127.0.0.1:1' });
+    expect({ code, out }).toEqual({ code: 3, out: '' });
+    expect(err).toMatch(/Redis is unavailable: it is not answering at the moment \(.*127\.0\.0\.1:1\)\n/);
+  },
+);
+
+test('whoever has read enough of the output gets no stack trace', async () => {
+  const main = join(__dirname, '../../../src/cli/main.ts');
+  const child = spawn(process.execPath, ['--import', 'tsx', main, '--help'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.destroy();
+  const [err, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  expect([err, code]).toEqual(['', 0]);
 });
 
 test('doctor explains a good Redis, one that may evict, and one whose user may not do everything', async () => {
@@ -256,9 +293,47 @@ test('doctor explains a good Redis, one that may evict, and one whose user may n
     const limited = await cli('doctor', { url: server.url.replace('redis://', 'redis://app:secret@') });
     expect(limited.code).toBe(1);
     expect(limited.out).toMatch(/PROBLEM {2}ACL: forbidden: .*limits \(SET\)/);
-    expect(limited.out).toContain('messages and waiting callers (PUBLISH)');
+    expect(limited.out).toContain('messages and waiting callers (PUBLISH, SUBSCRIBE)');
     expect(limited.out).not.toContain('secret');
   } finally {
+    await server.stop();
+  }
+});
+
+test.each([
+  ['info', 'outages and failovers (INFO)'],
+  ['ping', 'outages and failovers (PING)'],
+  ['time', 'scripts (EVAL); clocks (TIME)'],
+  ['evalsha', 'scripts (EVALSHA)'],
+  ['hset', 'sessions (HSET); idempotency (HSET)'],
+  ['mget', 'cache (MGET)'],
+  ['publish', 'messages and waiting callers (PUBLISH); the operations page (PUBLISH)'],
+])('doctor names what a user without %s cannot do, and goes on', async (command, found) => {
+  const user = `without-${command}`;
+  await file.redis.call('ACL', 'SETUSER', user, 'on', '>pw', '~*', '&*', '+@all', `-${command}`);
+  const { code, out } = await cli('doctor', {
+    url: file.server.url.replace('redis://', `redis://${user}:pw@`),
+  });
+  expect(code).toBe(1);
+  expect(out).toContain(`PROBLEM  ACL: forbidden: ${found}\n`);
+  if (command !== 'info') expect(out).toMatch(/ok {7}replication/);
+});
+
+test('doctor explains a Redis that refuses writes: a replica, and one that is full', async () => {
+  const server = await startRedis();
+  const admin = connectRedis({ url: server.url, logger: quiet });
+  try {
+    await admin.config('SET', 'maxmemory', '1');
+    const full = await cli('doctor', { url: server.url });
+    expect(full.code).toBe(1);
+    expect(full.out).toMatch(/PROBLEM {2}writes: Redis refuses them: OOM [\s\S]*ok {7}version/);
+    await admin.config('SET', 'maxmemory', '0');
+    await admin.replicaof('127.0.0.1', 1);
+    const replica = await cli('doctor', { url: server.url });
+    expect(replica.code).toBe(1);
+    expect(replica.out).toMatch(/PROBLEM {2}writes: .*READONLY[\s\S]*PROBLEM {2}replication: role slave/);
+  } finally {
+    await closeRedis(admin);
     await server.stop();
   }
 });

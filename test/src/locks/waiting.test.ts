@@ -16,8 +16,10 @@ beforeEach(async () => {
   await withLock(file.redis, 'warm', LONG, () => 'the scripts are known');
 });
 
-function anotherClient() {
-  const redis = connectRedis({ url: file.server.url, logger: quiet });
+function anotherClient(user = '') {
+  const url = new URL(file.server.url);
+  Object.assign(url, user && { username: user, password: 'secret' });
+  const redis = connectRedis({ url: url.href, logger: quiet });
   onTestFinished(() => closeRedis(redis));
   return redis;
 }
@@ -95,6 +97,20 @@ test('a release that was missed while the connection was lost is noticed after t
   proxy.sever();
   expect(await waited).toBe('in');
 });
+
+test.each(['-publish', 'resetchannels'])(
+  'with the ACL rule %s a waiter hears of no release, and asks again',
+  async (rule) => {
+    await file.redis.acl('SETUSER', 'deaf', 'reset', 'on', '>secret', '~*', '&*', '+@all', rule);
+    const waiter = anotherClient('deaf');
+    await file.redis.set('lock:r', 'of another', 'PX', 60_000);
+    await commands.reset();
+    const waited = withLock(waiter, 'r', LONG, () => 'in');
+    await eventually('it asks again', async () => (await commands.count()).evalsha > 2);
+    await file.redis.del('lock:r');
+    expect(await waited).toBe('in');
+  },
+);
 
 async function waitingOnServerOfItsOwn(waitMs: number) {
   const server = await startRedis();

@@ -208,7 +208,7 @@ describe('on', () => {
       listening.on('orders', (order) => seen.push(order)),
     ]);
     expect(both).toMatchObject([
-      { status: 'rejected', reason: { code: 'REDIS_COMMAND_FAILED' } },
+      { status: 'rejected', reason: { code: 'REDIS_MISCONFIGURED' } },
       { status: 'fulfilled' },
     ]);
     await publish('orders', 1);

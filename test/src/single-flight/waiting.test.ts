@@ -119,6 +119,15 @@ test('a release that was missed with a lost connection is noticed over the next 
   expect(await over).toBe('stored');
 });
 
+test('a fill lease that is given back without a message is noticed before it would expire', async () => {
+  await hold();
+  const over = leasesOf(anotherClient()).ended('page', 60_000);
+  await isHeard();
+  await eventually('it looked after the subscription', async () => (await looks()) > 0);
+  await giveBackUnheard();
+  expect(await over).toBe('stored');
+});
+
 test('a process whose ACL forbids SUBSCRIBE polls for the end of a fill lease', async () => {
   await file.redis.acl('SETUSER', 'deaf', 'on', '>secret', '~*', '+@all', 'resetchannels');
   const redis = anotherClient({ username: 'deaf', password: 'secret' });

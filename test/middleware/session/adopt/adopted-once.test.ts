@@ -81,6 +81,14 @@ test('an adopted session keeps the maxAge that the old application gave to it', 
   expect(await file.redis.pttl(keyOf(id))).toBeGreaterThan(1_200_000);
 });
 
+test('an old session keeps its maxAge when a cookie function returns another end', async () => {
+  const old = await serveOld(file.server.url, { cookie: { maxAge: 1_234_000 } });
+  const cookie = () => ({ expires: new Date(Date.now() + 9_000_000) });
+  const { url } = await serveNew(file.redis, { cookie });
+  const { browser } = await loggedIn(old);
+  expect((await at(url, browser).get('/life')).text).toBe('1234000');
+});
+
 test('an old session without a maxAge ends after idleTimeoutMs', async () => {
   const old = await serveOld(file.server.url, { cookie: {} });
   const { url } = await serveNew(file.redis, { cookie: {}, idleTimeoutMs: 50_000 });

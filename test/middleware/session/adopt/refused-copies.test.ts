@@ -39,11 +39,11 @@ const CASES: Record<string, Case> = {
   'has expired and no expiry in Redis': { spoil: expired, old: { disableTTL: true }, reason: 'expired' },
   'has a property that cannot be stored': {
     spoil: (text) => text.replace('{', '{"__proto__":{"admin":true},'),
-    reason: 'a name that cannot be stored',
+    reason: 'a property that cannot be stored',
   },
   'has a property named like a method': {
     spoil: (text) => text.replace('{', '{"save":1,'),
-    reason: 'a name that cannot be stored',
+    reason: 'a property that cannot be stored',
   },
   'is signed by another secret': { old: { secret: 'another' }, reason: 'none of the secrets' },
 };
@@ -69,6 +69,16 @@ test.each(Object.entries(CASES))(
     await file.redis.pexpire(key, MAX_AGE_MS);
   },
 );
+
+test('an old session whose maxAge is beyond all dates is adopted without it', async () => {
+  const browser = clientOf(await serveOld(file.server.url));
+  const { text: id } = await browser.get('/login?user=u');
+  const spoilt = JSON.stringify({ user: 'u', cookie: { originalMaxAge: 9e15 } });
+  await file.redis.set(`sess:${id}`, spoilt, 'KEEPTTL');
+  const { url } = await serveNew(file.redis);
+  expect(await shown(at(url, browser))).toEqual({ user: 'u' });
+  expect((await at(url, browser).get('/life')).text).toBe('null');
+});
 
 test('a key of another type under the old prefix is not touched', async () => {
   const browser = clientOf(await serveOld(file.server.url));

@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import cookieParser from 'cookie-parser';
-import type { Express } from 'express';
+import type { Express, Request } from 'express';
 import { describe, test } from 'vitest';
 import { redisForFile } from '../../support/redis-for-file.js';
 import { data, SECRET } from '../support/session-client.js';
@@ -43,6 +43,25 @@ describe('as on express-session, the option cookie', () => {
 
   test('a function that returns a capitalised sameSite', () =>
     expectAlike(file, { options: { cookie: () => ({ sameSite: 'Lax', maxAge: HOUR }) }, asks: WRITES }));
+
+  test('a function: a session keeps the lifetime that it was created with', () =>
+    expectAlike(file, {
+      options: {
+        cookie: ({ query }: Request) => ({ sameSite: 'lax', maxAge: query.remember ? 5 * HOUR : null }),
+      },
+      asks: [
+        ['/write?remember=1', '/write', '/read'],
+        ['/write', '/write?remember=1', '/read?remember=1'],
+      ],
+    }));
+
+  test('a function that returns dates', () =>
+    expectAlike(file, {
+      options: {
+        cookie: ({ query }: Request) => ({ sameSite: 'lax', expires: inHours(query.long ? 9 : 5) }),
+      },
+      asks: [['/write?long=1', '/write', '/read']],
+    }));
 });
 
 describe.each([{}, { maxAge: 9 * HOUR }, { expires: inHours(9) }])(
