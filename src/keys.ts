@@ -34,6 +34,8 @@ export interface Keys {
   value(key: string): string;
   queues(): string;
   idempotency(digest: string): string;
+  /** A channel. */
+  idempotencyReleased(digest: string, keyPrefix: string): string;
   tag(tag: string): string;
   lock(resource: string): string;
   /** In the hash slot of the lock: its hash tag is the lock's whole key in Redis, ioredis' prefix included. */
@@ -76,6 +78,7 @@ export function keys(prefix = ''): Keys {
     settling: (server) => `${prefix}epoch:settling:{${server}}`,
     value: (key) => `${prefix}${safeId(key)}`,
     idempotency: (digest) => `${prefix}idempotency:${digest}`,
+    idempotencyReleased: (digest, keyPrefix) => `${keyPrefix}${prefix}idempotency-released:${digest}`,
     queues: () => `${prefix}queue`,
     tag: (tag) => `${prefix}tag:${safeId(tag)}`,
     lock: (resource) => `${prefix}lock:${safeId(resource)}`,

@@ -137,4 +137,6 @@ export interface IdempotencyEvent extends RequestEvent {
   readonly state: 'run' | 'done' | 'running' | 'lost' | 'mismatch';
   /** Milliseconds that Redis took. */
   readonly durationMs: number;
+  /** Milliseconds for which the request then waited for the answer to an earlier one (`waitMs`). */
+  readonly waitedMs: number;
 }

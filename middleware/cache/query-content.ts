@@ -72,7 +72,8 @@ async function queryDigest(
     .digest('base64url');
 }
 
-const JSON_TYPE = /^[^;]*?(?:\/|\+)json\s*(?:;|$)/i;
+// One media type (RFC 9110 §8.3.1), which a list of them is not.
+const JSON_TYPE = /^[\w!#$%&'*+.^`|~-]+\/(?:[\w!#$%&'*+.^`|~-]+\+)?json[ \t]*(?:;|$)/i;
 const OTHER_CHARSET = /;\s*charset\s*=\s*(?!"?utf-8"?\s*(?:;|$))/i;
 
 // RFC 10008 §2.7 lets a cache normalise by the media type, unless the client asks it not to.

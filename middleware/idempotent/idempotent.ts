@@ -20,6 +20,7 @@ import { checks, defaults, hints, type IdempotentOptions, type IdempotentSetting
 import { answerProblem, type IdempotencyProblem } from './problems.js';
 import { replay } from './replay.js';
 import { routeOf, scopeOf } from './scope.js';
+import { type NamedAttempt, waitForAnswer } from './wait-for-answer.js';
 
 type FoundAnswer = Awaited<ReturnType<Attempts['find']>>;
 
@@ -29,18 +30,11 @@ interface AskedAttempt {
   readonly found: Promise<FoundAnswer>;
 }
 
-/** A request with its key's digest and its fingerprint. */
-interface NamedAttempt {
-  readonly id: string;
-  readonly fingerprint: string;
-  readonly req: Request;
-}
-
 /**
  * Lets a request that is sent again happen once (draft-ietf-httpapi-idempotency-key-header-07). The first request with an
  * `Idempotency-Key` runs the handler, and its answer is kept; a later one with the same client, method, path and content
- * gets that answer, and one that comes meanwhile gets 409. A process that dies leaves a lease behind: after it the
- * request runs again. So that its effect still happens once, commit `req.idempotency.id` under a UNIQUE constraint.
+ * gets that answer; one that comes meanwhile gets 409, or waits for the answer (`waitMs`). A process that dies leaves a
+ * lease behind: after it the request runs again. So that its effect still happens once, commit `req.idempotency.id` under a UNIQUE constraint.
  *
  * @example
  * app.post('/orders', sessions, idempotent({ redis }), express.json(), async (req, res) => {
@@ -92,20 +86,21 @@ class IdempotentStep implements Step<AskedAttempt | undefined> {
     }
     const read = await fingerprintOf(req, this.#settings);
     if ('failure' in read) return this.#contentFailed(req, res, read.failure);
-    const attempt = { id: named.id, fingerprint: read.digest, req };
+    const attempt = { id: named.id, fingerprint: read.digest, req, res };
     const began = clockFor('idempotency');
-    const outcome = await this.#outcome(attempt, await (asked as Promise<AskedAttempt>), next);
-    if (!outcome) return undefined;
-    publish('idempotency', () => ({ state: outcome.state, durationMs: monotonicNow() - began }), req);
-    return this.#follow(outcome, attempt, res, next);
+    const first = await this.#outcome(attempt, await (asked as Promise<AskedAttempt>), next);
+    if (!first) return undefined;
+    const askedAt = monotonicNow();
+    const durationMs = askedAt - began;
+    const { waitMs } = this.#settings;
+    const waits = first.state === 'running' && waitMs > 0;
+    const outcome = waits ? await waitForAnswer(this.#attempts, first, attempt, waitMs) : first;
+    const waitedMs = waits ? monotonicNow() - askedAt : 0;
+    publish('idempotency', () => ({ state: outcome.state, durationMs, waitedMs }), req);
+    return this.#follow(outcome, attempt, next);
   }
 
-  #follow(
-    outcome: AttemptOutcome,
-    { id, fingerprint, req }: NamedAttempt,
-    res: Response,
-    next: NextFunction,
-  ): unknown {
+  #follow(outcome: AttemptOutcome, { id, fingerprint, req, res }: NamedAttempt, next: NextFunction): unknown {
     const { documentationUrl } = this.#settings;
     if (outcome.state !== 'run') stateOf(req).isUnchanged = true;
     switch (outcome.state) {

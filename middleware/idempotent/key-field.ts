@@ -15,7 +15,8 @@ export type KeySyntax = 'lenient' | 'strict';
 export function keyOf(lines: readonly string[], syntax: KeySyntax): string | undefined {
   const [line, ...more] = lines;
   if (line === undefined || more.length > 0) return undefined;
-  const text = line.trim();
+  // Not trim(): it takes more than the white space of a field.
+  const text = line.replace(/^[ \t]+|[ \t]+$/g, '');
   const key = quotedKey(text) ?? (syntax === 'lenient' ? bareKey(text) : undefined);
   return key !== undefined && PRINTABLE.test(key) && key.length <= LONGEST_KEY ? key : undefined;
 }

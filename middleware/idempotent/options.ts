@@ -4,6 +4,7 @@ import {
   aBoolean,
   aFunction,
   aPositiveInteger,
+  aWholeNumber,
   type Check,
   connectionChecks,
   oneOf,
@@ -71,6 +72,12 @@ export interface IdempotentOptions {
    */
   readonly leaseMs?: number;
   /**
+   * Milliseconds for which a request waits at most for the answer to the first one, while that runs; 0 to answer it with
+   * 409 at once. After that it is 409 as well.
+   * @default 0
+   */
+  readonly waitMs?: number;
+  /**
    * When an attempt stopped without a result: run the handler again, or answer 409 until the key expires.
    * @default 'rerun'
    */
@@ -111,6 +118,7 @@ export const defaults = {
   maxBodyBytes: 65_536,
   ttlSeconds: 86_400,
   leaseMs: 30_000,
+  waitMs: 0,
   onLostLease: 'rerun',
   onUnavailable: 'refuse',
   timeoutMs: 250,
@@ -121,7 +129,7 @@ export type IdempotentSettings = WithDefaults<IdempotentOptions, typeof defaults
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']);
 const MAX_BYTES = 16 * 1024 * 1024;
-const MAX_LEASE_MS = 3_600_000;
+const HOUR_MS = 3_600_000;
 const YEAR_SECONDS = 31_536_000;
 
 // It is sent as `Link: <…>`.
@@ -146,7 +154,8 @@ export const checks = {
   maxContentBytes: aPositiveInteger('bytes', MAX_BYTES),
   maxBodyBytes: aPositiveInteger('bytes', MAX_BYTES),
   ttlSeconds: aPositiveInteger('seconds', YEAR_SECONDS),
-  leaseMs: aPositiveInteger('milliseconds', MAX_LEASE_MS),
+  leaseMs: aPositiveInteger('milliseconds', HOUR_MS),
+  waitMs: aWholeNumber('milliseconds', HOUR_MS),
   onLostLease: oneOf('rerun', 'refuse'),
   onUnavailable: oneOf('refuse', 'proceed'),
   documentationUrl: aLinkTarget,
@@ -164,6 +173,9 @@ export const hints = {
   expires: 'use "ttlSeconds"',
   lockTtl: 'use "leaseMs"',
   lockTimeout: 'use "leaseMs"',
+  onConcurrent: 'use "waitMs"',
+  wait: 'use "waitMs"',
+  waitTimeout: 'use "waitMs"',
   enforce: 'use "required"',
   enforceIdempotency: 'use "required"',
   user: 'use "scope"',

@@ -1,9 +1,7 @@
 import type { Response } from 'express';
 import type { KeptAnswer } from '../../src/idempotency/index.js';
+import { removeContentFields } from '../content-fields.js';
 import { copyFields } from '../response/index.js';
-
-// They describe a content that is not sent.
-const OF_CONTENT = ['content-type', 'content-encoding', 'content-language', 'content-range', 'etag'];
 
 /** Sends the answer of an earlier request again, byte for byte, without its cookies. */
 export function replay(res: Response, { status, fields, body }: KeptAnswer): void {
@@ -13,7 +11,7 @@ export function replay(res: Response, { status, fields, body }: KeptAnswer): voi
   if (!res.hasHeader('Cache-Control')) res.setHeader('Cache-Control', 'no-store');
   if (body === undefined) {
     res.setHeader('Idempotency-Replay', 'omitted');
-    for (const name of OF_CONTENT) res.removeHeader(name);
+    removeContentFields(res);
   }
   if (status !== 204 && status !== 304) res.setHeader('Content-Length', body?.length ?? 0);
   res.end(body);

@@ -119,14 +119,14 @@ class ResponseHold implements Interceptor {
     const destroy = this.#mayDestroy;
     this.#unlock();
     const state = stateOf(this.#res.req);
-    record.isReleasing = true;
+    state.isReleasing = true;
     try {
       for (const [position, call] of calls.entries()) {
         if (position === 0 || this.passOrHold(call)) call.run();
       }
-      record.isReleasing = false;
+      state.isReleasing = false;
     } catch (error) {
-      record.isReleasing = false;
+      state.isReleasing = false;
       // The error that the handler's own call would have thrown, e.g. ERR_INVALID_ARG_TYPE.
       this.#drop(error);
       return;
@@ -147,7 +147,7 @@ class ResponseHold implements Interceptor {
     const res = this.#res;
     this.#giveUp();
     const state = stateOf(res.req);
-    record.droppedBy = Math.min(this.#inside + 1, record.droppedBy ?? this.#inside + 1);
+    state.droppedBy = Math.min(this.#inside + 1, state.droppedBy ?? this.#inside + 1);
     // The rest of the dropped body must not end up in the error's answer.
     for (const source of this.sources) source.unpipe(res);
     if (!res.headersSent) {

@@ -16,8 +16,8 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   src: [
     ['http'],
     ['redis'],
-    ['subscriptions', 'limits', 'sessions', 'tags', 'idempotency'],
-    ['locks', 'queues', 'messages', 'single-flight', 'cache'],
+    ['subscriptions', 'limits', 'sessions', 'tags'],
+    ['locks', 'queues', 'messages', 'single-flight', 'cache', 'idempotency'],
     ['cache-aside'],
     ['operations', 'telemetry', 'testing'],
     ['cli'],

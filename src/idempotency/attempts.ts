@@ -2,30 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { isUnavailable } from '../errors.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, OwedReleases, type RedisClient } from '../redis/index.js';
+import {
+  type AttemptOutcome,
+  type FoundAttempt,
+  foundAttempt,
+  headOf,
+  type KeptAnswer,
+  keptAnswer,
+  type RunsElsewhere,
+} from './attempt-outcome.js';
+import { WaitingRequests, type WaitTerms } from './waiting-requests.js';
 
 const beginAttempt = loadScript('begin-attempt');
 const renewAttempt = loadScript('renew-attempt');
 const endAttempt = loadScript('end-attempt');
-
-/** The answer of a request that has happened. */
-export interface KeptAnswer {
-  readonly status: number;
-  readonly fields: Readonly<Record<string, string | readonly string[]>>;
-  /** Undefined when it was not kept: a stream, or too large. */
-  readonly body: Buffer | undefined;
-}
-
-/** What a request with an idempotency key has to do. */
-export type AttemptOutcome =
-  /** Run the handler. The fence is higher than that of each earlier attempt. */
-  | { readonly state: 'run'; readonly token: string; readonly fence: number }
-  /** The same request runs at the moment. */
-  | { readonly state: 'running'; readonly leftMs: number }
-  | { readonly state: 'done'; readonly answer: KeptAnswer }
-  /** The key was used for a request with another content. */
-  | { readonly state: 'mismatch' }
-  /** An earlier attempt stopped without a result. */
-  | { readonly state: 'lost' };
 
 /** An attempt whose handler runs. */
 export interface RunningAttempt {
@@ -44,8 +34,7 @@ export interface AttemptsOptions {
   readonly onLostLease: 'rerun' | 'refuse';
 }
 
-type EndArguments = readonly [token: string, ...(string | number | Buffer)[]];
-type AttemptReply = readonly (Buffer | number)[];
+type EndArguments = readonly [token: string, channel: string, ...(string | number | Buffer)[]];
 
 /**
  * Attempts at requests that must happen once, in Redis: one hash per key of a client, with the content's fingerprint and
@@ -54,13 +43,23 @@ type AttemptReply = readonly (Buffer | number)[];
 export class Attempts {
   readonly #link;
   readonly #nameOf;
+  readonly #channelOf: (id: string) => string;
   readonly #options: AttemptsOptions;
   readonly #owed = new OwedReleases();
+  readonly #waiting: WaitingRequests;
 
   constructor(redis: RedisClient, options: AttemptsOptions) {
+    const { idempotency, idempotencyReleased } = keys(options.prefix);
     this.#link = linkTo(redis);
-    this.#nameOf = keys(options.prefix).idempotency;
+    this.#nameOf = idempotency;
+    this.#channelOf = (id) => idempotencyReleased(id, redis.options.keyPrefix ?? '');
     this.#options = options;
+    this.#waiting = new WaitingRequests({
+      redis,
+      channelOf: this.#channelOf,
+      take: (id, fingerprint, mayBeLost) => this.#take(id, fingerprint, mayBeLost),
+      giveBack: (id, token) => void this.forget(id, token).catch(() => undefined),
+    });
   }
 
   /** The answer that is there already, and the fingerprint of its request. Changes nothing. */
@@ -75,18 +74,12 @@ export class Attempts {
   }
 
   async begin(id: string, fingerprint: string): Promise<AttemptOutcome> {
-    const { leaseMs, keepMs, onLostLease } = this.#options;
-    const token = randomBytes(15).toString('base64url');
-    // A question that is not even sent leaves nothing behind.
-    const isSent = this.#link.outage === undefined;
-    const args = [token, fingerprint, leaseMs, keepMs + leaseMs, onLostLease];
-    try {
-      return attemptOutcome(await this.#run<AttemptReply>(beginAttempt, id, args), token);
-    } catch (error) {
-      // Redis may have given the lease, or may still do so.
-      if (isSent) this.#owed.add(token, () => this.#end(id, [token]), { mayComeLater: true, forMs: leaseMs });
-      throw error;
-    }
+    return (await this.#begin(id, fingerprint)) as AttemptOutcome;
+  }
+
+  /** Waits for the end of the attempt that runs, and then is answered as `begin`. An outage ends no wait. */
+  wait(id: string, fingerprint: string, running: RunsElsewhere, terms: WaitTerms): Promise<AttemptOutcome> {
+    return this.#waiting.outcome(id, fingerprint, running, terms);
   }
 
   /** Resolves with false when another attempt has taken over. */
@@ -100,17 +93,38 @@ export class Attempts {
    * Keeps the answer, unless another attempt has taken over: then it resolves with false. When Redis does not acknowledge
    * it in time this rejects, and is repeated while the lease can last.
    */
-  complete(
-    { id, token, fence, fingerprint }: RunningAttempt,
-    { status, fields, body }: KeptAnswer,
-  ): Promise<boolean> {
-    const head = JSON.stringify({ status, fields, ...(body ? {} : { isOmitted: true }) });
-    return this.#endOrRepeat(id, [token, this.#options.keepMs, head, body ?? '', fingerprint, fence]);
+  complete({ id, token, fence, fingerprint }: RunningAttempt, answer: KeptAnswer): Promise<boolean> {
+    const args = [this.#options.keepMs, headOf(answer), answer.body ?? '', fingerprint, fence];
+    return this.#endOrRepeat(id, [token, this.#channelOf(id), ...args]);
   }
 
   /** The next request with this key runs again. When Redis does not acknowledge it in time this is repeated as well. */
   async forget(id: string, token: string): Promise<void> {
-    await this.#endOrRepeat(id, [token]);
+    await this.#endOrRepeat(id, this.#freeing(id, token));
+  }
+
+  async #begin(id: string, fingerprint: string, known: 'known' | '' = ''): Promise<FoundAttempt> {
+    const { leaseMs, keepMs, onLostLease } = this.#options;
+    const token = randomBytes(15).toString('base64url');
+    // A question that is not even sent leaves nothing behind.
+    const isSent = this.#link.outage === undefined;
+    const args = [token, fingerprint, leaseMs, keepMs + leaseMs, onLostLease, known];
+    try {
+      return foundAttempt(await this.#run<(Buffer | number)[]>(beginAttempt, id, args), token);
+    } catch (error) {
+      // Redis may have given the lease, or may still do so.
+      const giveBack = () => this.#end(id, this.#freeing(id, token));
+      if (isSent) this.#owed.add(token, giveBack, { mayComeLater: true, forMs: leaseMs });
+      throw error;
+    }
+  }
+
+  /** For requests that have seen an attempt run. While `mayBeLost`, a key that is missing gives no right to run. */
+  async #take(id: string, fingerprint: string, mayBeLost: boolean): Promise<FoundAttempt> {
+    const found = await this.#begin(id, fingerprint, 'known');
+    if (found.state !== 'missing' || mayBeLost) return found;
+    // Nobody has renewed the lease: what became of its attempt was lost with the key.
+    return this.#options.onLostLease === 'refuse' ? { state: 'lost' } : this.#begin(id, fingerprint);
   }
 
   async #endOrRepeat(id: string, args: EndArguments): Promise<boolean> {
@@ -123,6 +137,10 @@ export class Attempts {
     }
   }
 
+  #freeing(id: string, token: string): EndArguments {
+    return [token, this.#channelOf(id), this.#options.leaseMs];
+  }
+
   async #end(id: string, args: EndArguments): Promise<boolean> {
     return (await this.#run<number>(endAttempt, id, args)) === 1;
   }
@@ -131,24 +149,4 @@ export class Attempts {
     const { timeoutMs } = this.#options;
     return this.#link.run<Answer>(script, [this.#nameOf(id)], [...args], { timeoutMs, as: 'bytes' });
   }
-}
-
-function attemptOutcome([state, first, second]: AttemptReply, token: string): AttemptOutcome {
-  switch (String(state)) {
-    case 'run':
-      return { state: 'run', token, fence: Number(String(first)) };
-    case 'running':
-      return { state: 'running', leftMs: Number(first) };
-    case 'done':
-      return { state: 'done', answer: keptAnswer(first as Buffer, second as Buffer) };
-    case 'lost':
-      return { state: 'lost' };
-    default:
-      return { state: 'mismatch' };
-  }
-}
-
-function keptAnswer(head: Buffer, body: Buffer): KeptAnswer {
-  const { isOmitted, status, fields } = JSON.parse(head.toString()) as KeptAnswer & { isOmitted?: true };
-  return { status, fields, body: isOmitted ? undefined : body };
 }

@@ -1,1 +1,2 @@
-export { type AttemptOutcome, Attempts, type KeptAnswer, type RunningAttempt } from './attempts.js';
+export type { AttemptOutcome, KeptAnswer, RunsElsewhere } from './attempt-outcome.js';
+export { Attempts, type RunningAttempt } from './attempts.js';

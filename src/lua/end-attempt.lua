@@ -1,15 +1,20 @@
--- Ends an attempt: keeps its answer, or forgets it, so that the next request runs again. The answer is kept also when Redis
--- has lost the key and nobody has taken over.
+-- Ends an attempt, and wakes the requests that wait for it: keeps its answer, or lets the next request run again. The
+-- answer is kept also when Redis has lost the key and nobody has taken over.
 -- KEYS    idempotency:<digest>
--- ARGV    token; then, to keep the answer: ms for which it is kept, head as JSON, body, fingerprint, fence
+-- ARGV    token, channel, ms for which the key is kept; then, to keep the answer: head as JSON, body, fingerprint, fence
 -- returns 1, or 0 if another attempt has taken over
-local holder = redis.call('HGET', KEYS[1], 'token')
-if not ARGV[2] then
-  if holder ~= ARGV[1] then return 0 end
-  return redis.call('DEL', KEYS[1])
+local found = redis.call('HMGET', KEYS[1], 'token', 'fence')
+if ARGV[4] then
+  if found[1] ~= ARGV[1] and redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+  redis.call('HSET', KEYS[1], 'state', 'done', 'head', ARGV[4], 'body', ARGV[5], 'fingerprint', ARGV[6], 'fence', ARGV[7])
+  redis.call('HDEL', KEYS[1], 'token', 'until')
+else
+  if found[1] ~= ARGV[1] then return 0 end
+  -- Not just deleted: who waits could not tell it from a key that Redis has lost while the handler runs.
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'state', 'free', 'fence', found[2])
 end
-if holder ~= ARGV[1] and redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'state', 'done', 'head', ARGV[3], 'body', ARGV[4], 'fingerprint', ARGV[5], 'fence', ARGV[6])
-redis.call('HDEL', KEYS[1], 'token', 'until')
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+-- An ACL may forbid this user to publish. The attempt has ended all the same.
+redis.pcall('PUBLISH', ARGV[2], '')
 return 1

@@ -2,6 +2,8 @@ import { isMisconfigured } from '../errors.js';
 import { clearTimeout, monotonicNow, setTimeout } from '../timers.js';
 
 const RETRY_MS = { first: 50, longest: 1_000 };
+// Also of a short lease: it is to be released before it ends.
+const LEAST_TRIES = 10;
 // Far more than one outage leaves; a lease that is not retried expires.
 const MOST_OWED = 1_000;
 // No command stays longer on its way to a Redis that answers.
@@ -50,7 +52,7 @@ export class OwedReleases {
     const again = () => {
       if (this.#owed.get(token) !== release) return;
       if (monotonicNow() > release.until) return this.cancel(token);
-      const nextMs = Math.min(2 * waitMs, RETRY_MS.longest);
+      const nextMs = Math.min(2 * waitMs, RETRY_MS.longest, release.forMs / LEAST_TRIES);
       release.timer = setTimeout(() => this.#try(token, release, nextMs), waitMs);
       release.timer.unref();
     };

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { sharedReporter } from '../fallback-reporter.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, OwedReleases, type RedisClient, type RedisLink } from '../redis/index.js';
-import { EXPIRED_AFTER_MS, releasesOn, settlesWithin } from '../subscriptions/index.js';
-import { clearInterval, monotonicNow, setInterval } from '../timers.js';
+import { type Look, lookUntilReleased } from '../subscriptions/index.js';
+import { clearInterval, setInterval } from '../timers.js';
 import { type FillOutcome, leaseMark, outcomeOf, UNSHARED_MS } from './fill-end.js';
 
 const releaseLease = loadScript('release-lease');
@@ -11,10 +11,6 @@ const renewLease = loadScript('renew-lease');
 
 // A process that crashes while it fills delays the others by at most this long.
 const LEASE_MS = 5_000;
-// Only while no message would be heard.
-const LOOK_AGAIN_MS = { first: 5, longest: 80 };
-// A message that would be heard is not sent when an ACL forbids the filler to publish.
-const LONGEST_UNHEARD_MS = 1_000;
 
 /** The token of a lease that this object has got, or how the last fill ended; neither while somebody else fills. */
 export interface LeaseReply {
@@ -75,29 +71,8 @@ export class FillLeases {
   }
 
   /** Resolves when the fill of another process has ended; undefined when it has not within this time. */
-  async ended(id: string, withinMs: number): Promise<FillOutcome | undefined> {
-    const until = monotonicNow() + withinMs;
-    const releases = releasesOn(this.#redis, this.#channelOf(id));
-    let released = releases.next();
-    releases.listen().catch(() => undefined);
-    try {
-      for (let waitMs = LOOK_AGAIN_MS.first; ; ) {
-        const leftMs = until - monotonicNow();
-        if (leftMs <= 0) return undefined;
-        await settlesWithin(Math.min(waitMs, leftMs), released, releases.closed);
-        released = releases.next();
-        const { value, expiresInMs } = await this.#look(id);
-        const outcome = outcomeOf(value);
-        if (outcome) return outcome;
-        // The holder renews it, so another wait may follow. Negative: it is gone by now, or has no expiry.
-        waitMs =
-          releases.isHearing && expiresInMs > 0
-            ? Math.min(expiresInMs + EXPIRED_AFTER_MS, LONGEST_UNHEARD_MS)
-            : Math.min(2 * waitMs, LOOK_AGAIN_MS.longest);
-      }
-    } finally {
-      releases.stop();
-    }
+  ended(id: string, withinMs: number): Promise<FillOutcome | undefined> {
+    return lookUntilReleased(this.#redis, this.#channelOf(id), () => this.#look(id), { withinMs });
   }
 
   #recognise(id: string, token: string): LeaseReply {
@@ -123,11 +98,12 @@ export class FillLeases {
       error,
     );
 
-  async #look(id: string) {
+  async #look(id: string): Promise<Look<FillOutcome>> {
+    // No expiry, or none any more: negative.
     const [value, expiresInMs] = await Promise.all([
       this.#link.send<string | null>('get', [this.#nameOf(id)], this.#ask),
       this.#link.send<number>('pttl', [this.#nameOf(id)], this.#ask),
     ]);
-    return { value, expiresInMs };
+    return { end: outcomeOf(value), expiresInMs };
   }
 }

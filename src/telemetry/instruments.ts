@@ -106,6 +106,11 @@ function sessionRecorders(meter: Meter): Recorders {
 
 function workRecorders(meter: Meter): Recorders {
   const attempts = counter(meter, 'idempotency.requests', 'request', 'Requests with an Idempotency-Key.');
+  const waits = duration(
+    meter,
+    'idempotency.wait.duration',
+    'The time for which a request waited for the answer to an earlier one.',
+  );
   const values = counter(meter, 'value.requests', 'request', 'Values that cacheAside was asked for.');
   const stored = counter(meter, 'value.stores', 'value', 'Values that were loaded or given to set.');
   const loads = duration(meter, 'value.load.duration', 'The time of a function given to getOrLoad.');
@@ -122,8 +127,11 @@ function workRecorders(meter: Meter): Recorders {
     description: 'Servers that do not answer at the moment.',
   });
   return {
-    idempotency: (event) =>
-      attempts.add(1, { ...named('idempotency.result', event.state), ...routeAttribute(event) }),
+    idempotency(event) {
+      const attributes = { ...named('idempotency.result', event.state), ...routeAttribute(event) };
+      attempts.add(1, attributes);
+      if (event.waitedMs > 0) waits.record(event.waitedMs / 1000, attributes);
+    },
     'value-hit': (event) => values.add(1, named('value.result', event.stale ? 'stale_hit' : 'hit')),
     'value-miss': (event) => values.add(1, named('value.result', event.unavailable ? 'bypass' : 'miss')),
     'value-stored': (event) => stored.add(1, named('value.outcome', event.outcome)),

@@ -2,6 +2,7 @@ import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { linkTo } from '../../src/redis/link.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
+import { attemptsBehave } from './attempts.js';
 import { linkBehaves } from './link.js';
 import { locksBehave } from './locks.js';
 import { middlewaresBehave } from './middlewares.js';
@@ -27,6 +28,7 @@ describe.each([
   middlewaresBehave(() => client);
   messagesArrive(() => client);
   locksBehave(() => client);
+  attemptsBehave(() => client);
   valuesBehave(() => client);
 
   test('the commands of one turn are one write per node', async () => {

@@ -64,7 +64,8 @@ async function ask(url: string, { key, method = 'POST', path = '/o', ...exchange
   const answered = new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
     sent.on('response', resolve).on('error', reject);
   });
-  sent.end(content);
+  // With a text, Node would send the fields as UTF-8.
+  sent.end(Buffer.from(content));
   const answer = await answered;
   const body = JSON.parse(await text(answer)) as { run?: number; code?: string };
   const replayed = answer.headers['idempotency-replayed'] === 'true' ? true : undefined;

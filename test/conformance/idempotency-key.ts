@@ -111,6 +111,14 @@ export const ROWS: readonly Row[] = [
   },
   { says: 'a broken string is refused', exchanges: [{ key: '"a', ...invalid }], runs: 0 },
   { says: 'a list of keys is refused', exchanges: [{ key: '"a", "b"', ...invalid }], runs: 0 },
+  {
+    says: 'a no-break space is no white space of a field',
+    exchanges: [
+      { key: '\u00a0k', ...invalid },
+      { key: '"k"\u00a0', ...invalid },
+    ],
+    runs: 0,
+  },
   { says: 'two lines are refused', exchanges: [{ key: ['"a"', '"a"'], ...invalid }], runs: 0 },
   {
     says: 'strict refuses a Boolean and a Byte Sequence',

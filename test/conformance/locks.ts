@@ -29,15 +29,16 @@ export function locksBehave(open: () => RedisClient): void {
         withLock(other, resource, { ...options, prefix, waitMs: 0 }, () => 'in'),
       ).rejects.toMatchObject({ code: 'LOCK_TIMEOUT' });
       const waited = withLock(other, resource, { ...options, prefix }, () => 'in');
-      await eventually('it listens', () => isHeard(other, resource));
+      await eventually('it listens', () => isHeard(other, `*lock-released:${resource}`));
       await held.release();
       expect(await waited).toBe('in');
     });
   });
 }
 
-async function isHeard(client: RedisClient, resource: string): Promise<boolean> {
+/** Whether somebody listens to a channel of this pattern. */
+export async function isHeard(client: RedisClient, pattern: string): Promise<boolean> {
   const nodes = client.isCluster ? (client as Cluster).nodes('master') : [client as Redis];
-  const heard = await Promise.all(nodes.map((node) => node.pubsub('CHANNELS', `*lock-released:${resource}`)));
+  const heard = await Promise.all(nodes.map((node) => node.pubsub('CHANNELS', pattern)));
   return heard.flat().length > 0;
 }

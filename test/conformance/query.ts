@@ -129,6 +129,8 @@ export const ROWS: readonly Row[] = [
   ).map(([what, one, other]) => normalising(`${what} makes a difference`, one, other, 'another')),
   normalising('a type with +json is JSON', A, '{ "a":1}', 'same', 'application/vnd.a+json; charset="UTF-8"'),
   normalising('a text is no JSON', A, '{ "a":1}', 'another', 'text/plain'),
+  normalising('a list of types is no JSON', A, '{ "a":1}', 'another', 'text/plain, text/json'),
+  normalising('a type of three parts is no JSON', A, '{ "a":1}', 'another', 'text/plain/json'),
   normalising('jsonpath is no JSON', A, '{ "a":1}', 'another', 'application/jsonpath'),
   normalising(
     'another charset is compared byte by byte',

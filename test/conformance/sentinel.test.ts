@@ -5,6 +5,7 @@ import { linkTo } from '../../src/redis/link.js';
 import { recordingLogger } from '../faults/clients.js';
 import { eventually } from '../support/eventually.js';
 import { startSentinel, type TestSentinel } from '../support/sentinel.js';
+import { attemptsBehave } from './attempts.js';
 import { linkBehaves } from './link.js';
 import { locksBehave } from './locks.js';
 import { middlewaresBehave } from './middlewares.js';
@@ -41,6 +42,7 @@ describe('by way of Sentinel', () => {
   middlewaresBehave(() => client);
   messagesArrive(() => client);
   locksBehave(() => client);
+  attemptsBehave(() => client);
 
   test('after a failover the new primary serves', async () => {
     await sentinel.failover();

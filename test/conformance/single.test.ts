@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, inject } from 'vitest';
 import { connectRedis, type RedisClient } from '../../src/redis/connect.js';
 import { patient } from '../support/patient.js';
+import { attemptsBehave } from './attempts.js';
 import { linkBehaves } from './link.js';
 import { locksBehave } from './locks.js';
 import { middlewaresBehave } from './middlewares.js';
@@ -25,5 +26,6 @@ describe.each<[string, () => RedisClient]>([
   middlewaresBehave(() => client);
   messagesArrive(() => client);
   locksBehave(() => client);
+  attemptsBehave(() => client);
   valuesBehave(() => client);
 });

@@ -1,53 +1,22 @@
-import express, { type RequestHandler } from 'express';
+import type express from 'express';
+import type { RequestHandler } from 'express';
 import request from 'supertest';
 import { expect, test } from 'vitest';
-import { idempotent } from '../../../middleware/idempotent/idempotent.js';
 import type { IdempotentOptions } from '../../../middleware/idempotent/options.js';
 import { eventually } from '../../support/eventually.js';
-import { gate, quiet, redisForFile, serve } from '../support/redis-for-file.js';
+import { gate, redisForFile } from '../support/redis-for-file.js';
+import { serveOnce as serveOn, statusOf } from './support/serve-once.js';
 
 const file = redisForFile();
-let prefixes = 0;
 
 async function serveOnce(handler: RequestHandler, options: Partial<IdempotentOptions> = {}) {
-  const prefix = `hard-${++prefixes}:`;
-  const app = express().set('env', 'test');
-  const once = () =>
-    idempotent({
-      redis: file.redis,
-      prefix,
-      scope: () => 'ann',
-      logger: quiet,
-      timeoutMs: 2_000,
-      ...options,
-    });
-  let runs = 0;
-  app.post('/o', once(), once(), (req, res, next) => {
-    runs += 1;
-    return handler(req, res, next);
-  });
-  const tellError: express.ErrorRequestHandler = (error, _req, res, next) =>
-    res.headersSent ? next(error) : void res.status(error.status ?? 500).json({ code: error.code });
-  app.use(tellError);
-  const url = `${await serve(app)}/o`;
-  const post = (body = 'a', headers: Record<string, string> = {}, signal?: AbortSignal) =>
-    fetch(url, {
-      method: 'POST',
-      headers: { 'Idempotency-Key': 'k', ...headers },
-      body,
-      signal: signal ?? null,
-    });
-  const keys = () => file.redis.keys(`${prefix}*`);
+  const served = await serveOn(file.redis, handler, options);
+  const keys = () => file.redis.keys(`${served.prefix}*`);
   const lose = async () => void (await file.redis.del(...(await keys())));
-  return { url, post, keys, lose, runs: () => runs };
+  return { ...served, keys, lose };
 }
 
 const answers: RequestHandler = (_req, res) => void res.status(201).send('made');
-const statusOf = async (answer: Promise<Response>) => {
-  const { status, headers } = await answer;
-  return headers.get('idempotency-replayed') ? `${status} replayed` : `${status}`;
-};
-
 const multipart = (boundary: string, ...parts: string[]) => ({
   body: `--${boundary}\r\n${parts.join(`\r\n--${boundary}\r\n`)}\r\n--${boundary}--\r\n`,
   headers: { 'Content-Type': `multipart/form-data; boundary=${boundary}` },

@@ -67,6 +67,7 @@ test.each([
   const { post } = appWith(
     (_req, res) => {
       runs += 1;
+      res.set('Content-Digest', 'sha-256=:YQ==:');
       answer(res);
     },
     { maxBodyBytes: 1_000 },
@@ -74,6 +75,7 @@ test.each([
   await post();
   const { status, headers, text } = await post();
   expect([status, text, headers['idempotency-replay'], runs]).toEqual([201, '', 'omitted', 1]);
+  expect(headers['content-digest']).toBeUndefined();
 });
 
 test('the handler gets the same id at each attempt, and a higher fence', async () => {

@@ -50,6 +50,24 @@ test.each(Object.entries(ERROR_CATALOGUE))(
   },
 );
 
+test('has no field of the content that the handler was about to send', async () => {
+  const error = new ToolkitError('LOCK_TIMEOUT', 'too slow');
+  const app = appThat((_req, res, next) => {
+    res.set({
+      'Content-Encoding': 'gzip',
+      'Content-Range': 'bytes 0-1/2',
+      'Content-Digest': 'sha-256=:YQ==:',
+    });
+    res.set({ ETag: '"1"', Trailer: 'X-Sum', 'Content-Disposition': 'attachment', 'X-Own': 'yes' });
+    next(error);
+  });
+  const { status, headers, body } = await request(app).get('/');
+  expect([status, body.code, headers['x-own']]).toEqual([503, 'LOCK_TIMEOUT', 'yes']);
+  const described = ['encoding', 'range', 'digest', 'disposition'].map((name) => headers[`content-${name}`]);
+  expect([...described, headers.trailer]).toEqual(Array(5).fill(undefined));
+  expect(headers.etag).not.toBe('"1"');
+});
+
 test('passes every other error on', async () => {
   await request(appThat((_req, _res, next) => next(new Error('mine'))))
     .get('/')

@@ -187,7 +187,10 @@ test.each<[string, string, Record<string, readonly [DiagnosticName, object][]>]>
   [
     'idempotency.requests',
     'idempotency.result',
-    { run: [['idempotency', { state: 'run' }]], lost: [['idempotency', { state: 'lost' }]] },
+    {
+      run: [['idempotency', { state: 'run', waitedMs: 0 }]],
+      lost: [['idempotency', { state: 'lost', waitedMs: 5 }]],
+    },
   ],
   [
     'value.requests',
@@ -223,6 +226,7 @@ test('durations are in seconds, outages end, and neither methods nor errors add 
   publish('miss', () => cached as never, { ...request, method: 'BREW-7' });
   publish('session-loaded', () => ({ handle: 'h', found: true, durationMs: 5 }));
   publish('value-loaded', () => ({ key: 'k', failed: true, durationMs: 5 }));
+  publish('idempotency', () => ({ state: 'done', durationMs: 1, waitedMs: 5 }));
   publish('filled', () => ({ id: 'i', tags: [], bytes: 7, keepMs: 9, durationMs: 5 }));
   for (const server of ['a', 'b']) publish('unavailable', () => ({ server, cause: 'x' }));
   publish('recovered', () => ({ server: 'a', outageMs: 5 }));
@@ -233,6 +237,7 @@ test('durations are in seconds, outages end, and neither methods nor errors add 
     'rate_limit.decision.duration',
     'cache.request.duration',
     'session.operation.duration',
+    'idempotency.wait.duration',
     'value.load.duration',
     'redis.outage.duration',
   ])

@@ -34,29 +34,28 @@ redis.sendCommand = (command, ...rest) => {
 
 const quiet = { warn() {}, error() {} };
 const app = express();
-app.post(
-  '/orders',
+const once = (waitMs: number) =>
   idempotent({
     redis,
     scope: (req) => req.get('X-User'),
     leaseMs: Number(LEASE_MS),
+    waitMs,
     timeoutMs: 1_000,
     logger: quiet,
-  }),
-  express.json(),
-  async (req, res) => {
-    const { item, slowMs = 0 } = req.body as { item: string; slowMs?: number };
-    const name = req.get('X-User')!;
-    // Without the id nothing tells two attempts apart.
-    const id = req.get('X-Without-Id') ? null : `${req.idempotency!.id}`;
-    const key = req.get('Idempotency-Key')!;
-    const insert =
-      'INSERT INTO orders (attempt, key, owner, item) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING';
-    await step(() => pool.query(insert, [id, key, name, item]));
-    if (slowMs > 0) await new Promise((resolve) => setTimeout(resolve, slowMs));
-    res.status(201).json({ owner: name, item, fence: req.idempotency!.fence });
-  },
-);
+  });
+app.use('/orders', once(0));
+app.use('/patient-orders', once(60_000));
+app.post(['/orders', '/patient-orders'], express.json(), async (req, res) => {
+  const { item } = req.body as { item: string };
+  const name = req.get('X-User')!;
+  // Without the id nothing tells two attempts apart.
+  const id = req.get('X-Without-Id') ? null : `${req.idempotency!.id}`;
+  const key = req.get('Idempotency-Key')!;
+  const insert =
+    'INSERT INTO orders (attempt, key, owner, item) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING';
+  await step(() => pool.query(insert, [id, key, name, item]));
+  res.status(201).json({ owner: name, item, fence: req.idempotency!.fence });
+});
 app.use(((_error, _req, res, _next) => void res.status(503).end()) as express.ErrorRequestHandler);
 
 process.on('message', (order: { dieAt: number; when: 'before' | 'after' }) => {

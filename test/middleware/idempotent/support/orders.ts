@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { Pool } from 'pg';
 import { bundleForNode } from '../../../support/bundle.js';
 import { createTestDatabase } from '../../../support/postgres.js';
@@ -15,8 +16,8 @@ export interface Order {
   readonly key: string;
   readonly user: string;
   readonly item: string;
-  readonly slowMs?: number;
   readonly withoutId?: boolean;
+  readonly path?: string;
 }
 
 /** Redis, PostgreSQL, and processes of the app of orders-process.ts, bundled so that each starts in 0.2 s. */
@@ -27,11 +28,17 @@ export async function startOrders({ leaseMs = 400 } = {}) {
   await pool.query(
     'CREATE TABLE orders (id serial PRIMARY KEY, attempt text UNIQUE, key text, owner text, item text)',
   );
+  const client = new Redis(redis.url, { retryStrategy: () => 20 });
+  client.on('error', () => undefined);
   const children = new Set<ChildProcess>();
 
   return {
     redis,
     pool,
+    async scriptsRun(): Promise<number> {
+      const [, calls = '0'] = /evalsha:calls=(\d+)/.exec(await client.info('commandstats')) ?? [];
+      return Number(calls);
+    },
     async startProcess({ lease = leaseMs } = {}): Promise<OrdersProcess> {
       const env = {
         ...process.env,
@@ -48,6 +55,7 @@ export async function startOrders({ leaseMs = 400 } = {}) {
     async stop(): Promise<void> {
       for (const child of children) child.kill('SIGKILL');
       await pool.end();
+      client.disconnect();
       await redis.stop();
       await database.drop();
     },
@@ -55,9 +63,9 @@ export async function startOrders({ leaseMs = 400 } = {}) {
 }
 
 /** Sends an order; status 0 when the process is gone. */
-export async function order(url: string, { key, user, item, slowMs, withoutId }: Order) {
+export async function order(url: string, { key, user, item, withoutId, path = '/orders' }: Order) {
   try {
-    const answer = await fetch(`${url}/orders`, {
+    const answer = await fetch(`${url}${path}`, {
       method: 'POST',
       headers: {
         'Content-Type': 'application/json',
@@ -65,7 +73,7 @@ export async function order(url: string, { key, user, item, slowMs, withoutId }:
         'X-User': user,
         ...(withoutId && { 'X-Without-Id': '1' }),
       },
-      body: JSON.stringify({ item, slowMs }),
+      body: JSON.stringify({ item }),
     });
     const text = await answer.text();
     const isReplay = answer.headers.get('idempotency-replayed') === 'true';
