@@ -162,7 +162,11 @@ test('an attempt whose answer was lost does not keep the next one away', async (
     exists('idem*'),
   );
   expect(refused).toBe('IDEMPOTENCY_REFUSED');
-  await eventually('the attempt is forgotten', async () => !(await exists('idem*')()));
+  const [attempt] = await file.redis.keys('idem*');
+  await eventually(
+    'the attempt is forgotten',
+    async () => (await file.redis.hget(attempt!, 'state')) === 'free',
+  );
   await back(site.redis);
   expect((await post()).status).toBe(200);
 });
