@@ -17,7 +17,7 @@ interface Contender {
   readonly far: MeasuredServer | undefined;
 }
 
-export const variantsOf = (scenario: Scenario, { variants }: Arguments): Variant[] =>
+const variantsOf = (scenario: Scenario, { variants }: Arguments): Variant[] =>
   scenario.variants.filter((variant) => variants.includes(variant));
 
 const takesPart = (variant: Variant, { redis }: Cell) => redis === 'near' || usesRedis(variant);

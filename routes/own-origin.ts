@@ -18,10 +18,10 @@ export const fromOwnOrigin: RequestHandler = (req, _res, next) => {
 function isOwn(req: Request): boolean {
   if (!OWN_SITE.includes(req.get('Sec-Fetch-Site'))) return false;
   const origin = req.get('Origin');
-  return origin === undefined || origin === originOf(`${req.protocol}://${req.host}`);
+  return origin === undefined || origin === originIn(`${req.protocol}://${req.host}`);
 }
 
 // Without the port that the scheme implies, as browsers write it.
-function originOf(url: string): string | undefined {
+function originIn(url: string): string | undefined {
   return URL.canParse(url) ? new URL(url).origin : undefined;
 }

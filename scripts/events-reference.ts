@@ -65,7 +65,7 @@ subscribe('express-redis-toolkit:refused', (message) => {
 });
 \`\`\`
 
-A question that several requests of one turn share is published for each of them. A subscriber runs in the middle of the request: keep it short. Node reports an error that it throws as an uncaught exception. Events name clients, keys and tags, so treat them as you treat logs. In metrics use only \`identifier\`, \`route\` and the fields with a few fixed words.`;
+When several requests of one turn of the event loop share a question to Redis, its answer is published for each of them. A subscriber runs in the middle of the request: keep it short. Node reports an error that it throws as an uncaught exception. Events name clients, keys and tags, so treat them as you treat logs. In metrics use only \`identifier\`, \`route\` and the fields with a few fixed words.`;
 
 /** docs/events.md: a section per type of event. */
 export function eventsPage(): string {

@@ -94,7 +94,7 @@ export class CommandLog {
     const isScript = command === 'EVAL' || command === 'EVALSHA';
     const count = isScript ? Number(args[1]) : ALL_KEYS.has(command) ? args.length : 1;
     const first = isScript ? 2 : 0;
-    const keys = args.slice(first, first + count).map((key) => key.replace(WHOLE_HASH, shortened));
+    const keys = args.slice(first, first + count).map((key) => key.replace(WHOLE_HASH, shortenedHash));
     const script = isScript ? [scriptName(command, args[0] ?? '')] : [];
     const rest = args.length > first + count ? ['…'] : [];
     return [command, ...script, ...keys, ...rest].join(' ');
@@ -115,4 +115,4 @@ const namesByDigest = new Map(
   scripts.flatMap((script) => [script, labelledScript(script, '0 ')]).map(({ sha, name }) => [sha, name]),
 );
 
-const shortened = (hash: string): string => `${hash.slice(0, 8)}…`;
+const shortenedHash = (hash: string): string => `${hash.slice(0, 8)}…`;

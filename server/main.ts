@@ -21,15 +21,15 @@ import { StartupError } from './startup-error.js';
 import { createUserEvents } from './user-events.js';
 import { DEMO_EMAIL, welcome } from './welcome.js';
 
-const say = (line: string) => void process.stdout.write(`${line}\n`);
+const print = (line: string) => void process.stdout.write(`${line}\n`);
 const complain = (line: string) => void process.stderr.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const config = readConfig(process.env, process.stdout.isTTY);
   // `npm start` gives the pid: a server that outlived its npm would keep the port from the next one.
   if (process.env.NPM_PID && !config.production) endWithParent(Number(process.env.NPM_PID));
-  const logger = createLogger(config.logLevel, config.logFormat === 'text' ? readableLog(say) : undefined);
-  const services = await startServices({ redisUrl: config.redisUrl, databaseUrl: config.databaseUrl }, say);
+  const logger = createLogger(config.logLevel, config.logFormat === 'text' ? readableLog(print) : undefined);
+  const services = await startServices({ redisUrl: config.redisUrl, databaseUrl: config.databaseUrl }, print);
   const cleanup: (() => Promise<unknown>)[] = [services.stop];
 
   try {
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
     cleanup.unshift(() => closeRedis(redis));
     const pool = openDatabase(services.databaseUrl, logger);
     cleanup.unshift(() => pool.end());
-    await migrate(pool).catch(explain('DATABASE_URL: the database could not be prepared'));
+    await migrate(pool).catch(failToStart('DATABASE_URL: the database could not be prepared'));
     if (!config.production) await seed(pool);
     const events = createUserEvents(redis, logger);
     const commands = config.production ? undefined : new CommandLog(redis, services.redisUrl);
@@ -52,9 +52,9 @@ async function main(): Promise<void> {
       events.close();
       return closeServer();
     };
-    shutdownOnSignal({ closeServer: endStreamsFirst, cleanup, log: say });
+    shutdownOnSignal({ closeServer: endStreamsFirst, cleanup, log: print });
     const port = await listen(server, config.port);
-    say(config.production ? `Listening on port ${port}` : welcome(port, await demoUserId(pool)));
+    print(config.production ? `Listening on port ${port}` : welcome(port, await demoUserId(pool)));
   } catch (error) {
     await cleanUp(cleanup, complain);
     throw error;
@@ -65,14 +65,14 @@ function openDatabase(url: string, logger: Logger): Pool {
   try {
     return openPool(url, { logger });
   } catch (cause) {
-    return explain('DATABASE_URL: the database cannot be opened')(cause as Error);
+    return failToStart('DATABASE_URL: the database cannot be opened')(cause as Error);
   }
 }
 
 async function listen(server: Server, port: number): Promise<number> {
   server.listen(port);
   await once(server, 'listening').catch(
-    explain(`PORT ${port} cannot be used; free it or set PORT to another`),
+    failToStart(`PORT ${port} cannot be used; free it or set PORT to another`),
   );
   return (server.address() as AddressInfo).port;
 }
@@ -82,7 +82,7 @@ async function demoUserId(pool: Pool): Promise<string> {
   return rows[0].id;
 }
 
-function explain(what: string): (cause: NodeJS.ErrnoException) => never {
+function failToStart(what: string): (cause: NodeJS.ErrnoException) => never {
   return (cause) => {
     throw new StartupError(`${what} (${cause.message || cause.code})`, { cause });
   };

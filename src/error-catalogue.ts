@@ -37,7 +37,7 @@ export const ERROR_CATALOGUE = {
   },
   RATE_LIMIT_DEPENDS_ON_REQUEST: {
     status: 500,
-    help: '`peek`, `penalty` and `reward` need `limit` and `windowMs` to be numbers: there is no request to ask.',
+    help: '`limit` or `windowMs` is a function of the request, and a method such as `peek`, `reset` or `penalty` has no request. Give the number as its last argument: `peek(key, { limit: 500 })`.',
   },
   SESSION_TOO_LARGE: {
     status: 500,
@@ -53,7 +53,7 @@ export const ERROR_CATALOGUE = {
   },
   SESSION_CONFLICT: {
     status: 409,
-    help: 'Another request changed the same session property at the same time, and `onConflict` is `fail`, or its function lost the race too often.',
+    help: 'Another request changed the same session property at the same time, and `onConflict` is `fail`; or it is a function, and others changed the property again each time that it had decided.',
   },
   SESSION_SECRET_MISSING: {
     status: 500,
@@ -105,7 +105,7 @@ export const ERROR_CATALOGUE = {
   },
   INVALIDATION_REFUSED: {
     status: 503,
-    help: 'Redis could not take the mark that guards a mutation against stale reads, so the handler was not run. A later attempt may succeed, unless the cause is a configuration.',
+    help: 'Redis could not take the mark that guards a change against stale reads, so the change was not made. A later attempt may succeed, unless the cause is a configuration.',
   },
   IDEMPOTENCY_KEY_MISSING: {
     status: 400,

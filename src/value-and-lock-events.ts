@@ -26,7 +26,7 @@ export interface ValueLoadedEvent {
 export interface ValueStoredEvent {
   /** The key of the value. */
   readonly key: string;
-  /** `uncached`: its lifetime is 0, or it is undefined. `invalidated`: so was one of its tags meanwhile. `unavailable`: no Redis. */
+  /** `uncached`: its lifetime is 0, or it is undefined. `invalidated`: so was one of its tags meanwhile. `unavailable`: Redis did not answer. */
   readonly outcome: 'stored' | 'uncached' | 'invalidated' | 'unavailable';
   /** Milliseconds that storing it took. */
   readonly durationMs: number;
@@ -74,15 +74,15 @@ export interface UnavailableEvent {
 export interface RecoveredEvent {
   /** Which one. */
   readonly server: string;
-  /** Milliseconds that the outage took. */
+  /** Milliseconds that the outage lasted. */
   readonly outageMs: number;
 }
 
-/** A middleware did without Redis for one request. */
+/** A middleware did without Redis for one request, or `cacheAside` for one call. */
 export interface FallbackEvent extends RequestEvent {
-  /** Which middleware. */
+  /** Which middleware, or `cacheAside`. */
   readonly middleware: string;
-  /** What it did, as its option says. */
+  /** What it did, as its option says; `bypass` where there is no such option. */
   readonly onUnavailable: string;
   /** The code of Redis' error (`OOM`, `NOPERM`), or that of the toolkit's. */
   readonly reason: string;

@@ -32,13 +32,13 @@ export interface InvalidateOnOptions {
   /** The shared ioredis client (`Redis` or `Cluster`). */
   readonly redis: RedisClient;
   /**
-   * Tags of the responses that the mutation makes old; a promise is awaited before the handler runs. For tags that only
+   * Tags of the responses that the change makes old; a promise is awaited before the handler runs. For tags that only
    * the handler knows there is `res.cacheTags`: they are purged, but not marked beforehand.
    * @default none but the request's own URL
    */
   readonly tags?: (req: Request) => readonly string[] | Promise<readonly string[]>;
   /**
-   * URLs (path and query) of further responses that the mutation makes old.
+   * URLs (path and query) of further responses that the change makes old.
    * @default none
    */
   readonly urls?: (req: Request) => readonly string[] | Promise<readonly string[]>;
@@ -48,21 +48,20 @@ export interface InvalidateOnOptions {
    */
   readonly when?: (req: Request) => boolean | Promise<boolean>;
   /**
-   * When Redis cannot take the mark: refuse the mutation (503) before the handler runs, or let it proceed. Then older
+   * When Redis cannot take the mark: refuse the change (503) before the handler runs, or let it proceed. Then older
    * responses may be served until Redis acknowledges the purge.
    * @default 'refuse'
    */
   readonly onUnavailable?: 'refuse' | 'proceed';
   /**
-   * End the responses in the cache groups of each URL that is purged, too (RFC 9875): those of `cacheResponse` with the
-   * same option. It costs one more round trip.
+   * When a change ends the responses of a URL, end those in the same cache groups too (`Cache-Groups`, RFC 9875). Set it in
+   * `cacheResponse` as well. It costs a change one more round trip.
    * @default false
    */
   readonly purgeSharedGroups?: boolean;
   /**
-   * How many replicas must have heard of a mark or a purge (`WAIT`) before it counts as made, so that a failover brings
-   * back no older state. Fewer within half of `timeoutMs`: as if Redis were unavailable. The connection is held up
-   * meanwhile; give it one of its own.
+   * How many replicas must acknowledge a mark or a purge (`WAIT`), so that a failover brings back no older state. If fewer
+   * do so within half of `timeoutMs`, Redis counts as unavailable. `WAIT` blocks the connection: give a client of its own.
    * @default 0
    */
   readonly waitForReplicas?: number;
@@ -73,12 +72,12 @@ export interface InvalidateOnOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * In front of every key in Redis; the same as `cacheResponse` has.
+   * Prefix of every key in Redis; give `cacheResponse` the same.
    * @default ''
    */
   readonly prefix?: string;
   /**
-   * Told of outages and of purges that failed.
+   * Receives one message per outage and one per purge that failed.
    * @default console
    */
   readonly logger?: Logger;

@@ -69,7 +69,7 @@ export interface CacheResponseOptions {
    */
   readonly queryParams?: QueryParams;
   /**
-   * Hear `No-Vary-Search` of a response: URLs that it calls equivalent share the response. `key` outranks it.
+   * Obey the field `No-Vary-Search` of a response: URLs that it calls equivalent share the response. `key` outranks it.
    * @default true
    */
   readonly noVarySearch?: boolean;
@@ -133,8 +133,8 @@ export interface CacheResponseOptions {
    */
   readonly normaliseQuery?: boolean;
   /**
-   * Bytes from which on a response of a kind that shrinks (text, JSON) is stored compressed, and sent so to clients that
-   * take it. Such responses have `Vary: Accept-Encoding`, and a weak ETag when compressed.
+   * A body of more bytes than this is stored compressed if its type compresses well (text, JSON), and is sent compressed to
+   * clients that accept it. Such responses have `Vary: Accept-Encoding`, and a weak ETag when compressed.
    * @default none
    */
   readonly compressAboveBytes?: number;

@@ -125,7 +125,7 @@ function answerWith(
 }
 
 // The cookies of a 304 or of an error are for this client.
-export function resetToBefore(res: Response, before: ReturnType<Response['getHeaders']>): void {
+function resetToBefore(res: Response, before: ReturnType<Response['getHeaders']>): void {
   const cookies = res.getHeader('set-cookie');
   resetFields(res, before);
   if (cookies !== undefined) res.setHeader('set-cookie', cookies);

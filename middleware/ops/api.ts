@@ -12,7 +12,7 @@ import { refuseWith } from './problem-answer.js';
 
 const MOST_BYTES = '64kb';
 
-/** The JSON API: questions by GET, actions by POST with the token. */
+/** The JSON API: GET reads, POST with the token acts. */
 export function api(
   operations: Operations,
   { readOnly, logger = consoleLogger }: Pick<OpsSettings, 'readOnly' | 'logger'>,
@@ -51,7 +51,7 @@ export function api(
       }),
     );
   }
-  router.use((_req, res) => refuseWith(res, 404, 'There is no such question or action.'));
+  router.use((_req, res) => refuseWith(res, 404, 'The API has no such path.'));
   router.use(answerErrors);
   return router;
 }

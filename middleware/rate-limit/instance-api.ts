@@ -110,7 +110,7 @@ function withTerms(method: string, policy: DeclaredPolicy, terms: RateLimitTerms
     if (given !== undefined) return given;
     throw new ToolkitError(
       'RATE_LIMIT_DEPENDS_ON_REQUEST',
-      `rateLimit.${method}: ${name} depends on the request; give it, as in ${method}(key, …, { ${name}: 100 })`,
+      `rateLimit.${method}: ${name} depends on the request; give it as the last argument: { ${name}: 100 }`,
     );
   };
   return { ...policy, limit: numberOf('limit'), windowMs: numberOf('windowMs') };

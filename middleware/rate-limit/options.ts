@@ -90,7 +90,7 @@ export interface RateLimitOptions {
    */
   readonly limit?: PerRequest<number>;
   /**
-   * The old name of `limit`, which goes before it.
+   * The old name of `limit`. If both are given, `limit` counts.
    * @default `limit`
    */
   readonly max?: PerRequest<number>;
@@ -165,12 +165,12 @@ export interface RateLimitOptions {
    */
   readonly legacyHeaders?: boolean;
   /**
-   * The old name of `legacyHeaders`, which goes before it.
+   * The old name of `legacyHeaders`. If both are given, `legacyHeaders` counts.
    * @default `legacyHeaders`
    */
   readonly headers?: boolean;
   /**
-   * `Retry-After` of a refusal, in seconds. It is only said: requests are admitted again when they would be without it. A
+   * `Retry-After` of a refusal, in seconds. It changes this header alone, and not when the client is admitted again. A
    * function may return undefined for the default.
    * @default the time until the request would be admitted
    */

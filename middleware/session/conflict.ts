@@ -28,9 +28,9 @@ export async function resolveConflicts(
   const resolve = async ([property, json]: [string, string]): Promise<[string, unknown]> => {
     const value = await onConflict({
       property,
-      before: parse(before.get(property)),
-      theirs: parse(json),
-      ours: parse(ours.get(property)),
+      before: parsedProperty(before.get(property)),
+      theirs: parsedProperty(json),
+      ours: parsedProperty(ours.get(property)),
     });
     refuseUnstorable(property, value);
     return [property, value];
@@ -53,4 +53,4 @@ export function conflictError(properties: readonly string[]): ToolkitError {
   return new ToolkitError('SESSION_CONFLICT', `session: another request changed ${names} at the same time`);
 }
 
-const parse = (json: string | undefined): unknown => (json ? JSON.parse(json) : undefined);
+const parsedProperty = (json: string | undefined): unknown => (json ? JSON.parse(json) : undefined);

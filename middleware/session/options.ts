@@ -29,8 +29,8 @@ export interface SessionOptions {
    */
   readonly secret?: SessionSecret | readonly SessionSecret[];
   /**
-   * Sessions of express-session with connect-redis move along: if there is none of ours, the old one is read and adopted
-   * under the same id and cookie. See the guide "Moving from express-session".
+   * Adopts sessions of express-session with connect-redis: if a cookie names none of ours, the old one is read, and goes on
+   * here under the same id and cookie. See the guide "Moving from express-session".
    * @default old sessions are not read
    */
   readonly adopt?: SessionAdoptOptions;
@@ -84,8 +84,8 @@ export interface SessionOptions {
    */
   readonly unset?: 'keep' | 'destroy';
   /**
-   * When two requests change the same property: the last to save wins, the second to save gets a 409
-   * (`SESSION_CONFLICT`), or a function returns the value to store, or a promise of it.
+   * When two requests change the same property: `overwrite`: the last to save wins. `fail`: the second to save gets a 409
+   * (`SESSION_CONFLICT`). A function returns the value to store, or a promise of it.
    * @default 'overwrite'
    */
   readonly onConflict?: 'overwrite' | 'fail' | ((conflict: SessionConflict) => unknown);
@@ -105,9 +105,9 @@ export interface SessionOptions {
    */
   readonly device?: (req: Request) => Readonly<Record<string, string | undefined>>;
   /**
-   * A session ends after this many milliseconds without a request, or up to 5 % of them earlier, at most a minute: most
-   * requests write nothing. `cookie.maxAge` takes precedence if it is set. A shorter time also applies to existing
-   * sessions, but not to the `maxAge` of a session that `req.session.cookie` or a cookie function gave it.
+   * A session ends after this many milliseconds without a request. It may end up to 5 % earlier, but at most a minute,
+   * because most requests do not write that they came. `cookie.maxAge` takes precedence if it is set. A shorter time also
+   * applies to existing sessions, but not to the `maxAge` that `req.session.cookie` or a cookie function gave one of them.
    * @default 86400000
    */
   readonly idleTimeoutMs?: number;

@@ -61,7 +61,7 @@ export async function startPostgres({
     };
     log('PostgreSQL: creating a cluster …');
     await createCluster(cluster);
-    const { port, pid, stop } = await onFreePort((port) => startOn(port, cluster));
+    const { port, pid, stop } = await onFreePort((port) => startPostgresOn(port, cluster));
     log(`PostgreSQL: running on postgres://127.0.0.1:${port} (pid ${pid})`);
     return { url: `postgres://postgres:${cluster.password}@127.0.0.1:${port}/postgres`, port, pid, stop };
   } catch (error) {
@@ -86,7 +86,7 @@ async function createCluster({ keeper, binaries, account, data, password }: Clus
   await rm(passwordFile);
 }
 
-async function startOn(port: number, cluster: Cluster): Promise<ServiceProcess & { port: number }> {
+async function startPostgresOn(port: number, cluster: Cluster): Promise<ServiceProcess & { port: number }> {
   const { binaries, keeper, account, data } = cluster;
   const settings = [...SETTINGS, 'listen_addresses=127.0.0.1', 'unix_socket_directories='];
   const service = await runService({

@@ -6,7 +6,8 @@ import { StartupError } from '../startup-error.js';
 const run = promisify(execFile);
 const INSTALL_TIMEOUT_MS = 10 * 60_000;
 
-type Log = (line: string) => void;
+/** Tells whoever starts the server what happens. */
+export type Log = (line: string) => void;
 
 interface PackageManager {
   command: string;

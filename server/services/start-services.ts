@@ -1,6 +1,6 @@
 import { StartupError } from '../startup-error.js';
+import type { Log } from './redis-binary.js';
 
-type Log = (line: string) => void;
 type Service = { url: string; stop?: () => Promise<void> };
 
 export interface Services {

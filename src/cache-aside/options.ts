@@ -23,22 +23,22 @@ export interface CacheAsideOptions {
   /** The shared ioredis client (`Redis` or `Cluster`). */
   readonly redis: RedisClient;
   /**
-   * Seconds for which values are fresh whose options do not say it.
-   * @default each value's options say it
+   * Seconds for which a value is fresh if its own options have no `ttlSeconds`.
+   * @default none: each value needs its own
    */
   readonly ttlSeconds?: number;
   /**
-   * `staleSeconds` of values whose options do not say it.
+   * The `staleSeconds` of a value whose own options have none.
    * @default 0
    */
   readonly staleSeconds?: number;
   /**
-   * `earlyRefresh` of values whose options do not say it.
+   * The `earlyRefresh` of a value whose own options have none.
    * @default 0
    */
   readonly earlyRefresh?: number;
   /**
-   * When Redis cannot set the marks of a mutation: `refuse` does not run it, `proceed` runs it, and callers may get
+   * When Redis cannot set the marks of a change: `refuse` does not run it, `proceed` runs it, and callers may get
    * stale values until their `ttlSeconds` are over.
    * @default 'refuse'
    */
@@ -50,9 +50,8 @@ export interface CacheAsideOptions {
    */
   readonly onRestart?: 'forget' | 'keep';
   /**
-   * How many replicas must have acknowledged a mark or a purge (`WAIT`), so that a failover brings back no older state.
-   * Fewer within half of `timeoutMs` count as an unavailable Redis. `WAIT` blocks the connection, so use a client of its
-   * own.
+   * How many replicas must acknowledge a mark or a purge (`WAIT`), so that a failover brings back no older state. If fewer
+   * do so within half of `timeoutMs`, Redis counts as unavailable. `WAIT` blocks the connection: give a client of its own.
    * @default 0
    */
   readonly waitForReplicas?: number;

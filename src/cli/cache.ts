@@ -23,8 +23,8 @@ export const purge: Command = async (_words, { operations, options, confirm, act
   const notUrl = notUrlIn(urls);
   if (notUrl !== undefined)
     throw new UsageError(`--url: "${notUrl}" is neither a path that begins with / nor a whole URL`);
-  const question = all ? 'Purge everything that is cached?' : `Purge ${names.length} tags, URLs and keys?`;
-  if ((all || names.length > 1) && !(await confirm(question))) throw new NotConfirmed();
+  const prompt = all ? 'Purge everything that is cached?' : `Purge ${names.length} tags, URLs and keys?`;
+  if ((all || names.length > 1) && !(await confirm(prompt))) throw new NotConfirmed();
   if (all) {
     await act('cache/clear', {}, () => operations.cache.clear());
     return { json: { cleared: true }, lines: ['Everything was purged.'] };

@@ -9,7 +9,7 @@ export interface Outcome {
 }
 
 /** Asks before more than one thing is ended or purged; resolves to whether it may be. */
-export type Confirm = (question: string) => Promise<boolean>;
+export type Confirm = (prompt: string) => Promise<boolean>;
 
 // Clients name themselves, and a terminal obeys escape sequences.
 const CONTROLS = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
@@ -37,11 +37,11 @@ export function shortTime(ms: number): string {
 }
 
 /** Asks on the terminal. Without one, nobody can say yes. */
-export async function askOnTerminal(question: string): Promise<boolean> {
+export async function askOnTerminal(prompt: string): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${harmless(question)} [y/N] `)).trim());
+    return /^y(es)?$/i.test((await terminal.question(`${harmless(prompt)} [y/N] `)).trim());
   } finally {
     terminal.close();
   }

@@ -64,7 +64,7 @@ export async function run(
         where,
         options,
         operations: acting,
-        confirm: async (question: string) => options.yes || confirm(question),
+        confirm: async (prompt: string) => options.yes || confirm(prompt),
         act: auditing(acting, err),
       };
       const { json, lines, exitCode = 0 } = await command(rest, context);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { sharedReporter } from '../fallback-reporter.js';
 import { keys } from '../keys.js';
-import { linkTo, loadScript, OwedReleases, type Script } from '../redis/index.js';
+import { linkTo, loadScript, OwedReleases } from '../redis/index.js';
 import type { LockSettings } from './options.js';
 
 const acquireLock = loadScript('acquire-lock');
@@ -28,8 +28,8 @@ export interface LockScripts {
   /** Whether the lock was still held. */
   release(): Promise<boolean>;
   /**
-   * To be called when the lock will not be asked for again. After a question or a release without an answer Redis may still
-   * have it taken: then its release is repeated until Redis acknowledges it.
+   * To be called when the lock will not be asked for again. After a question without an answer, or a release that Redis
+   * has not acknowledged, the lock may still be taken: then its release is repeated until Redis acknowledges it.
    */
   leave(): void;
 }
@@ -49,17 +49,15 @@ export function lockScripts(
   const token = randomBytes(16).toString('base64url');
   const ask = { timeoutMs };
   let isUnsure = false;
-  const answerOf = async <Reply>(script: Script, names: readonly string[], args: (string | number)[]) => {
-    // A question that is not even sent leaves nothing behind.
-    const isSent = link.outage === undefined;
+  const release = async () => {
     try {
-      return await link.run<Reply>(script, names, [token, ...args], ask);
+      return Number(await link.run(releaseLease, [key], [token, '', 0, channel], ask)) === 1;
     } catch (error) {
-      isUnsure ||= isSent;
+      // A release that is not even sent leaves the lock taken.
+      isUnsure = true;
       throw error;
     }
   };
-  const release = async () => Number(await answerOf(releaseLease, [key], ['', 0, channel])) === 1;
 
   const forbidden = (error: Error) =>
     sharedReporter('withLock', 'release', link, logger).failed(
@@ -74,8 +72,14 @@ export function lockScripts(
       if (isUnsure) owed.add(token, release, { mayComeLater: true, forMs: ttlMs, forbidden });
     },
     async acquire() {
-      const reply = await answerOf<number[]>(acquireLock, [key, fence], [ttlMs, FENCE_MEMORY_MS, channel]);
-      const [fencing, expiresInMs = ttlMs] = reply.map(Number);
+      // A question that is not even sent leaves nothing behind.
+      const isSent = link.outage === undefined;
+      const args = [token, ttlMs, FENCE_MEMORY_MS, channel];
+      const asked = link.run<number[]>(acquireLock, [key, fence], args, ask).catch((error: unknown) => {
+        isUnsure ||= isSent;
+        throw error;
+      });
+      const [fencing, expiresInMs = ttlMs] = (await asked).map(Number);
       // Another program may have set the lock without an expiry: it ends by a release only.
       return { fencing: fencing || undefined, expiresInMs: expiresInMs === -1 ? Infinity : expiresInMs };
     },

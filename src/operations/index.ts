@@ -1,8 +1,6 @@
 export { type AuditEvent, audit, type EndedAction, noting } from './audit.js';
-export type { PurgeTargets } from './cache-actions.js';
-export type { Diagnosis } from './diagnosis.js';
 export { diagnose } from './doctor.js';
-export { type FoundLock, findLocks } from './find-locks.js';
+export { findLocks } from './find-locks.js';
 export type { ClientState } from './limit-actions.js';
 export { type Operations, operations } from './operations.js';
 export type { Overview } from './overview.js';

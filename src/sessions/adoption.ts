@@ -109,7 +109,8 @@ export class Adoption {
       const { fields, idleTimeoutMs, savedAt } = await convert(id, copy);
       this.#refuseOversize(fields);
       const user = fields.get(SYSTEM_FIELDS.user);
-      // The index comes first, as at a login: whoever ends all sessions of the user finds this one, or its stamp refuses it.
+      // The index comes first, as at a login: whoever ends all sessions of the user finds this one, or notes a moment
+      // that refuses it.
       const indexed = user === undefined ? undefined : this.users.add(user, hash, 'NX');
       const adoptable = { id, hash, copy, fields: [...fields].flat(), user, idleTimeoutMs, savedAt };
       const [outcome, session] = await Promise.all([

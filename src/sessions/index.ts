@@ -1,9 +1,9 @@
 export type { ConvertCopy, ConvertedSession } from './adoption.js';
 export type { WriteCopy } from './mirror.js';
-export { type OldCopy, UnusableCopy } from './old-copies.js';
+export { UnusableCopy } from './old-copies.js';
 export type { SessionData } from './session-data.js';
 export { SessionReader } from './session-reader.js';
-export { type AdoptFrom, SessionStore, type Updated } from './session-store.js';
+export { SessionStore, type Updated } from './session-store.js';
 export {
   hashId,
   isSystemField,

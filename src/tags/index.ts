@@ -1,5 +1,4 @@
 export { asOwnTag, checkNames, checkTags, checkUrls, notUrlIn } from './checked-names.js';
-export { freshVersion } from './fresh-version.js';
 export { GroupMembers } from './group-members.js';
 export { groupTag, isGroupTag } from './group-tags.js';
 export { beginMutation, type Mutation } from './mutation.js';

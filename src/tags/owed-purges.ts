@@ -21,7 +21,7 @@ interface OwedPurge {
 }
 
 /** Purges that Redis has not acknowledged. Each is repeated until Redis does, also while `closeRedis` waits. */
-export class OwedPurges {
+class OwedPurges {
   readonly #link: RedisLink;
   readonly #owed = new Map<Purge, OwedPurge>();
   readonly #reporter: FallbackReporter;

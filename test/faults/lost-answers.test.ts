@@ -5,6 +5,7 @@ import { idempotent } from '../../middleware/idempotent/idempotent.js';
 import type { SessionOptions } from '../../middleware/session/options.js';
 import { withLock } from '../../src/locks/with-lock.js';
 import { ping } from '../../src/redis/connect.js';
+import { linkTo } from '../../src/redis/link.js';
 import { data, serveSessions } from '../middleware/session/support/session-client.js';
 import { quiet, redisForFile, throughProxy } from '../middleware/support/redis-for-file.js';
 import { eventually } from '../support/eventually.js';
@@ -125,6 +126,20 @@ test('a lock that could not be released is released as soon as Redis is back', a
   await eventually('the lock is free', async () => !(await exists('lock:r')()));
 });
 
+test('a lock whose function ends in an outage that is known by then is released as soon as Redis is back', async () => {
+  const { proxy, redis } = await throughProxy(file.server);
+  await withLock(redis, 'r', { ttlMs: 60_000, logger: quiet }, async () => {
+    proxy.swallow();
+    await eventually('the outage is known', async () => {
+      await ping(redis, { timeoutMs: 50 }).catch(() => undefined);
+      return linkTo(redis).outage !== undefined;
+    });
+  });
+  expect(await exists('lock:r')()).toBe(true);
+  proxy.thaw();
+  await eventually('the lock is free', async () => !(await exists('lock:r')()));
+});
+
 /** An app whose one route is idempotent. */
 function orders(
   redis: typeof file.redis,
@@ -147,7 +162,11 @@ test('an attempt whose answer was lost does not keep the next one away', async (
     exists('idem*'),
   );
   expect(refused).toBe('IDEMPOTENCY_REFUSED');
-  await eventually('the attempt is forgotten', async () => !(await exists('idem*')()));
+  const [attempt] = await file.redis.keys('idem*');
+  await eventually(
+    'the attempt is forgotten',
+    async () => (await file.redis.hget(attempt!, 'state')) === 'free',
+  );
   await back(site.redis);
   expect((await post()).status).toBe(200);
 });

@@ -98,10 +98,16 @@ test('lint allows overloads of a function in one file', () => {
   expect(lint(['src/locks/one.ts', 'function it(): void;\nfunction it(a?: 1): void {}\n'])).toEqual([]);
 });
 
-test('lint allows that two files of routes/ and server/ declare one name', () => {
-  expect(lint(['routes/one.ts', 'function it() {}\n'], ['server/other.ts', 'function it() {}\n'])).toEqual(
-    [],
-  );
+test('lint refuses that a file of routes/ or server/ declares a name of another file', () => {
+  const source = 'function it() {}\n';
+  expect(lint(['routes/one.ts', source], ['server/other.ts', source], ['src/locks/it.ts', source])).toEqual([
+    'routes/one.ts, server/other.ts, src/locks/it.ts each declare it: rename it, or import it',
+  ]);
+});
+
+test('lint allows that two examples declare one name', () => {
+  const source = 'function main() {}\n';
+  expect(lint(['examples/jobs/main.ts', source], ['server/main.ts', source])).toEqual([]);
 });
 
 test('check-rooms prints each breach of a project and fails, and passes once it is mended', async () => {

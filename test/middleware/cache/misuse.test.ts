@@ -99,3 +99,17 @@ test.each([
 ])('the option %s of other caches is refused with a hint at %s', (name, use) => {
   expect(() => cacheResponse({ redis: file.redis, [name]: 1 } as never)).toThrow(`use "${use}"`);
 });
+
+test('groups that cannot be read are explained once, with the field and the path', async () => {
+  const explained: object[] = [];
+  const app = await serveCached({
+    redis: file.redis,
+    cache: { logger: { ...quiet, error: (details: object) => explained.push(details) } },
+    handler: (_req, res) => void res.set('Cache-Groups', 'scripts').send('x'),
+  });
+  for (const path of ['/?token=1', '/?token=2'])
+    expect((await app.get(path)).headers['cache-status']).toContain('detail=cache-groups');
+  expect(explained).toEqual([
+    expect.objectContaining({ code: 'CACHE_GROUPS_UNREADABLE', field: 'cache-groups', url: '/' }),
+  ]);
+});

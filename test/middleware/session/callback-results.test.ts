@@ -231,3 +231,19 @@ test.each(['user', 'device'] as const)(
     expect(answer.status).toBe(500);
   },
 );
+
+test('a genid that returns the id of another session leaves that one as it was', async () => {
+  const { client } = await serveSessions({ redis: file.redis, genid: () => 'the same for all' }, (app) => {
+    app.get('/write/:count', (req, res) => {
+      data(req).count = req.params.count;
+      res.send('stored');
+    });
+    app.get('/read', (req, res) => res.send(String(data(req).count)));
+  });
+  const first = client();
+  await first.get('/write/1');
+  const second = await client().get('/write/2');
+  expect(second).toMatchObject({ status: 500, cookie: undefined });
+  expect(second.text).toContain('SESSION_ID_IN_USE');
+  expect((await first.get('/read')).text).toBe('1');
+});

@@ -1,10 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
+import express from 'express';
 import { expect, test, vi } from 'vitest';
 import type { SessionOptions } from '../../../middleware/session/options.js';
 import { session } from '../../../middleware/session/session.js';
 import { recordingLogger } from '../../faults/clients.js';
-import { redisForFile } from '../support/redis-for-file.js';
-import { data, SECRET, serveSessions } from './support/session-client.js';
+import { quiet, redisForFile, serve } from '../support/redis-for-file.js';
+import { data, SECRET, serveSessions, tellError } from './support/session-client.js';
 
 const file = redisForFile();
 
@@ -173,4 +174,11 @@ test.each<[string, Partial<SessionOptions>, object]>([
   });
   for (let n = 0; n < 2; n++) expect((await client().get('/')).status).toBe(200);
   expect(logger.lines).toEqual([{ level: 'warn', message: expect.stringMatching(/absoluteTimeoutMs/) }]);
+});
+
+test('without the option secret and without cookieParser(secret), a request ends in SESSION_SECRET_MISSING', async () => {
+  const app = express().use(session({ redis: file.redis, logger: quiet }), tellError);
+  const answer = await fetch(await serve(app));
+  expect(answer.status).toBe(500);
+  expect(await answer.json()).toEqual({ error: 'SESSION_SECRET_MISSING' });
 });

@@ -230,6 +230,19 @@ describe('on', () => {
 });
 
 describe('a failure', () => {
+  test('to hear everything is reported as MESSAGES_MISSED, to onError where nobody listens to onGap', async () => {
+    const codes: string[] = [];
+    const gaps: number[] = [];
+    const onError = (error: ToolkitError) => codes.push(error.code);
+    await open({ onError }).on('orders', () => {});
+    const listening = open({ onError: () => codes.push('although onGap was told') });
+    listening.onGap(({ sinceMs }) => gaps.push(sinceMs));
+    await listening.on('orders', () => {});
+    await file.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await eventually('both are told', () => codes.length > 0 && gaps.length > 0);
+    expect(codes).toEqual(['MESSAGES_MISSED']);
+  });
+
   test('of one kind (text that is not JSON, a handler that throws or rejects) disturbs no other handler', async () => {
     const failures: [string, string | undefined, unknown][] = [];
     const listening = open({
