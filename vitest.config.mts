@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { SlowFirst } from './test/support/slow-first.js';
 
-// They ask how long an answer took, or run programs whose deadlines are the defaults: two at a time have the machine.
+// They ask how long an answer took, or run programs whose deadlines are the defaults: three at a time have the machine.
 const timed = ['test/faults/**/*.test.ts', 'test/server/first-start.test.ts', 'test/docs/blocks.test.ts'];
 // They need packages of Debian, which `.ci/run` installs; `npm test` needs nothing.
 const debian = [
@@ -78,7 +78,7 @@ export default defineConfig({
           ...shared,
           name: 'faults',
           include: include === all ? timed : include.filter((file) => file.startsWith('test/faults/')),
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
