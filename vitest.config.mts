@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { SlowFirst } from './test/support/slow-first.js';
 
-// They ask how long an answer took, or run programs whose deadlines are the defaults: three at a time have the machine.
+// They ask how long an answer took, or run programs whose deadlines are the defaults: nothing else runs beside them.
 const timed = ['test/faults/**/*.test.ts', 'test/server/first-start.test.ts', 'test/docs/blocks.test.ts'];
 // They need packages of Debian, which `.ci/run` installs; `npm test` needs nothing.
 const debian = [
@@ -31,8 +31,9 @@ const replacing = filesWith('vi.mock(');
 export default defineConfig({
   test: {
     globalSetup: 'test/support/global-setup.ts',
-    // Half of the time a test waits, for a process to start or a deadline to pass. CI's machine is slower.
-    maxWorkers: isFull || process.env.CI ? 3 : 4,
+    // Half of the time a test waits, for a process to start or a deadline to pass. Four at a time take 17 % more CPU, and
+    // so as long.
+    maxWorkers: 3,
     sequence: { sequencer: SlowFirst },
     projects: [
       {
@@ -78,7 +79,6 @@ export default defineConfig({
           ...shared,
           name: 'faults',
           include: include === all ? timed : include.filter((file) => file.startsWith('test/faults/')),
-          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
