@@ -70,8 +70,15 @@ export async function startLoadGenerator(): Promise<LoadGenerator> {
   return { run: (load) => child.call<LoadResult>('run', load), stop: () => child.kill() };
 }
 
-/** Redis behind a proxy that delays it; its `writes` are the round trips of one request at a time. */
-export async function startFarRedis(port: number, delayMs: number) {
+/** Redis behind a proxy that delays it. */
+export interface FarRedis {
+  readonly url: string;
+  /** The round trips so far, if one request runs at a time. */
+  writes(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export async function startFarRedis(port: number, delayMs: number): Promise<FarRedis> {
   const child = await forkTypeScript(compiled('far-redis-process.js'), { execArgv: [] });
   const farPort = await child.call<number>('start', { port, delayMs });
   return {
@@ -80,5 +87,3 @@ export async function startFarRedis(port: number, delayMs: number) {
     stop: () => child.kill(),
   };
 }
-
-export type FarRedis = Awaited<ReturnType<typeof startFarRedis>>;

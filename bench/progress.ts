@@ -1,5 +1,10 @@
 /** One line on stderr that says what runs and what is left; on a terminal it overwrites itself. */
-export function progressOf(total: number) {
+export interface Progress {
+  show(what: string): void;
+  end(): void;
+}
+
+export function progressOf(total: number): Progress {
   const began = performance.now();
   let done = 0;
   return {
@@ -16,5 +21,3 @@ export function progressOf(total: number) {
     },
   };
 }
-
-export type Progress = ReturnType<typeof progressOf>;

@@ -6,12 +6,19 @@ export interface RedisUsage {
 }
 
 /** Asks Redis what it has done. */
-export function redisProbe(url: string) {
+export interface RedisProbe {
+  usage(): Promise<RedisUsage>;
+  version(): Promise<string>;
+  forgetAll(): Promise<unknown>;
+  close(): void;
+}
+
+export function redisProbe(url: string): RedisProbe {
   const client = new Redis(url);
   const fieldOf = (info: string, field: string) => info.match(new RegExp(`^${field}:(.*)$`, 'm'))![1]!.trim();
   const numberIn = (info: string, field: string) => Number(fieldOf(info, field));
   return {
-    async usage(): Promise<RedisUsage> {
+    async usage() {
       const info = await client.info();
       return {
         cpuUs: (numberIn(info, 'used_cpu_user') + numberIn(info, 'used_cpu_sys')) * 1_000_000,
@@ -23,8 +30,6 @@ export function redisProbe(url: string) {
     close: () => client.disconnect(),
   };
 }
-
-export type RedisProbe = ReturnType<typeof redisProbe>;
 
 /** What was used between two looks, without the first look itself. */
 export const between = (before: RedisUsage, after: RedisUsage): RedisUsage => ({
