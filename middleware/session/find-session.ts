@@ -2,7 +2,7 @@ import type { Request } from 'express';
 import type { StoredSession } from '../../src/sessions/index.js';
 import { copyConverter } from './adopt/convert-copy.js';
 import { AdoptionRefusals } from './adopt/refusals.js';
-import type { SignedId } from './cookie/signed-id.js';
+import type { SignedId } from './cookie/signed-cookie.js';
 import type { LoadedSession, SessionInstance } from './request-context.js';
 
 /** Finds the session of a request; undefined when no cookie has a valid signature. */

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import type { SessionStore, StoredSession } from '../../src/sessions/index.js';
-import type { SignedId } from './cookie/signed-id.js';
+import type { SignedId } from './cookie/signed-cookie.js';
 import type { SessionAvailability } from './redis-unavailable.js';
 import type { SessionSecret } from './secret.js';
 import type { SessionSettings } from './settings.js';

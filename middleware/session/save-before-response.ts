@@ -1,7 +1,7 @@
 import type { NextFunction, Response } from 'express';
 import { beforeLeaving } from '../leave-toolkit.js';
 import { canHold, holdResponse } from '../response/index.js';
-import { writeSessionId } from './cookie/signed-id.js';
+import { writeSessionId } from './cookie/signed-cookie.js';
 import { lossError, reportLoss } from './lost-changes.js';
 import type { RequestContext } from './request-context.js';
 import { openedSessionOf, requestSessionOf } from './request-property.js';

@@ -7,7 +7,7 @@ import { ownCookies } from '../own-cookies.js';
 import { stateOf } from '../request-state.js';
 import { middlewareOf, type Step } from '../stack/index.js';
 import { isUnder } from './cookie/path-match.js';
-import { sessionIdReader } from './cookie/signed-id.js';
+import { sessionIdReader } from './cookie/signed-cookie.js';
 import { type SessionFinder, sessionFinder } from './find-session.js';
 import { type SessionCalls, sessionCalls } from './instance-api.js';
 import type { SessionOptions } from './options.js';
