@@ -4,7 +4,11 @@ import { defineConfig } from 'vitest/config';
 import { SlowFirst } from './test/support/slow-first.js';
 
 // They ask how long an answer took, or run programs whose deadlines are the defaults: nothing else runs beside them.
-const timed = ['test/faults/**/*.test.ts', 'test/server/first-start.test.ts', 'test/docs/blocks.test.ts'];
+const timed = [
+  'test/faults/**/*.test.ts',
+  'test/server/{first-start,migrate}.test.ts',
+  'test/docs/blocks.test.ts',
+];
 // They need packages of Debian, which `.ci/run` installs; `npm test` needs nothing.
 const debian = [
   'test/examples/fastapi.test.ts',
