@@ -191,10 +191,10 @@ export class EntryWriter {
     const { id, tags } = this.#place;
     const known = Object.fromEntries(Object.entries(this.#known).filter(([tag]) => all.includes(tag)));
     const pinned = await pinLate(this.#cache.versions, this.#forwarded.right.start, known, all);
-    const isKnown = (tag: string) => tags.includes(tag) && (pinned || Object.hasOwn(known, tag));
-    const more = all.filter((tag) => !isKnown(tag));
+    const more = all.filter((tag) => !tags.includes(tag) || !(pinned || Object.hasOwn(known, tag)));
     // Next time they are pinned before the handler runs.
-    this.#cache.handlerTags[pinned ? 'replace' : 'add'](id, more);
+    if (pinned) this.#cache.handlerTags.replace(id, more);
+    else this.#cache.handlerTags.add(id, more);
     return pinned;
   }
 }

@@ -93,7 +93,7 @@ export class Decider {
   /** The handler answers, and nothing is stored. */
   decideWithoutRedis(visit: Visit, near: Entry | undefined): Promise<Decision> {
     return decideWithoutRedis(visit, near, {
-      fillId: this.#cache.fillId(visit.requested.id, visit.req.headers as Fields),
+      fillId: this.#fillId(visit),
       flights: this.#flights,
       settings: this.#settings,
       passedOn: this.#passedOn,
@@ -106,8 +106,7 @@ export class Decider {
     // The last two: their responses may not be stored.
     if (!isDetached || req.method === 'HEAD' || wanted.has('no-store')) return undefined;
     const plan = pinnedPlan(this.#cache, requested);
-    const fillId = this.#cache.fillId(requested.id, req.headers as Fields);
-    const taking = this.#flights.take(fillId, plan.begin, { wait: false, until: 0 });
+    const taking = this.#flights.take(this.#fillId(visit), plan.begin, { wait: false, until: 0 });
     const { right } = await taking.catch((error: unknown): Taken<FilledResponse> => {
       reportBypass(error, req, this.#settings);
       return {};
@@ -156,14 +155,17 @@ export class Decider {
    * the lease another request may have filled. If that look-up fails, the first one counts: the right must be ended.
    */
   async #take(visit: Visit, seen: Lookup, plan: FillPlan, isFailedElsewhere: boolean) {
-    const { requested, req, until } = visit;
-    const waiting = { wait: true, until };
-    const fillId = this.#cache.fillId(requested.id, req.headers as Fields);
+    const waiting = { wait: true, until: visit.until };
+    const fillId = this.#fillId(visit);
     const taking = isFailedElsewhere
       ? this.#flights.takeInProcess(fillId, plan.begin, waiting)
       : this.#flights.take(fillId, plan.begin, waiting);
     const [taken, beside] = await Promise.all([taking, this.#lookUp(visit).catch(() => seen)]);
     return { taken, beside };
+  }
+
+  #fillId({ requested, req }: Visit): string {
+    return this.#cache.fillId(requested.id, req.headers as Fields);
   }
 
   #lookUp({ requested, req }: Visit): Promise<Lookup> {

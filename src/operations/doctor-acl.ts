@@ -30,11 +30,7 @@ export async function aclDiagnosis(
     // Any other reply, such as WRONGTYPE, is one to a command that was allowed.
     else if (error && reply === undefined) throw error;
   }
-  for (const channel of [
-    keys(prefix).lockReleased(id, keyPrefix),
-    keys(prefix).cacheLeaseReleased(id, keyPrefix),
-    keys(prefix).idempotencyReleased(id, keyPrefix),
-  ]) {
+  for (const channel of releaseChannels(prefix, id, keyPrefix)) {
     await subscriberConnectionOf(redis)
       .listen(channel, allowed, { timeoutMs })
       .then(
@@ -86,12 +82,22 @@ function rightsDiagnosis(forbidden: ReadonlyMap<string, readonly string[]>): Dia
   };
 }
 
+/** The channels on which waiting callers hear of a release. */
+function releaseChannels(prefix: string, id: string, keyPrefix: string): string[] {
+  const names = keys(prefix);
+  return [
+    names.lockReleased(id, keyPrefix),
+    names.cacheLeaseReleased(id, keyPrefix),
+    names.idempotencyReleased(id, keyPrefix),
+  ];
+}
+
 function channelProbes(prefix: string, id: string, keyPrefix: string): Probe[] {
   const names = keys(prefix);
   return [
-    ['messages and waiting callers', 'publish', names.lockReleased(id, keyPrefix), ''],
-    ['messages and waiting callers', 'publish', names.cacheLeaseReleased(id, keyPrefix), ''],
-    ['messages and waiting callers', 'publish', names.idempotencyReleased(id, keyPrefix), ''],
+    ...releaseChannels(prefix, id, keyPrefix).map(
+      (channel): Probe => ['messages and waiting callers', 'publish', channel, ''],
+    ),
     ['the operations page', 'publish', `${keyPrefix}${names.opsProcess(id)}`, ''],
     ['the operations page', 'pubsub', 'CHANNELS', `${keyPrefix}${names.opsProcess('')}none`],
   ];
