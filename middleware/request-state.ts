@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 
 /**
- * What the toolkit knows about one request. Each room of the middlewares declares its own fields with
+ * The toolkit keeps here all that it knows about one request. Each room of the middlewares declares its own fields with
  * `declare module '../request-state.js'`, next to the code that uses them.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: the rooms fill it

@@ -88,7 +88,7 @@ function foreignCookie(
   return undefined;
 }
 
-// Those of cookie-parser, when a middleware has removed the field since.
+// cookie-parser keeps the cookies of a field that another middleware has removed since.
 function movedCookies({ cookies, signedCookies }: Request): string[] {
   return cookies || signedCookies ? Object.keys({ ...cookies, ...signedCookies }) : [];
 }

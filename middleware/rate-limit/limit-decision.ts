@@ -16,7 +16,7 @@ export interface QuotaDecision {
 
 type Source = 'redis' | 'memory' | 'process';
 
-/** What a request consumes, the request, and when it asked. */
+/** A consumption, with its request and the moment at which that asked. */
 interface AskedConsumption extends Consumption {
   readonly req: Request;
   readonly askedAt: number;

@@ -159,7 +159,7 @@ class ResponseHold implements Interceptor {
       res.statusMessage = this.#before.message;
       resetFields(res, this.#before.headers);
     }
-    // What is sent from here on, before this returns, is the error handler's.
+    // While this call runs, the error handler writes, and not the handler.
     this.#isAnswered = true;
     this.#next(thrownError(error));
     this.#isAnswered = res.headersSent;

@@ -3,7 +3,7 @@ import { stateOf } from '../request-state.js';
 
 declare module '../request-state.js' {
   interface RequestState {
-    /** What the response is held for. */
+    /** The hold waits for this. */
     heldUntil?: Promise<void> | undefined;
     /** Calls that were held are going on. */
     isReleasing?: boolean;

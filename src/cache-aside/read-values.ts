@@ -29,7 +29,7 @@ export interface CachedValues<T> {
 /** The tags of the values of several keys: the same for all, or a function of the key. */
 export type TagsByKey = readonly string[] | ((key: string) => readonly string[]);
 
-/** What a value is read from, and who hears that Redis is away. */
+/** The store of the values, the versions of their tags, and the reporter of an absent Redis. */
 export interface ValueSource {
   readonly versions: TagVersions;
   readonly values: ValueStore;

@@ -6,7 +6,7 @@ const streams = {
   err: (text: string) => void process.stderr.write(text),
 };
 
-// Whoever reads has seen enough, as `| head` has.
+// The program that reads the output has ended, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });

@@ -117,7 +117,7 @@ function commandIn(
   const known = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!known) throw new UsageError(name === '' ? 'name a command' : `there is no command "${name}"`);
   const [command, atMost, ...taken] = known;
-  // Whoever gives one of another command expects that it narrows what is done.
+  // A user who gives an option of another command expects that it narrows the command.
   const stray = OF_SOME_COMMANDS.find(
     (option) => !taken.includes(option) && [options[option] ?? []].flat().some((value) => value !== false),
   );

@@ -88,7 +88,7 @@ export function termsOf(arrived: Arrived, request: Fields, rules: StoringRules):
         ? seconds('stale-while-revalidate')
         : (rules.staleSeconds ?? 0),
     staleIfError: seconds('stale-if-error'),
-    // Who says `must-revalidate` alone has not said for how long the response is anybody's.
+    // A handler that sets `must-revalidate` alone has given the response no lifetime for everybody.
     forAuthorized: has('public', 's-maxage') || (has('must-revalidate') && !isImplied),
     isImplied,
   };

@@ -13,7 +13,7 @@ export interface RunsElsewhere {
   readonly leftMs: number;
 }
 
-/** What a request with an idempotency key has to do. */
+/** An instruction for a request with an idempotency key. */
 export type AttemptOutcome =
   /** Run the handler. The fence is higher than that of each earlier attempt. */
   | { readonly state: 'run'; readonly token: string; readonly fence: number }
@@ -24,7 +24,7 @@ export type AttemptOutcome =
   /** An earlier attempt stopped without a result. */
   | { readonly state: 'lost' };
 
-/** What Redis replies to an attempt that begins. `missing`: it has lost the key of an attempt that ran. */
+/** The reply of Redis to an attempt that begins. `missing`: Redis has lost the key of an attempt that ran. */
 export type FoundAttempt = AttemptOutcome | { readonly state: 'missing' };
 
 export function foundAttempt(

@@ -11,7 +11,7 @@ const releaseLease = loadScript('release-lease');
 // Redis' clock may be set back by this much without a fencing number going backwards.
 const FENCE_MEMORY_MS = 24 * 3_600_000;
 
-export interface AcquireAttempt {
+export interface LockReply {
   /** Set if the lock was free. */
   readonly fencing: number | undefined;
   /** Milliseconds until the holder's key expires, unless it is renewed; fewer when no release is heard. */
@@ -22,7 +22,7 @@ export interface AcquireAttempt {
 export interface LockScripts {
   /** The channel on which a release is published. */
   readonly channel: string;
-  acquire(): Promise<AcquireAttempt>;
+  acquire(): Promise<LockReply>;
   /** Whether the lock was still held. */
   renew(): Promise<boolean>;
   /** Whether the lock was still held. */
