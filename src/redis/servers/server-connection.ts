@@ -102,7 +102,8 @@ function answersInTime(redis: Redis, patienceMs: number): Promise<boolean> {
     let bytes = stream?.bytesRead;
     let isRefused = false;
     const ask = () => {
-      if (redis.stream !== stream) return done(false);
+      // A socket that closes leaves the client with it until the client connects again, perhaps in ten seconds.
+      if (redis.stream !== stream || redis.status !== 'ready') return done(false);
       void echo(redis).then((reply) => {
         isRefused = reply === 'refused';
         if (reply === 'answered') done(true);
