@@ -83,6 +83,7 @@ export default defineConfig({
           ...shared,
           name: 'faults',
           include: include === all ? timed : include.filter((file) => file.startsWith('test/faults/')),
+          maxWorkers: process.env.CI ? 2 : 3,
           sequence: { groupOrder: 1 },
         },
       },
