@@ -28,8 +28,8 @@ async function main(): Promise<void> {
   bench.probe.close();
   await Promise.all([bench.load.stop(), far.stop(), redis.stop()]);
   console.log(textOf({ rows, built, beside }, args));
-  if (args.whole) writeResults({ rows, built, beside }, args, redisVersion);
-  else console.log('\nA part of the benchmark: bench/results.* are left as they are.');
+  if (args.whole && !args.quick) writeResults({ rows, built, beside }, args, redisVersion);
+  else console.log('\nA part of the benchmark, or a quick run: bench/results.* are left as they are.');
 }
 
 void main();

@@ -30,7 +30,7 @@ export interface Measured {
   readonly beside: readonly OnNode[];
 }
 
-function conditions({ quick, effort, node }: Arguments, redisVersion: string) {
+function conditions({ effort, node }: Arguments, redisVersion: string) {
   const versions = [...PACKAGES, 'connect-redis', 'autocannon'].map((name) => [name, versionOf(name)]);
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -38,7 +38,6 @@ function conditions({ quick, effort, node }: Arguments, redisVersion: string) {
     node: node.version,
     redis: redisVersion,
     versions: Object.fromEntries(versions),
-    quick,
     ...effort,
   };
 }

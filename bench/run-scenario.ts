@@ -121,9 +121,10 @@ async function warmUpAll(
   contenders: readonly Contender[],
   durationMs: number,
 ): Promise<void> {
+  const isFarMeasured = scenario.cells.some(({ redis }) => redis === 'far');
   for (const { near, far } of contenders) {
     await warmUp(bench, near, scenario, { redis: 'near', connections: 64 }, durationMs);
-    if (far) await warmUp(bench, far, scenario, { redis: 'far', connections: 64 }, durationMs / 2);
+    if (far && isFarMeasured) await warmUp(bench, far, scenario, { redis: 'far', connections: 64 }, durationMs);
   }
 }
 

@@ -41,5 +41,6 @@ async function bundle(entry: string): Promise<string> {
 // The bundle lies elsewhere: each source is told its own place, so that it finds the files beside it.
 function keepPlaces(code: string, id: string): string | undefined {
   if (!/__(dir|file)name/.test(code) || /\b(const|let|var) __(dir|file)name/.test(code)) return undefined;
-  return `const __dirname = ${JSON.stringify(dirname(id))}, __filename = ${JSON.stringify(id)};\n${code}`;
+  const places = `const __dirname = ${JSON.stringify(dirname(id))}, __filename = ${JSON.stringify(id)};\n`;
+  return `${places}${code.replace(/^#!.*/, '')}`;
 }
