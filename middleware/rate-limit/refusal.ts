@@ -1,6 +1,7 @@
 import type { NextFunction, Request, Response } from 'express';
 import type { QuotaVerdict } from '../../src/limits/index.js';
 import { whenSettled } from '../../src/settle.js';
+import { removeContentFields } from '../content-fields.js';
 import { setRetryAfter } from './headers.js';
 import { aRetryAfterOrNone, type RateLimitSettings } from './options.js';
 import { invalidResult, resolved } from './policies.js';
@@ -46,6 +47,8 @@ function answer(
   const { handler, message, statusCode } = options;
   if (handler) return handler(req, res, next, options);
   if (res.headersSent) return cutOff(res);
+  // Before `message` is called, which may describe its own content.
+  removeContentFields(res);
   res.status(statusCode);
   const body: unknown = typeof message === 'function' ? message(req, res) : message;
   return whenSettled(body, (settled) => sendRefusal(req, res, verdict, settled));

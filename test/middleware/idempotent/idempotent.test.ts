@@ -109,11 +109,11 @@ test('a lease is renewed while the handler runs, and a request that comes meanwh
       await finish.passed;
       res.send('done');
     },
-    { leaseMs: 150 },
+    { leaseMs: 500 },
   );
   const first = post().then((answer) => answer);
   await running.passed;
-  const until = Date.now() + 500;
+  const until = Date.now() + 1_500;
   while (Date.now() < until) {
     const { status, headers, body } = await post();
     expect([status, body.code]).toEqual([409, 'IDEMPOTENCY_KEY_IN_USE']);

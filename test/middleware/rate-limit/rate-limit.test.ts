@@ -83,15 +83,37 @@ describe('a refusal', () => {
     expect((await refusedBy({ handler: (_req, _res, next) => next() })).status).toBe(200);
   });
 
+  test.each([
+    ['a text', 'slow down', 'text/plain; charset=utf-8'],
+    [
+      'a message with a type of its own',
+      (_req: express.Request, res: express.Response) => res.type('png') && Buffer.of(1),
+      'image/png',
+    ],
+  ])('%s carries no field of content that another middleware had announced', async (_name, message, type) => {
+    const { limiter } = appWith({ limit: 0, message });
+    const announce: RequestHandler = (_req, res, next) => {
+      res.set({ 'Content-Type': 'text/html', 'Content-Encoding': 'br', ETag: '"a"', 'X-Own': 'kept' });
+      next();
+    };
+    const { headers } = await request(express().use(announce, limiter)).get('/').expect(429);
+    expect([headers['content-type'], headers['content-encoding'], headers['x-own']]).toEqual([
+      type,
+      undefined,
+      'kept',
+    ]);
+    expect(headers.etag).not.toBe('"a"');
+  });
+
   test('costs no Redis command while it is remembered, and none is remembered past its time', async () => {
     const own = connectRedis(inject('redisUrl'));
-    const { app } = appWith({ redis: own, limit: 2, windowMs: 500 });
+    const { app } = appWith({ redis: own, limit: 2, windowMs: 2_000 });
     for (let i = 0; i < 3; i++) await request(app).get('/');
     const before = own.stream.bytesWritten;
     for (let i = 0; i < 20; i++) await request(app).get('/').expect(429);
     expect(own.stream.bytesWritten).toBe(before);
     await eventually('admitted again', async () => (await request(app).get('/')).status === 200, {
-      withinMs: 700,
+      withinMs: 2_200,
     });
     await closeRedis(own);
   });
