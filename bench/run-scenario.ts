@@ -124,7 +124,8 @@ async function warmUpAll(
   const isFarMeasured = scenario.cells.some(({ redis }) => redis === 'far');
   for (const { near, far } of contenders) {
     await warmUp(bench, near, scenario, { redis: 'near', connections: 64 }, durationMs);
-    if (far && isFarMeasured) await warmUp(bench, far, scenario, { redis: 'far', connections: 64 }, durationMs);
+    if (far && isFarMeasured)
+      await warmUp(bench, far, scenario, { redis: 'far', connections: 64 }, durationMs);
   }
 }
 
