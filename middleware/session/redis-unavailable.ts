@@ -14,6 +14,10 @@ const CONSEQUENCES = {
     error: 'requests that change their session fail',
     anonymous: 'requests that change their session fail',
   },
+  slide: {
+    error: 'sessions are read, and end earlier',
+    anonymous: 'sessions are read, and end earlier',
+  },
 } as const;
 
 type Work = keyof typeof CONSEQUENCES;
@@ -54,7 +58,7 @@ export class SessionAvailability {
 
   // A full Redis still reads: a read that succeeds does not end the outage of writes.
   succeeded(work: Work): void {
-    if (this.#failing === undefined || (work === 'read' && this.#failing === 'write')) return;
+    if (this.#failing === undefined || (work === 'read' && this.#failing !== 'read')) return;
     this.#failing = undefined;
     this.#reporter.succeeded();
   }

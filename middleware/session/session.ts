@@ -37,8 +37,11 @@ export function session(given: SessionOptions): SessionMiddleware {
   const { redis, name, onUnavailable } = settings;
   // The console is not told to the link: another user of it may have given a logger.
   const logger = given.logger && settings.logger;
-  const store = new SessionStore(redis, settings);
   const availability = new SessionAvailability(onUnavailable, linkTo(redis, logger), logger);
+  const store = new SessionStore(redis, {
+    ...settings,
+    onUnslid: (error) => availability.failed('slide', error),
+  });
   const signedIdsOf = sessionIdReader(name, settings.secrets);
   const instance: SessionInstance = { settings, store, availability, signedIdsOf };
   ownCookies.add(name);

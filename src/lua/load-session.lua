@@ -1,8 +1,9 @@
 -- Reads a session, enforces its timeouts, and slides its idle expiry.
 -- KEYS    session:<hash>
 -- ARGV    the expiry slides when the session was last seen this many ms ago, or this share (0..1) of the idle timeout
---         ago: most reads write nothing. A negative share leaves the expiry as it is. Then the idle timeout in ms ('' for
---         none) and the absolute timeout in ms of the options, which apply when they are shorter than the session's own.
+--         ago: most reads write nothing. With a negative share nothing is ever written. Then the idle timeout in ms (''
+--         for none) and the absolute timeout in ms of the options, which apply when they are shorter than the session's
+--         own.
 -- returns nil when there is no session, or {created ms, absolute expiry ms, idle timeout ms, last seen ms (before
 --         this read), now ms, bytes, last seen ms (since this read), property, JSON, property, JSON, ...}
 --- @include "session-meta"
@@ -30,15 +31,16 @@ local absolute = math.min(session.absolute, session.created + tonumber(ARGV[4]))
 local is_shortened = idle < session.idle or absolute < session.absolute
 session.idle, session.absolute = idle, absolute
 
+local slide_ms, share = tonumber(ARGV[1]), tonumber(ARGV[2])
+local may_write = share >= 0
 if absolute <= now or session.seen + idle <= now then
-  redis.call('UNLINK', KEYS[1])
+  if may_write then redis.call('UNLINK', KEYS[1]) end
   return nil
 end
 
 reply[1], reply[2], reply[3], reply[4], reply[5] = session.created, absolute, idle, session.seen, now
-local slide_ms, share = tonumber(ARGV[1]), tonumber(ARGV[2])
-local slides = share >= 0 and now - session.seen >= math.min(slide_ms, idle * share)
+local slides = may_write and now - session.seen >= math.min(slide_ms, idle * share)
 if slides then session.seen = now end
-if slides or is_shortened then write_meta(KEYS[1], session) end
+if slides or (may_write and is_shortened) then write_meta(KEYS[1], session) end
 reply[6], reply[7] = session.bytes, session.seen
 return reply

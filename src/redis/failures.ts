@@ -1,8 +1,9 @@
-import { isMisconfigured, ToolkitError } from '../errors.js';
+import { isMisconfigured, isUnavailable, ToolkitError } from '../errors.js';
 import { withoutArguments } from './without-arguments.js';
 
 // Errors that mean "Redis cannot serve at the moment", as opposed to "this command is wrong".
 const CANNOT_SERVE = /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|OOM|MISCONF|NOREPLICAS)\b/;
+const REFUSES_WRITES = /^(OOM|MISCONF|NOREPLICAS)\b/;
 const NOT_SERVING_ANYTHING = /^(LOADING|BUSY|MASTERDOWN|NOAUTH|WRONGPASS)\b/;
 // Errors of the configuration, of Redis or of the client: waiting does not help.
 const FORBIDDEN = /^NOPERM\b|\bcan't run this command\b/;
@@ -16,6 +17,11 @@ export function endsService(error: Error): boolean {
   return error.name === 'ReplyError'
     ? NOT_SERVING_ANYTHING.test(error.message)
     : !IN_SUBSCRIBER_MODE.test(error.message);
+}
+
+/** Whether Redis takes no writes at the moment, and answers reads: it is full, cannot save, or lacks replicas. */
+export function refusesWrites(error: unknown): error is ToolkitError {
+  return isUnavailable(error) && error.cause instanceof Error && REFUSES_WRITES.test(error.cause.message);
 }
 
 /** The toolkit's error for a command's failure. */

@@ -9,7 +9,7 @@ export {
 } from './connect.js';
 export { connectServers } from './connect-servers.js';
 export { Deadlines } from './deadlines.js';
-export { failed, misconfigurationOf, unavailable } from './failures.js';
+export { failed, misconfigurationOf, refusesWrites, unavailable } from './failures.js';
 export { NumbersOnServers, routeToEachServer } from './key-on-same-server.js';
 export { linkTo, type RedisLink } from './link.js';
 export { OwedReleases } from './owed-releases.js';

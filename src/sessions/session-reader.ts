@@ -1,6 +1,7 @@
+import type { ToolkitError } from '../errors.js';
 import type { Keys } from '../keys.js';
 import { RecentMap } from '../recent-map.js';
-import { loadScript, type RedisLink, sharedQuestions } from '../redis/index.js';
+import { loadScript, type RedisLink, refusesWrites, sharedQuestions } from '../redis/index.js';
 import { monotonicNow } from '../timers.js';
 import {
   pairs,
@@ -40,12 +41,19 @@ export class SessionReader {
   readonly #link: RedisLink;
   readonly #names: Keys;
   readonly #ask: { readonly timeoutMs: number };
+  readonly #onUnslid: (error: ToolkitError) => void;
   readonly #shared;
   // When a session slides again, by this process' clock. This only chooses the command: the reply decides.
   readonly #slidesAt = new RecentMap<number>(MAX_KNOWN_SESSIONS);
   #redisIsAheadMs = 0;
 
-  constructor(link: RedisLink, names: Keys, ask: { readonly timeoutMs: number }) {
+  constructor(
+    link: RedisLink,
+    names: Keys,
+    ask: { readonly timeoutMs: number },
+    onUnslid: (error: ToolkitError) => void = () => undefined,
+  ) {
+    this.#onUnslid = onUnslid;
     this.#link = link;
     this.#names = names;
     this.#ask = ask;
@@ -81,12 +89,21 @@ export class SessionReader {
 
   async #slide(hash: string, timeouts: SessionTimeouts): Promise<StoredSession | undefined> {
     const askedAt = monotonicNow();
-    const session = await this.#runScript(hash, SLIDE_AFTER, timeouts);
+    const session = await this.#runScript(hash, SLIDE_AFTER, timeouts).catch((error: unknown) =>
+      this.#readUnslid(hash, timeouts, error),
+    );
     if (!session) return undefined;
     this.#redisIsAheadMs = session.readAt - askedAt;
     const leftMs = untilSlideMs(session);
     this.#slidesAt.set(hash, askedAt + (leftMs > 0 ? leftMs : slideAfterMs(session)));
     return session;
+  }
+
+  // A Redis that is full still reads: nobody is logged out because an expiry cannot slide.
+  #readUnslid(hash: string, timeouts: SessionTimeouts, error: unknown): Promise<StoredSession | undefined> {
+    if (!refusesWrites(error)) throw error;
+    this.#onUnslid(error);
+    return this.peek(hash, timeouts);
   }
 
   async #loadPlain(hash: string, timeouts: SessionTimeouts): Promise<StoredSession | undefined> {

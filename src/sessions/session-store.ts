@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { clockFor } from '../diagnostics.js';
+import type { ToolkitError } from '../errors.js';
 import { keys } from '../keys.js';
 import { linkTo, loadScript, type RedisClient, type Script, whenReset } from '../redis/index.js';
 import { Adoption, type ConvertCopy } from './adoption.js';
@@ -26,6 +27,8 @@ const updateSession = loadScript('update-session');
 export interface SessionStoreOptions extends UserSessionsOptions {
   readonly prefix: string;
   readonly maxBytes: number;
+  /** Hears that a session was read whose expiry could not slide, because Redis takes no writes. */
+  readonly onUnslid?: (error: ToolkitError) => void;
   /** Sessions of connect-redis are adopted. */
   readonly adopt?: AdoptFrom | undefined;
 }
@@ -55,7 +58,7 @@ export class SessionStore {
     this.#ask = { timeoutMs: options.timeoutMs };
     this.#link = linkTo(redis);
     this.#names = keys(options.prefix);
-    this.#reader = new SessionReader(this.#link, this.#names, this.#ask);
+    this.#reader = new SessionReader(this.#link, this.#names, this.#ask, options.onUnslid);
     const { adopt, maxBytes } = options;
     const copies = adopt && new OldCopies(redis, this.#link, this.#names, { ...options, ...adopt });
     const mayAdopt = adopt !== undefined;

@@ -125,6 +125,37 @@ describe.each(['error', 'anonymous'] as const)('with onUnavailable: %s', (onUnav
   });
 });
 
+test.each([
+  ['is full', 'OOM', 'maxmemory', '1', '0'],
+  ['lacks replicas', 'NOREPLICAS', 'min-replicas-to-write', '3', '0'],
+])(
+  'a session whose expiry has to slide is read while Redis %s, and slides afterwards',
+  async (_name, reason, setting, refusing, usual) => {
+    await file.redis.flushall();
+    const { one, applied, lines } = await serveLimited({ idleTimeoutMs: 600_000 });
+    const [key] = await file.redis.keys('session:*');
+    const seenAt = async () => Number((await file.redis.hget(key!, '@meta'))!.split(' ')[3]);
+    const fiveMinutesAgo = (await seenAt()) - 300_000;
+    const meta = (await file.redis.hget(key!, '@meta'))!.split(' ').with(3, String(fiveMinutesAgo));
+    await file.redis.hset(key!, '@meta', meta.join(' '));
+    await file.redis.config('SET', setting, refusing);
+    onTestFinished(() => void file.redis.config('SET', setting, usual));
+    for (let n = 0; n < REQUESTS; n++)
+      expect(await one.get('/show')).toMatchObject({ status: 200, text: 'ann' });
+    expect(await seenAt()).toBe(fiveMinutesAgo);
+    expect(applied()).toEqual(
+      Array(REQUESTS).fill(expect.objectContaining({ middleware: 'session', reason })),
+    );
+    expect(lines.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/sessions are read, and end earlier/),
+    ]);
+    await file.redis.config('SET', setting, usual);
+    expect(await one.get('/show')).toMatchObject({ status: 200, text: 'ann' });
+    expect(await seenAt()).toBeGreaterThan(fiveMinutesAgo);
+    expect(applied()).toHaveLength(REQUESTS);
+  },
+);
+
 test('a request without a session cookie, or with a forged one, is not published while Redis is away', async () => {
   const { rights, applied, one } = await serveLimited({});
   await rights(...noLoad);
