@@ -79,6 +79,16 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
+      {
+        resolve: { alias: { express: 'express-4' } },
+        test: {
+          ...shared,
+          name: 'express 4, isolated',
+          isolate: true,
+          include: isolated.filter((file) => file.startsWith('test/middleware/')),
+          sequence: { groupOrder: 0 },
+        },
+      },
       { test: { ...shared, name: 'debian', include: debian, sequence: { groupOrder: 0 } } },
       {
         test: {
